@@ -1,0 +1,1 @@
+"""Parts of the sample bank's generator; run ``python examples/bank/generate.py``."""

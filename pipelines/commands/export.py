@@ -1,0 +1,26 @@
+"""``xva export RUN``: CSV reports with ORE's column names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.outcome import console, exit_codes
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run's directory.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to; by default csv/ in the current folder.")
+    ] = None,
+    pfe_quantile: Annotated[float, typer.Option(help="Quantile of the PFE column.")] = 0.95,
+) -> None:
+    """Write xva.csv, exposure_nettingset_*.csv and sensitivity.csv, with the field's column names."""
+    with exit_codes():
+        from pipelines.results.export import export_csv
+        from pipelines.results.run import open_run
+
+        for file in export_csv(open_run(run), folder or Path("csv"), pfe_quantile):
+            console().print(str(file), markup=False, soft_wrap=True)

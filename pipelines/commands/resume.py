@@ -1,0 +1,30 @@
+"""``xva resume RUN``: bring a run to its end from its own directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.outcome import console, exit_codes
+from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="The run's directory; the original files are not needed.")],
+    workers: Annotated[int | None, WORKERS] = None,
+    scheduler: Annotated[str | None, SCHEDULER] = None,
+    insecure: Annotated[bool, INSECURE] = False,
+) -> None:
+    """Compute what is missing, torn or damaged in a run, and nothing else."""
+    with exit_codes():
+        from pipelines.commands.run import drive, show
+        from pipelines.exposure_job import resume_run
+
+        finished = drive(
+            lambda sink: resume_run(
+                run, executor=scheduler, workers=workers, insecure=insecure, sinks=(sink,)
+            )
+        )
+        show(finished, console())

@@ -1,0 +1,54 @@
+"""``xva validate job.toml``: every problem of the inputs at once, and what a run would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.commands.outcome import console, exit_codes
+
+if TYPE_CHECKING:
+    from pipelines.jobs.validation import ValidationReport
+
+
+def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -> None:
+    """Check a job and all its inputs without running it; lists every problem, exit code 2."""
+    with exit_codes():
+        from pipelines.jobs.inputs import load_job
+        from pipelines.jobs.validation import validate_job
+
+        console().print(report_table(validate_job(load_job(job))))
+
+
+def report_table(report: ValidationReport) -> Table:
+    """The report in words, one row per subject."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for subject, text in _rows(report):
+        table.add_row(subject, Text(text))
+    return table
+
+
+def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.trades.items()))
+    count, memory = sum(report.trades.values()), report.bytes_per_block / 2**20
+    yield report.name, "nothing wrong"
+    yield "trades", f"{count:,} ({report.live:,} live, {report.booked:,} with a booked value): {kinds}"
+    yield "netting sets", f"{len(report.netting_sets)}, of {report.counterparties} counterparties"
+    if report.idle_netting_sets:
+        yield "left out", f"netting sets without trades: {', '.join(report.idle_netting_sets)}"
+    if report.proxies:
+        yield "proxies", ", ".join(f"{name} by {proxy}" for name, proxy in report.proxies.items())
+    yield "market", f"{report.quotes:,} quotes"
+    yield "model", f"{len(report.factors)} factors: {', '.join(report.factors)}"
+    yield "dates", f"{report.dates}, {report.first_date} to {report.last_date}"
+    events = f"{report.resets} notional resets, {report.exercises} exercises"
+    yield "event dates", f"{len(report.event_dates)} ({events})"
+    yield "Sobol", f"{report.sobol_dimensions:,} dimensions, {report.scrambles} scrambles"
+    yield "paths", f"{report.paths:,} in {report.blocks} blocks, about {memory:,.0f} MB each"

@@ -1,0 +1,178 @@
+"""Blocks on Dask: bounded waits, a scheduler that may die, workers that may die."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import distributed
+
+from pipelines.execution.errors import ClusterError
+from pipelines.execution.events import Sink, WorkersChanged
+from pipelines.execution.session import Outcome, Session, WorkerMemory
+from pipelines.execution.tasks import BlockTask, Fault, Receipt
+
+BLOCKS_PER_THREAD = 4
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what, in seconds.
+
+    ``poll`` between two looks at the cluster; ``scheduler`` for an answer or a reconnection; ``no_workers``
+    with no worker at all; ``worker`` for a heartbeat of a worker before it is taken for dead; ``restart`` for a
+    local worker that died to come back by itself before the cluster makes a new one.
+    """
+
+    poll: float = 0.5
+    scheduler: float = 30.0
+    no_workers: float = 120.0
+    worker: float = 120.0
+    restart: float = 15.0
+
+    def __post_init__(self) -> None:
+        if min(self.poll, self.scheduler, self.no_workers, self.worker, self.restart) <= 0.0:
+            raise ClusterError(f"expected waiting times above 0 seconds, got {self}")
+
+
+class ClusterSession(Session):
+    """Blocks of one task on one Dask client.
+
+    Parameters
+    ----------
+    heal : callable, optional
+        Called while workers are fewer than ``wanted``; brings a local cluster back to its size.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        task: BlockTask,
+        emit: Sink,
+        patience: Patience,
+        wanted: int = 1,
+        heal: Callable[[], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._task = task
+        self._emit = emit
+        self._patience = patience
+        self._wanted = wanted
+        self._heal = heal
+        self._futures: dict[Any, int] = {}
+        self._bell: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._threads: dict[str, int] = {}
+        self._last_worker_seen = time.monotonic()
+        self._await_workers()
+
+    @property
+    def workers(self) -> int:
+        return len(self._threads)
+
+    @property
+    def capacity(self) -> int:
+        return BLOCKS_PER_THREAD * max(1, sum(self._threads.values()))
+
+    def memory(self) -> tuple[WorkerMemory, ...]:
+        workers = self._ask(self._client.scheduler.identity, n_workers=-1)["workers"]
+        return tuple(
+            WorkerMemory(
+                name, int(w["memory_limit"] or 0), int(w["metrics"].get("memory", 0)), int(w["nthreads"])
+            )
+            for name, w in workers.items()
+        )
+
+    def submit(self, block: int) -> None:
+        key = f"block-{block}-{uuid4().hex}"
+        future = self._client.submit(self._task, block, key=key, pure=False, retries=0)
+        future.add_done_callback(self._bell.put)
+        self._futures[future] = block
+
+    def wait(self) -> list[Outcome]:
+        while True:
+            done = [future for future in self._futures if future.done()]
+            if done:
+                return [self._collect(future) for future in done]
+            self._look()
+            self._pause()
+
+    def cancel(self) -> None:
+        """Take back what is under way."""
+        if self._futures and self._client.status == "running":
+            self._client.cancel(list(self._futures), force=True)
+        self._futures.clear()
+
+    def _collect(self, future: Any) -> Outcome:
+        block = self._futures.pop(future)
+        try:
+            outcome = future.result(timeout=self._patience.scheduler)
+        except distributed.KilledWorker as error:
+            outcome = Fault(
+                block, "its worker died (killed, out of memory, crashed)", _address(error.last_worker)
+            )
+        except (Exception, CancelledError) as error:
+            outcome = Fault(block, f"{type(error).__name__}: {error}", "unknown")
+        future.release()
+        return (
+            outcome if isinstance(outcome, Receipt | Fault) else Fault(block, f"got {outcome!r}", "unknown")
+        )
+
+    def _pause(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._bell.get(timeout=self._patience.poll)
+
+    def _await_workers(self) -> None:
+        self._look()
+        while not self._threads:
+            time.sleep(self._patience.poll)
+            self._look()
+
+    def _look(self) -> None:
+        """Look at scheduler and workers; raises ClusterError when waiting on would be waiting for ever."""
+        self._require_scheduler()
+        threads = dict(self._ask(self._client.scheduler.ncores))
+        if threads.keys() != self._threads.keys():
+            self._threads = threads
+            self._emit(WorkersChanged(len(threads), sum(threads.values())))
+        if len(threads) < self._wanted and self._heal is not None:
+            self._heal()
+        if threads:
+            self._last_worker_seen = time.monotonic()
+        elif time.monotonic() - self._last_worker_seen > self._patience.no_workers:
+            raise ClusterError(
+                f"no workers at {self._address()} for {self._patience.no_workers:g} s; start workers, then "
+                f"resume the run"
+            )
+
+    def _require_scheduler(self) -> None:
+        deadline = time.monotonic() + self._patience.scheduler
+        while self._client.status == "connecting" and time.monotonic() < deadline:
+            time.sleep(min(0.1, self._patience.poll))
+        if self._client.status != "running":
+            raise ClusterError(
+                f"the scheduler at {self._address()} is gone (connection: {self._client.status}); blocks "
+                f"that are done are kept: resume the run on another cluster"
+            )
+
+    def _ask(self, question: Any, **options: Any) -> Any:
+        try:
+            return self._client.sync(question, callback_timeout=self._patience.scheduler, **options)
+        except (TimeoutError, OSError) as error:
+            self._require_scheduler()
+            raise ClusterError(
+                f"the scheduler at {self._address()} does not answer ({type(error).__name__}: {error}); "
+                f"blocks that are done are kept: resume the run"
+            ) from error
+
+    def _address(self) -> str:
+        return str(getattr(self._client.scheduler, "address", "unknown address"))
+
+
+def _address(worker: Any) -> str:
+    return str(getattr(worker, "address", worker))

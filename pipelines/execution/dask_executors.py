@@ -1,0 +1,187 @@
+"""Executors on Dask: a local cluster with TLS, a scheduler's address, a client that exists already."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster, Security
+
+from pipelines.execution.cluster import ClusterSession, Patience
+from pipelines.execution.errors import ClusterError, InsecureClusterError
+from pipelines.execution.events import Sink
+from pipelines.execution.session import Executor, Session
+from pipelines.execution.tasks import BlockTask
+
+_ENCRYPTED = ("tls", "wss", "inproc")
+
+
+@dataclass(frozen=True)
+class LocalExecutor(Executor):
+    """Worker processes on this machine, one block each at a time, talking TLS on the loopback interface.
+
+    Parameters
+    ----------
+    workers : int
+    memory_limit : str or int
+        Per worker, as Dask writes it (``auto``: an equal share of the machine).
+    """
+
+    workers: int
+    memory_limit: str | int = "auto"
+    patience: Patience = field(default_factory=Patience)
+    label: str = "local"
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ClusterError(f"executor local: expected at least 1 worker, got {self.workers}")
+
+    @contextmanager
+    def open(self, task: BlockTask, emit: Sink) -> Iterator[Session]:
+        with (
+            _same_environment(),
+            dask.config.set(self._settings()),
+            self._cluster() as cluster,
+            Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+        ):
+            session = ClusterSession(
+                client, task, emit, self.patience, self.workers, lambda: cluster.scale(self.workers)
+            )
+            with _cancelling(session):
+                yield session
+
+    def _cluster(self) -> Any:
+        return LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=self.workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=self.memory_limit,
+            security=Security.temporary(),  # type: ignore[no-untyped-call]
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,  # what matters comes as events
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            # a block whose worker died is counted and tried again by the driver, not by the scheduler
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.scheduler.no-workers-timeout": f"{self.patience.no_workers}s",
+            "distributed.scheduler.worker-ttl": f"{self.patience.worker}s",
+            "distributed.deploy.lost-worker-timeout": f"{self.patience.restart}s",
+            "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
+        }
+
+
+@dataclass(frozen=True)
+class ClientExecutor(Executor):
+    """A Dask client made elsewhere (dask-jobqueue, dask-kubernetes, dask-gateway, a notebook); left open.
+
+    Workers must see the run directory under the same path, and have the same versions of everything.
+    """
+
+    client: Any
+    insecure: bool = False
+    patience: Patience = field(default_factory=Patience)
+    label: str = "client"
+
+    @contextmanager
+    def open(self, task: BlockTask, emit: Sink) -> Iterator[Session]:
+        require_private(str(self.client.scheduler.address), self.insecure)
+        session = ClusterSession(self.client, task, emit, self.patience)
+        self._require_private_workers()
+        with _cancelling(session):
+            yield session
+
+    def _require_private_workers(self) -> None:
+        identity = self.client.scheduler_info(n_workers=-1)
+        for address in (identity["address"], *identity["workers"]):
+            require_private(str(address), self.insecure)
+
+
+@dataclass(frozen=True)
+class AddressExecutor(Executor):
+    """A Dask scheduler that runs already, by its address.
+
+    Parameters
+    ----------
+    address : str
+        ``tls://host:port`` (keys and certificates from Dask's configuration, or ``security``), or ``tcp://``
+        on the loopback interface.
+    insecure : bool
+        Accept plain ``tcp://`` beyond it: whoever reaches such a scheduler can run code on all workers.
+    """
+
+    address: str
+    insecure: bool = False
+    security: Any = None
+    patience: Patience = field(default_factory=Patience)
+
+    def __post_init__(self) -> None:
+        require_private(self.address, self.insecure)
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """The address."""
+        return self.address
+
+    @contextmanager
+    def open(self, task: BlockTask, emit: Sink) -> Iterator[Session]:
+        with (
+            self._client() as client,
+            ClientExecutor(client, self.insecure, self.patience).open(task, emit) as s,
+        ):
+            yield s
+
+    def _client(self) -> Any:
+        timeout = self.patience.scheduler
+        try:
+            return Client(  # type: ignore[no-untyped-call]
+                self.address, set_as_default=False, security=self.security, timeout=timeout
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise ClusterError(f"no scheduler at {self.address}: {type(error).__name__}: {error}") from error
+
+
+def require_private(address: str, insecure: bool) -> None:
+    """Raise InsecureClusterError for an unencrypted address beyond the loopback interface."""
+    protocol, _, rest = address.partition("://")
+    if insecure or protocol in _ENCRYPTED or _is_loopback(rest):
+        return
+    raise InsecureClusterError(
+        f"{address}: expected tls://, or tcp:// on this machine only; whoever reaches an open Dask scheduler "
+        f"can run code on it and on all workers. Give it TLS, or accept that with --insecure"
+    )
+
+
+def _is_loopback(rest: str) -> bool:
+    host = rest.rsplit(":", 1)[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def _cancelling(session: ClusterSession) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        session.cancel()
+
+
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    """Undo what a nanny leaves in this process's environment variables (OMP_NUM_THREADS and others)."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

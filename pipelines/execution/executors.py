@@ -1,0 +1,53 @@
+"""The three kinds of workers: this process, processes of this machine, any Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pipelines.execution.errors import ClusterError
+from pipelines.execution.serial import SerialExecutor
+from pipelines.execution.session import Executor
+
+if TYPE_CHECKING:
+    from pipelines.execution.dask_executors import AddressExecutor, LocalExecutor
+
+__all__ = ["SerialExecutor", "executor_from"]
+
+
+def executor_from(name: str, workers: int | None = None, insecure: bool = False) -> Executor:
+    """Return the executor that a job or a command line names.
+
+    Parameters
+    ----------
+    name : str
+        ``serial``, ``local``, or the address of a Dask scheduler (``tls://host:8786``).
+    workers : int, optional
+        Processes of a local cluster; by default one per core.
+    insecure : bool
+        Accept a plain ``tcp://`` scheduler beyond this machine.
+
+    Raises
+    ------
+    ClusterError
+        Another name, or fewer than one worker.
+    """
+    if name == "serial":
+        return SerialExecutor()
+    if name == "local":
+        return _local(workers if workers is not None else os.cpu_count() or 1)
+    if "://" in name:
+        return _address(name, insecure)
+    raise ClusterError(f"executor: expected serial, local or a scheduler's address (tls://...), got {name!r}")
+
+
+def _local(workers: int) -> LocalExecutor:
+    from pipelines.execution.dask_executors import LocalExecutor
+
+    return LocalExecutor(workers)
+
+
+def _address(address: str, insecure: bool) -> AddressExecutor:
+    from pipelines.execution.dask_executors import AddressExecutor
+
+    return AddressExecutor(address, insecure)

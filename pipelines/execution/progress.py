@@ -1,0 +1,98 @@
+"""One progress bar, fed by events: blocks done, rate, time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from pipelines.execution.events import (
+    BlockDiscarded,
+    BlockDone,
+    BlockFailed,
+    BlocksFinished,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+)
+
+
+class RateColumn(ProgressColumn):
+    """Blocks per minute."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate, or a dash before the first block."""
+        speed = task.finished_speed or task.speed
+        return Text(
+            "-- blocks/min" if not speed else f"{60.0 * speed:.1f} blocks/min", style="progress.data.speed"
+        )
+
+
+class ProgressBar:
+    """Sink that draws the bar; a context manager.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Standard error by default. Where it is no terminal, only failures are written, one line each.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("blocks"),
+            RateColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._task = self._progress.add_task(event.name, total=event.n_blocks, completed=event.done)
+        elif isinstance(event, BlockFailed | BlockDiscarded):
+            self._console.print(_sentence(event), style="yellow", markup=False, highlight=False)
+        elif self._task is not None:
+            self._advance(self._task, event)
+
+    def _advance(self, task: TaskID, event: Event) -> None:
+        if isinstance(event, BlockDone):
+            self._progress.advance(task)
+        elif isinstance(event, BlocksFinished):
+            self._progress.update(task, description="adjustments")
+        elif isinstance(event, RunFinished):
+            self._progress.update(task, description="done")
+        elif isinstance(event, RunFailed):
+            self._progress.stop_task(task)
+
+
+def _sentence(event: BlockFailed | BlockDiscarded) -> str:
+    if isinstance(event, BlockDiscarded):
+        return f"block {event.block} is computed again: {event.reason}"
+    tail = "given up" if event.quarantined else "will be tried again"
+    return f"block {event.block}, attempt {event.attempt}: {event.error}; {tail}"

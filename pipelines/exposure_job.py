@@ -1,0 +1,169 @@
+"""An exposure job: from a TOML file to a run directory, here or on a Dask cluster."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.engine import Exposure
+from pipelines.execution.executors import executor_from
+from pipelines.execution.runner import RunSettings, execute, resume
+from pipelines.execution.session import Executor
+from pipelines.handle import RunHandle
+from pipelines.jobs.identity import identity_inputs
+from pipelines.jobs.inputs import LoadedJob, load_job
+from pipelines.jobs.snapshot import restore, snapshot
+from pipelines.jobs.spec import Execution
+from pipelines.results.run import Run, open_run
+from pipelines.storage.identity import RunIdentity
+from pipelines.storage.plans import get_bytes
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from pipelines.execution.events import Sink
+
+
+@dataclass(frozen=True)
+class ExposureJob:
+    """A checked job, ready to run.
+
+    Parameters
+    ----------
+    job : LoadedJob
+        As `from_toml` reads it.
+    """
+
+    job: LoadedJob
+
+    @classmethod
+    def from_toml(cls, path: Path | str) -> ExposureJob:
+        """Read and check a job and all its inputs.
+
+        Raises
+        ------
+        InputErrors
+            Everything that is wrong, at once.
+        """
+        return cls(load_job(path))
+
+    @cached_property
+    def identity(self) -> RunIdentity:
+        """What makes two runs the same: the job without ``execution``, inputs, versions, CPU class."""
+        simulation = self.job.spec.simulation
+        return RunIdentity(
+            name=self.job.spec.name,
+            seed=simulation.seed,
+            job=identity_inputs(self.job),
+            block_size=simulation.block_size,
+            dtype=simulation.dtype,
+            device=simulation.device,
+        )
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """The calibrated computation: a plan cut into blocks, and what turns their sums into results."""
+        return Exposure(self.job)
+
+    def run(
+        self,
+        executor: str | Executor | None = None,
+        *,
+        workers: int | None = None,
+        insecure: bool = False,
+        output: Path | None = None,
+        sinks: tuple[Sink, ...] = (),
+    ) -> Run:
+        """Run to the end, or open the same job's finished run, or continue its half-finished one.
+
+        Parameters
+        ----------
+        executor : str or Executor, optional
+            ``serial``, ``local`` or a scheduler's address; the job's own by default.
+        workers : int, optional
+            Processes of a local cluster; given alone it asks for one.
+        insecure : bool
+            Accept a plain ``tcp://`` scheduler beyond this machine.
+        output : path, optional
+            Folder of the runs; the job's own by default.
+        sinks : tuple of callables
+            Get every event.
+
+        Raises
+        ------
+        XvaError
+            A directory of another job, blocks that failed every attempt, a dead cluster …
+        """
+        outcome = execute(
+            self.exposure.plan,
+            self.identity.folder(output or self.job.output),
+            _executor(executor, workers, insecure, self.job.spec.execution),
+            self.exposure.finish,
+            identity=self.identity,
+            attachments=snapshot(self.job),
+            store_cube=self.job.spec.exposure.store_cube,
+            settings=RunSettings(sinks=sinks),
+        )
+        return open_run(outcome.folder)
+
+    def submit(self, client: Client | None = None, *, output: Path | None = None) -> RunHandle:
+        """Run in the background.
+
+        Parameters
+        ----------
+        client : distributed.Client, optional
+            Whose workers compute; they must see the run directory under the same path. None: this process.
+        output : path, optional
+            Folder of the runs; the job's own by default.
+
+        Returns
+        -------
+        RunHandle
+            ``.progress()``, ``.result()``, ``.cancel()``.
+        """
+        executor = "serial" if client is None else _on(client)
+        return RunHandle(lambda sink: self.run(executor, output=output, sinks=(sink,)))
+
+
+def resume_run(
+    folder: Path,
+    executor: str | Executor | None = None,
+    *,
+    workers: int | None = None,
+    insecure: bool = False,
+    sinks: tuple[Sink, ...] = (),
+) -> Run:
+    """Bring a run to its end from its directory alone; arguments as in `ExposureJob.run`.
+
+    Raises
+    ------
+    StoreError
+        It is no run, was not made from a job, or cannot be continued here bit for bit.
+    """
+    run = open_run(folder)
+    attachments = run.manifest.attachments
+    files: Mapping[str, bytes] = {n: get_bytes(run.layout.inputs, file) for n, file in attachments.items()}
+    with tempfile.TemporaryDirectory(prefix="xva-resume-") as aside:
+        job = ExposureJob.from_toml(restore(files, Path(aside)))
+    chosen = _executor(executor, workers, insecure, job.job.spec.execution)
+    settings = RunSettings(sinks=sinks)
+    outcome = resume(folder, chosen, lambda sums: job.exposure.finish(sums), settings=settings)
+    return open_run(outcome.folder)
+
+
+def _executor(wanted: str | Executor | None, workers: int | None, insecure: bool, job: Execution) -> Executor:
+    if isinstance(wanted, Executor):
+        return wanted
+    if wanted is None:
+        wanted = "local" if workers is not None and job.executor == "serial" else job.executor
+    return executor_from(wanted, workers or job.workers, insecure or job.insecure)
+
+
+def _on(client: Client) -> Executor:
+    from pipelines.execution.dask_executors import ClientExecutor
+
+    return ClientExecutor(client)

@@ -1,0 +1,43 @@
+"""What makes two jobs the same run: the job without where and how it runs, and the content of its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from pipelines.jobs.inputs import LoadedJob
+from xva.trades.trade import Trade
+
+
+def identity_inputs(job: LoadedJob) -> dict[str, Any]:
+    """JSON-clean: the job without ``execution`` and file names, and a sha256 per canonical input.
+
+    Inputs are hashed as what they say, not as they are written: a CSV and a Parquet file of the same content,
+    or the same files in another folder, are the same.
+    """
+    contents: dict[str, Any] = {
+        "quotes": list(zip(job.quotes.ids, job.quotes.values.detach().tolist())),
+        "netting_sets": [[s.name, s.counterparty, s.currency, s.netted] for s in job.netting_sets],
+        "counterparties": [[c.name, c.credit_curve] for c in job.counterparties],
+        "fixings": [[name, day, value] for (name, day), value in sorted(job.fixings.items())],
+        "trades": [[trade.kind, _terms(trade)] for trade in job.trades],
+    }
+    return {
+        "job": job.spec.model_dump(mode="json", exclude={"execution": True, "inputs": True}),
+        "inputs": {name: canonical_sha256(content) for name, content in contents.items()},
+    }
+
+
+def canonical_sha256(content: Any) -> str:
+    """sha256 of canonical JSON (sorted keys, no spaces, shortest exact floats)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _terms(trade: Trade) -> dict[str, Any]:
+    values = ((f.name, getattr(trade, f.name)) for f in fields(trade))
+    return {name: str(v) if isinstance(v, np.datetime64) else v for name, v in values}

@@ -1,0 +1,264 @@
+"""From a job file to everything a run needs, or all that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.jobs.books import read_trades
+from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market_config, resolve_credit
+from pipelines.jobs.grid import grid_dates
+from pipelines.jobs.parties import Party, closest, read_fixings, read_netting_sets, read_parties
+from pipelines.jobs.problems import Problems
+from pipelines.jobs.quotes import QuoteTable, read_quotes
+from pipelines.jobs.spec import SOBOL_LIMIT, Inputs, JobSpec, read_spec
+from xva.errors import InputErrors, Problem, TradeError, XvaError
+from xva.market.build import build_market
+from xva.market.config import MarketConfig
+from xva.market.indices import STANDARD_INDICES
+from xva.market.quotes import QuoteSet
+from xva.trades.claims import Claim
+from xva.trades.context import TradeContext
+from xva.trades.netting import Counterparty, NettingSet
+from xva.trades.trade import Trade
+from xva.valuation.world import WorldBuilder
+
+Fixings = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class LoadedJob:
+    """A job whose inputs have been read and checked.
+
+    Parameters
+    ----------
+    path : Path
+        The job file.
+    spec : JobSpec
+    quotes : QuoteSet
+        In the order of the file.
+    market_config : MarketConfig
+        The curves that the book needs.
+    netting_sets : tuple of NettingSet
+        Those with trades, in the order of the file.
+    counterparties : tuple of Counterparty
+        Those of the netting sets, with their credit curves resolved (own, else proxy).
+    trades : tuple of Trade
+        In the order of table names and rows.
+    claims : tuple of tuple of Claim
+        What each trade still promises, in the order of ``trades``.
+    fixings : mapping of (name, ISO date) to float
+    dates : ndarray
+        ``(time,)`` datetime64[D], the exposure grid, after ``as_of``.
+    factors : tuple of str
+        Brownian motions of the model: ``IR:…``, ``FX:…``, ``EQ:…``.
+    idle_netting_sets : tuple of str
+        Netting sets of the file without trades, left out.
+    """
+
+    path: Path
+    spec: JobSpec
+    quotes: QuoteSet
+    market_config: MarketConfig
+    netting_sets: tuple[NettingSet, ...]
+    counterparties: tuple[Counterparty, ...]
+    trades: tuple[Trade, ...]
+    claims: tuple[tuple[Claim, ...], ...]
+    fixings: Fixings
+    dates: NDArray[np.datetime64]
+    factors: tuple[str, ...]
+    idle_netting_sets: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> Path:
+        """The folder that the job's paths are relative to."""
+        return self.path.parent
+
+    @property
+    def as_of(self) -> np.datetime64:
+        return np.datetime64(self.spec.as_of, "D")
+
+    @property
+    def output(self) -> Path:
+        """The folder that holds the runs."""
+        return self.base / self.spec.execution.output
+
+    @cached_property
+    def context(self) -> TradeContext:
+        """What trades need to turn into claims."""
+        return TradeContext(self.as_of, self.market_config.indices, self.fixings)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The inputs as read; None where a file could not be used."""
+
+    quotes: QuoteTable | None
+    netting_sets: dict[str, NettingSet] | None
+    parties: dict[str, Party] | None
+    fixings: Fixings
+    trades: tuple[Trade, ...]
+    places: dict[str, str]
+
+
+def load_job(path: Path | str) -> LoadedJob:
+    """Read a job and all its inputs.
+
+    Raises
+    ------
+    InputErrors
+        Everything that is wrong, each problem with file, row, column or id, what was expected, what is there.
+    """
+    path = Path(path).absolute()
+    problems = Problems()
+    spec = read_spec(path, problems)
+    if spec is None:
+        problems.done()
+        raise InputErrors([])  # unreachable: a missing spec has a problem
+    tables = _read(path.parent, spec.inputs, problems)
+    as_of = np.datetime64(spec.as_of, "D")
+    used = {t.netting_set for t in tables.trades}
+    sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
+    needs = collect_needs(spec.reporting_currency, tables.trades, sets)
+    parties = _parties(tables, sets, spec, needs, problems)
+    config = _market(tables, needs, spec, problems)
+    claims = _claims(tables, as_of, problems)
+    days = _grid(path.name, spec, tables.trades, as_of, needs, problems)
+    problems.done()
+    assert config is not None
+    assert tables.quotes is not None
+    return LoadedJob(
+        path=path,
+        spec=spec,
+        quotes=QuoteSet.from_mapping(tables.quotes.values),
+        market_config=config,
+        netting_sets=tuple(sets),
+        counterparties=parties,
+        trades=tables.trades,
+        claims=claims,
+        fixings=tables.fixings,
+        dates=days,
+        factors=needs.factors,
+        idle_netting_sets=tuple(s for s in tables.netting_sets or () if s not in used),
+    )
+
+
+def _read(base: Path, inputs: Inputs, problems: Problems) -> _Tables:
+    sets = read_netting_sets(base / inputs.netting_sets, inputs.netting_sets, problems)
+    trades, places = read_trades(base / inputs.trades, inputs.trades, sets, problems)
+    fixings: Fixings = {}
+    if inputs.fixings is not None:
+        fixings = read_fixings(base / inputs.fixings, inputs.fixings, STANDARD_INDICES, problems)
+    return _Tables(
+        quotes=read_quotes(base / inputs.quotes, inputs.quotes, problems),
+        netting_sets=sets,
+        parties=read_parties(base / inputs.counterparties, inputs.counterparties, problems),
+        fixings=fixings,
+        trades=trades,
+        places=places,
+    )
+
+
+def _parties(
+    tables: _Tables, sets: list[NettingSet], spec: JobSpec, needs: Needs, problems: Problems
+) -> tuple[Counterparty, ...]:
+    """Counterparties of the sets in use; ``needs`` gets their credit curves."""
+    parties = tables.parties
+    names = list(dict.fromkeys(s.counterparty for s in sets))
+    if parties is None:
+        return ()
+    for home in (tables.netting_sets or {}).values():
+        if home.counterparty not in parties:
+            problems.add(
+                f"{spec.inputs.netting_sets}, netting set {home.name}, column counterparty",
+                f"a counterparty of {spec.inputs.counterparties}",
+                repr(home.counterparty),
+                closest(home.counterparty, parties),
+            )
+    known = [name for name in names if name in parties]
+    resolve_credit(parties, known, spec.xva.own_name, needs, spec.inputs.counterparties, problems)
+    return tuple(Counterparty(name, parties[name].curve) for name in known)
+
+
+def _market(tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems) -> MarketConfig | None:
+    """The configuration, after the quotes have been found complete, free of arbitrage and calibrated."""
+    if tables.quotes is None:
+        return None
+    before, where = len(problems), spec.inputs.quotes
+    config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems)
+    if config is None:
+        return None
+    planned = check_coverage(needs, config, tables.quotes.infos, where, problems)
+    if tables.quotes.sound and planned:
+        build: Callable[[QuoteSet], object] = partial(build_market, config=config)
+        if len(problems) == before:
+            equities = tuple(sorted(name for name, _ in needs.equities))
+            build = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal)
+        problems.extend(_faults(build, QuoteSet.from_mapping(tables.quotes.values), where))
+    return config
+
+
+def _faults(build: Callable[[QuoteSet], object], quotes: QuoteSet, where: str) -> list[Problem]:
+    """Why the quotes make no market (arbitrage, no solution) or no model."""
+    try:
+        build(quotes)
+    except InputErrors as error:
+        return [Problem(f"{where}, {p.where}", p.expected, p.got, p.fix) for p in error.problems]
+    except XvaError as error:
+        lines = error.message.splitlines()
+        told = [line.strip() for line in (lines[1:] or lines)]
+        return [Problem(where, "quotes that a market and its model can be built from", t) for t in told]
+    return []
+
+
+def _claims(tables: _Tables, as_of: np.datetime64, problems: Problems) -> tuple[tuple[Claim, ...], ...]:
+    context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
+    claims: list[tuple[Claim, ...]] = []
+    for trade in tables.trades:
+        try:
+            claims.append(trade.claims(context))
+        except TradeError as error:
+            expected, got, fix = _sentence(error.message)
+            problems.add(tables.places[trade.trade_id], expected, got, fix)
+    return tuple(claims)
+
+
+def _sentence(message: str) -> tuple[str, str, str]:
+    """``…: expected X, got Y -> fix`` in its parts, where a message has them."""
+    head, found, rest = message.partition(": expected ")
+    if not found or ", got " not in rest:
+        return "terms that fit together", message, ""
+    expected, _, tail = rest.partition(", got ")
+    got, _, fix = tail.partition(" -> ")
+    what = head.split(", ", 1)[-1]
+    return f"for {what} {expected}", got, fix
+
+
+def _grid(
+    file: str,
+    spec: JobSpec,
+    trades: tuple[Trade, ...],
+    as_of: np.datetime64,
+    needs: Needs,
+    problems: Problems,
+) -> NDArray[np.datetime64]:
+    """The grid, short enough for Sobol points and beginning after ``as_of``."""
+    where = f"{file}, [simulation] grid"
+    last = max((t.maturity for t in trades), default=as_of)
+    if trades and last <= as_of:
+        problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
+    days = grid_dates(spec.simulation.grid, as_of, last)
+    if days.size and days[0] <= as_of:
+        problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
+    count, factors = days.size, len(needs.factors)
+    if count * factors > SOBOL_LIMIT:
+        got = f"{count} dates x {factors} factors = {count * factors}"
+        problems.add(
+            where, f"dates x factors of at most {SOBOL_LIMIT} (Sobol points)", got, "use fewer dates"
+        )
+    return days

@@ -1,0 +1,209 @@
+"""What a job file says: TOML, checked by pydantic, all problems at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.jobs.grid import check_grid
+from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
+
+SOBOL_LIMIT = 21_201
+"""Largest dates × factors that scrambled Sobol points cover."""
+
+Name = Annotated[str, Field(pattern=NAME.pattern)]
+_CURRENCY = r"^[A-Z]{3}$"
+_TENOR = r"^[1-9][0-9]*[DWMY]$"
+_DEVICE = r"^(cpu|cuda(:[0-9]+)?)$"
+_EXECUTOR = r"^(serial|local|(tcp|tls)://[^\s/]+:[0-9]+)$"
+Currency = Annotated[str, Field(pattern=_CURRENCY)]
+File = Annotated[str, Field(min_length=1)]
+Tenor = Annotated[str, Field(pattern=_TENOR)]
+
+
+class Section(BaseModel):
+    """A table of the job file: no unknown keys, not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Inputs(Section):
+    """Files, relative to the job file; ``trades`` is a folder of one table per trade type."""
+
+    quotes: File
+    netting_sets: File
+    counterparties: File
+    trades: File
+    fixings: File | None = None
+
+
+class Simulation(Section):
+    """How the paths are drawn. ``grid`` is steps like ``1M..5Y, 3M..10Y`` or a list of dates."""
+
+    paths: int = Field(default=8192, ge=1)
+    block_size: int = Field(default=1024, ge=1)
+    scrambles: int = Field(default=8, ge=1)
+    seed: int = Field(default=42, ge=0, lt=2**63)
+    dtype: Literal["float64", "float32"] = "float64"
+    device: str = Field(default="cpu", pattern=_DEVICE)
+    fixing: Literal["projected", "path"] = "projected"
+    grid: str | list[date] = "1M..1Y, 3M..10Y, 6M..30Y"
+
+    @model_validator(mode="after")
+    def _whole_blocks(self) -> Self:
+        check_grid(self.grid)
+        block, scrambles = self.block_size, self.scrambles
+        if self.paths % block:
+            up = -(-self.paths // block) * block
+            raise ValueError(
+                f"paths: a whole number of blocks of {block}|{self.paths} paths|{up} paths would do"
+            )
+        blocks = self.paths // block
+        if blocks % scrambles:
+            raise ValueError(
+                f"block_size: a number of blocks that is a multiple of the {scrambles} scrambles|"
+                f"{self.paths} / {block} = {blocks} blocks|change block_size, paths or scrambles"
+            )
+        return self
+
+
+class Model(Section):
+    """The co-terminal swaption strip that calibrates the rates ends at ``coterminal``."""
+
+    coterminal: Tenor = "20Y"
+
+
+class Exposure(Section):
+    """Profiles: the quantile of PFE, what a break does, whether the cube is kept."""
+
+    pfe_quantile: float = Field(default=0.95, gt=0.0, lt=1.0)
+    breaks: Literal["truncate", "ignore"] = "truncate"
+    store_cube: bool = True
+
+
+class Xva(Section):
+    """Adjustments: our name, survival variants, quadrature, funding form."""
+
+    own_name: Name = "BANK"
+    variant: Literal["unilateral", "first_to_default"] = "unilateral"
+    quadrature: Literal["right", "trapezoid"] = "right"
+    funding: Literal["curve", "curve_ex_own", "curve_ex_all", "discounted_spread"] = "curve"
+    sensitivities: bool = True
+
+
+class Execution(Section):
+    """Where and how it runs; never part of a run's identity. ``output`` is relative to the job file."""
+
+    executor: str = Field(default="serial", pattern=_EXECUTOR)
+    workers: int = Field(default=2, ge=1)
+    output: File = "runs"
+    insecure: bool = False
+
+
+class JobSpec(Section):
+    """A whole job file."""
+
+    name: Name
+    as_of: date
+    reporting_currency: Currency = "EUR"
+    inputs: Inputs
+    simulation: Simulation = Simulation()
+    model: Model = Model()
+    exposure: Exposure = Exposure()
+    xva: Xva = Xva()
+    execution: Execution = Execution()
+
+
+_NEEDED = ("as_of", "reporting_currency", "inputs")
+_WORDS = {
+    NAME.pattern: NAME_IN_WORDS,
+    _CURRENCY: "a currency of three capital letters",
+    _TENOR: "a tenor such as 20Y",
+    _DEVICE: "cpu, cuda or cuda:0",
+    _EXECUTOR: "serial, local or an address such as tcp://127.0.0.1:8786",
+}
+
+
+def read_spec(path: Path, problems: Problems) -> JobSpec | None:
+    """The job at ``path``; what is wrong goes to ``problems``.
+
+    Where the faulty keys can be replaced by their defaults the rest is still returned, so that the inputs are
+    checked in the same go; None where nothing more can be read.
+    """
+    raw = _toml(path, problems)
+    if raw is None:
+        return None
+    told: set[tuple[int | str, ...]] = set()
+    while True:
+        try:
+            return JobSpec.model_validate(raw)
+        except ValidationError as error:
+            faults = error.errors()
+        fresh = [fault for fault in faults if fault["loc"] not in told]
+        for fault in fresh:
+            _explain(path.name, fault, problems)
+            _drop(raw, fault["loc"])
+            told.add(fault["loc"])
+        if not fresh or any(fault["loc"][0] in _NEEDED for fault in faults):
+            return None
+
+
+def _toml(path: Path, problems: Problems) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.add(str(path), "a readable job file", error.strerror or str(error))
+    except UnicodeDecodeError as error:
+        problems.add(path.name, "text in UTF-8", f"a byte that is not ({error.reason})")
+    except tomllib.TOMLDecodeError as error:
+        problems.add(path.name, "TOML", str(error))
+    return None
+
+
+def _explain(file: str, item: Any, problems: Problems) -> None:
+    """Turn one of pydantic's errors into ours: where, expected, got, fix."""
+    loc = [str(part) for part in item["loc"] if part not in ("str", "list[date]")]
+    where = f"{file}, [{'.'.join(loc[:-1])}] {loc[-1]}" if len(loc) > 1 else f"{file}, {loc[0]}"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        known = _fields(loc[:-1])
+        close = difflib.get_close_matches(loc[-1], known, 1)
+        fix = f"did you mean {close[0]}?" if close else ""
+        problems.add(where, f"one of {', '.join(known)}", loc[-1], fix)
+    elif item["type"] == "missing":
+        problems.add(where, "a value", "nothing")
+    elif item["type"] == "string_pattern_mismatch":
+        problems.add(where, _WORDS[item["ctx"]["pattern"]], repr(item["input"]))
+    elif message.count("|") == 2:
+        what, got, fix = message.split("|")
+        field, _, expected = what.partition(": ")
+        problems.add(f"{file}, [{'.'.join(loc)}] {field}", expected, got, fix)
+    else:
+        expected = message.removeprefix("Input should be ")
+        problems.add(where, expected[:1].lower() + expected[1:], repr(item["input"]))
+
+
+def _fields(section: list[str]) -> list[str]:
+    model: type[BaseModel] = JobSpec
+    for part in section:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return list(model.model_fields)
+
+
+def _drop(raw: dict[str, Any], loc: tuple[int | str, ...]) -> None:
+    """Take the faulty key out; a fault of a whole section takes the section."""
+    if not loc:
+        return
+    inner = raw.get(str(loc[0]))
+    if len(loc) == 1 or not isinstance(inner, dict):
+        raw.pop(str(loc[0]), None)
+    else:
+        inner.pop(str(loc[1]), None)

@@ -1,0 +1,180 @@
+"""Tables from CSV or Parquet, as text first, then cell by cell into what a field wants.
+
+Rows are numbered as an editor or a spreadsheet shows them: the header of a CSV is row 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import numpy as np
+import pandas as pd
+
+from pipelines.jobs.problems import Problems
+from xva import dates
+
+SUFFIXES = (".csv", ".parquet")
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_WANTED = {float: "a finite number", int: "a whole number", np.datetime64: "a date as YYYY-MM-DD",
+           bool: "true or false", str: "a text"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text; ``frame``'s index is the row number in the file."""
+
+    name: str
+    frame: pd.DataFrame
+
+    def where(self, row: int, column: str = "") -> str:
+        return f"{self.name}, row {row}" + (f", column {column}" if column else "")
+
+    def rows(self) -> list[tuple[int, dict[str, str]]]:
+        columns = list(self.frame.columns)
+        cells = self.frame.to_numpy().tolist()
+        return [(int(n), dict(zip(columns, row, strict=True))) for n, row in zip(self.frame.index, cells)]
+
+
+def read_table(
+    path: Path, name: str, problems: Problems, required: Sequence[str], optional: Sequence[str] = ()
+) -> Table | None:
+    """The table at ``path``; None, with the reasons in ``problems``, where it cannot be used.
+
+    ``name`` stands for the file in messages. Unknown, missing and repeated columns are problems.
+    """
+    frame = _read(path, name, problems)
+    if frame is None:
+        return None
+    return Table(name, frame) if _columns_fit(frame, name, problems, required, optional) else None
+
+
+def _read(path: Path, name: str, problems: Problems) -> pd.DataFrame | None:
+    try:
+        return _parquet(path) if path.suffix == ".parquet" else _csv(path, name, problems)
+    except OSError as error:
+        problems.add(name, "a readable file", error.strerror or str(error), f"looked for {path}")
+    except UnicodeDecodeError as error:
+        problems.add(
+            name, "text in UTF-8", f"a byte at position {error.start} that is not", "save it as UTF-8"
+        )
+    except (csv.Error, ValueError) as error:  # pyarrow's errors are ValueErrors
+        problems.add(name, f"a {path.suffix[1:] or 'CSV'} table", str(error).splitlines()[0])
+    return None
+
+
+def _csv(path: Path, name: str, problems: Problems) -> pd.DataFrame | None:
+    lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+    header = [cell.strip() for cell in next(lines, [])]
+    if not header:
+        problems.add(name, "a header and rows", "an empty file")
+        return None
+    rows, numbers = [], []
+    for row in lines:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            problems.add(f"{name}, row {lines.line_num}", f"{len(header)} cells", f"{len(row)}")
+            continue
+        rows.append([cell.strip() for cell in row])
+        numbers.append(lines.line_num)
+    return pd.DataFrame(rows, columns=header, index=pd.Index(numbers), dtype=object)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path).reset_index(drop=True)
+    text = {str(column): [_text(value) for value in frame[column].tolist()] for column in frame.columns}
+    return pd.DataFrame(text, index=frame.index + 1, dtype=object)
+
+
+def _text(value: Any) -> str:
+    """A Parquet cell as a CSV would hold it; floats by repr, so that nothing is lost."""
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())[:10]
+    return str(value).strip()
+
+
+def _columns_fit(
+    frame: pd.DataFrame, name: str, problems: Problems, required: Sequence[str], optional: Sequence[str]
+) -> bool:
+    before = len(problems)
+    known, present = [*required, *optional], [str(c) for c in frame.columns]
+    missing = [c for c in required if c not in present]
+    for column in dict.fromkeys(present):
+        if column not in known:
+            close = difflib.get_close_matches(column, known, 1)
+            fix = f"did you mean {close[0]}?" if close else "remove it or correct its name"
+            problems.add(f"{name}, column {column}", f"one of {', '.join(known)}", "an unknown column", fix)
+        elif present.count(column) > 1:
+            problems.add(f"{name}, column {column}", "one column of that name", str(present.count(column)))
+    for column in missing:
+        problems.add(f"{name}, header", f"a column {column}", f"columns {', '.join(present)}")
+    return len(problems) == before
+
+
+def convert(text: str, wanted: Any) -> Any:
+    """A cell as the type ``wanted`` (str, float, int, bool, datetime64, or one of them or None).
+
+    Raises
+    ------
+    ValueError
+        What was expected, in words.
+    """
+    kinds = _kinds(wanted)
+    if not text:
+        if type(None) in kinds:
+            return None
+        raise ValueError(_WANTED[kinds[0]])
+    kind = kinds[0]
+    try:
+        return _PARSERS[kind](text)
+    except ValueError:
+        raise ValueError(_WANTED[kind]) from None
+
+
+def _kinds(wanted: Any) -> list[Any]:
+    """The type itself, or the members of a union, None last."""
+    if get_origin(wanted) in (Union, UnionType):
+        return sorted(get_args(wanted), key=lambda kind: kind is type(None))
+    return [wanted]
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if "_" in text or not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _whole(text: str) -> int:
+    value = _number(text)
+    if value != int(value):
+        raise ValueError(text)
+    return int(value)
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in _TRUTH:
+        raise ValueError(text)
+    return _TRUTH[text.lower()]
+
+
+_PARSERS: dict[Any, Any] = {
+    str: str, float: _number, int: _whole, bool: _truth, np.datetime64: dates.parse_date,
+}  # fmt: skip
+
+
+def shown(text: str) -> str:
+    """A cell for a message."""
+    return repr(text) if text else "an empty cell"

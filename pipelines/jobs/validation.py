@@ -1,0 +1,110 @@
+"""What a run of a job would be: counts, factors, dates, memory. Nothing is simulated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.jobs.inputs import LoadedJob
+from xva.trades.claims import ResetPeriod, SwaptionClaim
+
+_BYTES = {"float64": 8, "float32": 4}
+_COPIES = 4
+"""Normals, increments, states and one temporary are alive together."""
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """A job in numbers.
+
+    Parameters
+    ----------
+    trades : dict
+        Number of trades by type.
+    live : int
+        Trades that still promise something after ``as_of``.
+    netting_sets : dict
+        Number of trades by netting set.
+    idle_netting_sets : tuple of str
+        Netting sets of the table without trades, left out.
+    proxies : dict
+        Counterparties without CDS of their own, and the proxy curve of each.
+    factors : tuple of str
+    first_date, last_date : datetime64[D]
+        Of the grid of ``dates`` dates.
+    last_payment : datetime64[D]
+        Of the book; exposure after ``last_date`` is left out.
+    resets, exercises : int
+        Different dates of notional resets and of physical exercise, simulated beside the grid.
+    event_dates : ndarray
+        ``(event,)`` datetime64[D], both together.
+    sobol_dimensions : int
+        Grid dates times factors.
+    bytes_per_block : int
+        Estimate of the memory a block of paths needs.
+    """
+
+    name: str
+    quotes: int
+    trades: dict[str, int]
+    live: int
+    booked: int
+    netting_sets: dict[str, int]
+    idle_netting_sets: tuple[str, ...]
+    counterparties: int
+    proxies: dict[str, str]
+    factors: tuple[str, ...]
+    dates: int
+    first_date: np.datetime64
+    last_date: np.datetime64
+    last_payment: np.datetime64
+    resets: int
+    exercises: int
+    event_dates: NDArray[np.datetime64]
+    sobol_dimensions: int
+    paths: int
+    blocks: int
+    scrambles: int
+    bytes_per_block: int
+
+
+def validate_job(job: LoadedJob) -> ValidationReport:
+    """The report on a loaded (so valid) job."""
+    resets = {c.start for claims in job.claims for c in claims if isinstance(c, ResetPeriod) and c.start > 0}
+    exercises = {
+        c.expiry
+        for claims in job.claims
+        for c in claims
+        if isinstance(c, SwaptionClaim) and c.settlement == "physical"
+    }
+    simulation, dates = job.spec.simulation, len(job.dates)
+    sizes = Counter(t.netting_set for t in job.trades)
+    days = np.array(sorted(round(365.0 * t) for t in resets | exercises), dtype="timedelta64[D]")
+    cells = dates * (_COPIES * len(job.factors) + 3 * len(job.netting_sets)) + days.size * len(job.factors)
+    return ValidationReport(
+        name=job.spec.name,
+        quotes=len(job.quotes.ids),
+        trades=dict(Counter(t.kind for t in job.trades)),
+        live=sum(bool(c) for c in job.claims),
+        booked=sum(t.booked_value is not None for t in job.trades),
+        netting_sets={s.name: sizes[s.name] for s in job.netting_sets},
+        idle_netting_sets=job.idle_netting_sets,
+        counterparties=len(job.counterparties),
+        proxies={c.name: c.credit_curve for c in job.counterparties if c.credit_curve.startswith("PROXY_")},
+        factors=job.factors,
+        dates=dates,
+        first_date=job.dates[0],
+        last_date=job.dates[-1],
+        last_payment=max(t.maturity for t in job.trades),
+        resets=len(resets),
+        exercises=len(exercises),
+        event_dates=job.as_of + days,
+        sobol_dimensions=dates * len(job.factors),
+        paths=simulation.paths,
+        blocks=simulation.paths // simulation.block_size,
+        scrambles=simulation.scrambles,
+        bytes_per_block=simulation.block_size * cells * _BYTES[simulation.dtype],
+    )

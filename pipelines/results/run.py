@@ -1,0 +1,149 @@
+"""A run directory, opened: finished or half-finished, read lazily, shown in a notebook."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+from rich.console import Console, ConsoleOptions, RenderResult
+
+from pipelines.results.sensitivities import Sensitivities
+from pipelines.results.tables import SHOWN, XvaTable, number
+from pipelines.storage.layout import RunLayout
+from pipelines.storage.manifest import Completion, RunManifest, read_completion, read_manifest
+from pipelines.storage.results import open_cube, open_results
+from xva.errors import StoreError
+from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+
+
+def open_run(path: Path | str) -> Run:
+    """Open a run directory.
+
+    Parameters
+    ----------
+    path : path
+        Folder with ``run.json``, as `xva run` prints it.
+
+    Returns
+    -------
+    Run
+        ``.cube``, ``.xva``, ``.profiles``, ``.sensitivities(measure, netting_set=None)``.
+
+    Raises
+    ------
+    StoreError
+        It is not a run directory, or its ``run.json`` was changed.
+    """
+    layout = RunLayout(Path(path).resolve())
+    return Run(layout, read_manifest(layout))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. Arrays are read from disk when they are used."""
+
+    layout: RunLayout
+    manifest: RunManifest
+
+    @property
+    def path(self) -> Path:
+        return self.layout.root
+
+    @property
+    def completion(self) -> Completion | None:
+        """What ``COMPLETE.json`` says; None where the run is not finished."""
+        return read_completion(self.layout)
+
+    @property
+    def blocks_done(self) -> int:
+        """Blocks with a marker; `xva verify` also reads what the markers vouch for."""
+        return sum(self.layout.marker(block).exists() for block in range(self.manifest.n_blocks))
+
+    @cached_property
+    def xva(self) -> xr.Dataset:
+        """Everything the run delivered: values, adjustments, profiles, sensitivities, standard errors.
+
+        Raises
+        ------
+        StoreError
+            The run is not finished yet.
+        """
+        if not self.layout.results.is_dir():
+            raise StoreError(
+                f"{self.path}: this run is not finished, {self._progress()}; "
+                f"finish it with 'xva resume {self.path}'"
+            )
+        return open_results(self.path)
+
+    @cached_property
+    def cube(self) -> xr.Dataset:
+        """Exposure cube ``(path, time, netting_set)``; NaN in blocks that are still to be computed.
+
+        Raises
+        ------
+        StoreError
+            The job did not keep its cube (``store_cube = false``).
+        """
+        if not self.manifest.variables:
+            raise StoreError(
+                f"{self.path}: no cube was kept: set store_cube = true under [exposure] in the job"
+            )
+        cube = open_cube(self.path)
+        finished = self.layout.results.is_dir()
+        if finished and "discount" in self.xva.variables:
+            cube = cube.assign_coords(discount=("time", self.xva["discount"].values))
+        return cube
+
+    @property
+    def profiles(self) -> xr.Dataset:
+        """EPE and ENE with standard errors, EE ``(netting_set, time)``; from the cube while unfinished."""
+        if self.layout.results.is_dir():
+            return self.xva[
+                [n for n, v in self.xva.data_vars.items() if set(v.dims) == {"netting_set", "time"}]
+            ]
+        epe, ene = self.cube.xva.epe(), self.cube.xva.ene()
+        return xr.Dataset({"epe": epe, "ene": ene}, attrs={"paths": epe.attrs["paths"]})
+
+    def sensitivities(self, measure: str, netting_set: str | None = None) -> Sensitivities:
+        """Derivatives of ``measure`` to every quote, in total or of one netting set; see `Sensitivities`."""
+        return Sensitivities.select(self.xva, measure, netting_set)
+
+    def summary(self) -> pd.DataFrame:
+        """Value, adjustments and their standard errors by netting set, with a row TOTAL."""
+        results = self.xva
+        frame = pd.DataFrame({"value": results["value0"].to_series()})
+        total = {"value": frame["value"].sum()}
+        for measure in (m for m in SHOWN if m in results["measure"].values):
+            one = results[["xva", "xva_se", "total", "total_se"]].sel(measure=measure)
+            frame[measure], frame[f"{measure} s.e."] = one["xva"].values, one["xva_se"].values
+            total |= {measure: float(one["total"]), f"{measure} s.e.": float(one["total_se"])}
+        return pd.concat([frame, pd.DataFrame(total, index=pd.Index(["TOTAL"], name="netting_set"))])
+
+    def _progress(self) -> str:
+        return f"{self.blocks_done} of {self.manifest.n_blocks} blocks done"
+
+    def _headline(self) -> str:
+        identity = self.manifest.identity
+        state = "finished" if self.completion is not None else f"unfinished, {self._progress()}"
+        paths = self.manifest.n_blocks * identity.block_size
+        return f"Run {identity.name}-{identity.run_id[:8]}: {state}, {paths:,} paths, seed {identity.seed}"
+
+    def __repr__(self) -> str:
+        return f"<{self._headline()}, {self.path}>"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield f"[bold]{self._headline()}[/]"
+        yield str(self.path)
+        if self.layout.results.is_dir():
+            yield ""
+            yield XvaTable(self.xva)
+
+    def _repr_html_(self) -> str:
+        head = f"<p><b>{html.escape(self._headline())}</b><br><code>{html.escape(str(self.path))}</code></p>"
+        if not self.layout.results.is_dir():
+            return head
+        return head + self.summary().to_html(float_format=number)

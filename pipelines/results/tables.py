@@ -1,0 +1,117 @@
+"""Results as rich tables: by netting set, and the largest sensitivities by quote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.results.sensitivities import TOTAL, Sensitivities
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SHOWN: Final = ("CVA", "DVA", "FCA", "FBA", "FVA")
+TOTAL_MEASURE: Final = "XVA"
+_SCALES: Final = ((1.0, ""), (1e3, " thousand"), (1e6, " million"))
+_WIDEST: Final = 1e7  # of a number in a table: six of them fit on 80 columns
+_SIGNS: Final = "CVA, FCA cost; DVA, FBA benefit; FVA = FCA - FBA; ± standard error"
+
+
+@dataclass(frozen=True)
+class XvaTable:
+    """Value and every adjustment by netting set, with totals and their standard errors.
+
+    ``value ± error`` stands on one line where there is room, else on two; no number is ever cut.
+    """
+
+    results: xr.Dataset
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = self.table(" ")
+        if Measurement.get(console, options.update(width=10_000), table).maximum > options.max_width:
+            table = self.table("\n")
+        yield table
+        yield total_line(self.results)
+
+    def table(self, between: str) -> Table:
+        """The table with ``between`` a value and its error."""
+        results, (scale, scale_name) = self.results, _scale(self.results)
+        measures = [m for m in SHOWN if m in results["measure"].values]
+        table = _table(f"Value and adjustments by netting set, {results.attrs.get('units', '')}{scale_name}")
+        table.show_footer, table.caption = True, _SIGNS
+        value = results["value0"].values / scale
+        table.add_column("Netting set", TOTAL, no_wrap=True)
+        table.add_column("Value", number(value.sum()), justify="right", no_wrap=True)
+        rows = results[["xva", "xva_se"]].sel(measure=measures) / scale
+        total = results[["total", "total_se"]].sel(measure=measures) / scale
+        for measure, amount, error in zip(measures, total["total"].values, total["total_se"].values):
+            table.add_column(measure, _with_error(amount, error, between), justify="right", no_wrap=True)
+        for name, now, amounts, errors in zip(
+            results["netting_set"].values, value, rows["xva"].values, rows["xva_se"].values
+        ):
+            cells = [_with_error(amount, error, between) for amount, error in zip(amounts, errors)]
+            table.add_row(str(name), number(now), *cells)
+        return table
+
+
+def total_line(results: xr.Dataset) -> Text:
+    """``CVA - DVA + FCA`` of the book, with FBA beside it."""
+    totals = results["total"]
+    by_measure = {str(m): float(totals.sel(measure=m)) for m in totals["measure"].values}
+    cost = by_measure["CVA"] - by_measure["DVA"] + by_measure["FCA"]
+    line = Text("CVA - DVA + FCA = ").append(number(cost), style="bold")
+    if TOTAL_MEASURE in by_measure:
+        line.append(f" ± {number(float(results['total_se'].sel(measure=TOTAL_MEASURE)))}")
+    line.append(f" {results.attrs.get('units', '')}")
+    if "FBA" in by_measure:
+        line.append(f", and FBA {number(by_measure['FBA'])} beside it (it overlaps DVA)", style="dim")
+    return line
+
+
+def sensitivity_table(sensitivities: Sensitivities, count: int = 10) -> Table:
+    """The ``count`` largest sensitivities by quote, per readable shift of the quote."""
+    frame = sensitivities.top(count)
+    where = "" if sensitivities.netting_set == TOTAL else f" of {sensitivities.netting_set}"
+    quotes = sensitivities.data.sizes["quote"]
+    table = _table(
+        f"The {len(frame)} largest sensitivities of {sensitivities.measure}{where}, of {quotes} quotes"
+    )
+    table.add_column("Quote", overflow="fold")
+    table.add_column("Shift", no_wrap=True)
+    table.add_column(f"Change, {sensitivities.units}", justify="right", no_wrap=True)
+    table.add_column("± s.e.", justify="right", style="dim", no_wrap=True)
+    for quote, row in frame.iterrows():
+        table.add_row(str(quote), row["shift_name"], number(row["value"]), number(row["standard_error"]))
+    return table
+
+
+def number(value: float) -> str:
+    """Thousands separated; whole units from 1,000 up, else three significant digits."""
+    if value == 0.0 or not np.isfinite(value):
+        return "0" if value == 0.0 else str(value)
+    decimals = int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6))
+    return f"{value:,.{decimals}f}"
+
+
+def _with_error(value: float, error: float, between: str) -> Text:
+    return Text(number(value)).append(f"{between}± {number(error)}", style="dim")
+
+
+def _scale(results: xr.Dataset) -> tuple[float, str]:
+    largest = max(float(abs(results[name]).max()) for name in ("value0", "xva", "total"))
+    largest = max(largest, abs(float(results["value0"].sum())))
+    return next(((s, name) for s, name in _SCALES if largest < s * _WIDEST), _SCALES[-1])
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold",
+        caption_justify="left",
+    )  # fmt: skip

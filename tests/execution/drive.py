@@ -1,0 +1,35 @@
+"""A driver process for tests that kill it: ``drive.py RUN_DIR EXECUTOR DELAY``."""
+
+from __future__ import annotations
+
+import sys
+
+import dummy_plan
+from dummy_plan import DummyPlan
+
+from pipelines.execution.executors import executor_from
+from pipelines.execution.runner import RunSettings, execute
+from pipelines.storage.identity import RunIdentity
+
+TRUST = (dummy_plan.__name__,)
+
+
+def identity(plan: DummyPlan) -> RunIdentity:
+    return RunIdentity("dummy", plan.seed, {"blocks": plan.blocks, "dates": plan.n_dates}, plan.size)
+
+
+def main(run_dir: str, executor: str, delay: str) -> None:
+    plan = DummyPlan(delay=float(delay))
+    settings = RunSettings(trusted_modules=TRUST)
+    execute(
+        plan,
+        run_dir,
+        executor_from(executor, 2),
+        dummy_plan.finish,
+        identity=identity(plan),
+        settings=settings,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

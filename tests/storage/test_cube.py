@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from pipelines.storage.layout import RunLayout
+from pipelines.storage.results import open_cube
+from pipelines.storage.shards import CubeTemplate, install_template, read_block, write_block, write_region
+from xva.errors import StoreError
+from xva.valuation.plan import BlockResult, CubeSchema
+
+Make = Callable[[int], BlockResult]
+
+
+@pytest.fixture
+def cube(layout: RunLayout, template: CubeTemplate) -> RunLayout:
+    install_template(layout, template)
+    return layout
+
+
+def test_metadata_are_what_the_design_says(cube: RunLayout) -> None:
+    metadata = json.loads((cube.cube / "value" / "zarr.json").read_text())
+    sharding = metadata["codecs"][0]
+    assert metadata["zarr_format"] == 3
+    assert metadata["data_type"] == "float32"
+    assert metadata["fill_value"] == "NaN"
+    assert metadata["dimension_names"] == ["path", "time", "netting_set"]
+    assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [8, 20, 3]
+    assert sharding["configuration"]["chunk_shape"] == [8, 10, 3]
+    assert sharding["configuration"]["codecs"][1] == {
+        "name": "zstd",
+        "configuration": {"level": 1, "checksum": True},
+    }
+    assert "consolidated_metadata" not in json.loads((cube.cube / "zarr.json").read_text())
+
+
+def test_xarray_reads_what_tasks_wrote(cube: RunLayout, schema: CubeSchema, block_result: Make) -> None:
+    write_block(cube, ("value",), 1, block_result(1).cube)
+    with open_cube(cube.root) as dataset:
+        assert dataset["value"].dims == ("path", "time", "netting_set")
+        assert dataset.attrs == {"units": "EUR", "deflated": True, "seed": 42, "job": "demo"}
+        assert set(dataset.coords) == {"time", "netting_set", "year_fraction", "counterparty"}
+        assert dataset["netting_set"].values.tolist() == list(schema.netting_sets)
+        assert dataset["counterparty"].values.tolist() == list(schema.counterparties)
+        np.testing.assert_array_equal(dataset["time"].values.astype("M8[D]"), schema.dates)
+        np.testing.assert_array_equal(dataset["year_fraction"], schema.year_fractions)
+        stored = dataset["value"].values
+    np.testing.assert_array_equal(stored[8:16], block_result(1).cube["value"].astype(np.float32))
+    assert np.isnan(stored[:8]).all()
+    assert np.isnan(stored[16:]).all()
+    assert not cube.shard("value", 0).exists()
+
+
+def test_plain_open_zarr_gives_the_same(cube: RunLayout, block_result: Make) -> None:
+    write_block(cube, ("value",), 0, block_result(0).cube)
+    with pytest.warns(RuntimeWarning, match="consolidated"):  # xarray says so of every store without it
+        plain = xr.open_zarr(cube.cube)
+    with open_cube(cube.root) as ours:
+        xr.testing.assert_identical(plain.load(), ours.load())
+
+
+def test_a_region_that_is_not_one_whole_shard_is_refused(cube: RunLayout) -> None:
+    array = zarr.open_array(cube.cube / "value", mode="r+", zarr_format=3)
+    whole = np.zeros((8, 13, 3), dtype=np.float32)
+    for start, values in ((4, whole), (0, whole[:4]), (0, whole[:, :10]), (24, whole), (-8, whole)):
+        with pytest.raises(StoreError, match="one whole shard"):
+            write_region(array, start, values)
+    assert not any(cube.shard("value", b).exists() for b in range(3))
+    write_region(array, 16, whole)
+
+
+def test_zeros_are_stored_and_not_mistaken_for_missing(cube: RunLayout) -> None:
+    write_block(cube, ("value",), 2, {"value": np.zeros((8, 13, 3))})
+    assert cube.shard("value", 2).is_file()
+    assert (read_block(cube, "value", 2) == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.full((8, 13, 3), np.nan), "finite"),
+        (np.full((8, 13, 3), 1e39), "finite"),  # overflows float32
+        (np.zeros((8, 12, 3)), "one whole shard"),
+    ],
+)
+def test_bad_blocks_are_refused(cube: RunLayout, value: np.ndarray, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        write_block(cube, ("value",), 0, {"value": value})
+    with pytest.raises(StoreError, match="expected cube variable 'value'"):
+        write_block(cube, ("value",), 0, {})
+
+
+def test_every_bit_flip_is_caught_by_the_store_itself(cube: RunLayout, block_result: Make) -> None:
+    write_block(cube, ("value",), 0, block_result(0).cube)
+    shard = cube.shard("value", 0)
+    good = shard.read_bytes()
+    rng = np.random.default_rng(7)
+    for position in rng.integers(0, len(good) * 8, size=100):
+        flipped = bytearray(good)
+        flipped[position // 8] ^= 1 << (position % 8)
+        shard.write_bytes(flipped)
+        with pytest.raises((RuntimeError, ValueError, IndexError)):
+            read_block(cube, "value", 0)
+
+
+def test_few_dates_make_one_chunk(layout: RunLayout, template: CubeTemplate) -> None:
+    schema = template.schema
+    short = replace(
+        template, schema=replace(schema, dates=schema.dates[:4], year_fractions=schema.year_fractions[:4])
+    )
+    assert (short.chunks, short.shards) == ((8, 4, 3), (8, 4, 3))
+    install_template(layout, short)
+    write_block(layout, ("value",), 0, {"value": np.ones((8, 4, 3))})
+    assert (read_block(layout, "value", 0) == 1.0).all()
+
+
+def test_template_can_be_laid_again_over_the_shards(
+    cube: RunLayout, template: CubeTemplate, block_result: Make
+) -> None:
+    write_block(cube, ("value",), 0, block_result(0).cube)
+    before = {p: p.read_bytes() for p in cube.cube.rglob("*") if p.is_file()}
+    (cube.cube / "value" / "zarr.json").write_text("{}")
+    install_template(cube, template)
+    assert {p: p.read_bytes() for p in cube.cube.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("variables", [("other",), ("../value",)])
+def test_unknown_variables_are_refused(template: CubeTemplate, variables: tuple[str, ...]) -> None:
+    with pytest.raises(StoreError, match="cube variable"):
+        replace(template, variables=variables)

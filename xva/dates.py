@@ -1,0 +1,329 @@
+"""Calendars, schedules and day counts: the only module that talks to QuantLib.
+
+Dates are numpy ``datetime64[D]``; QuantLib objects neither leave this module nor get pickled. Holidays are
+read from QuantLib once per calendar and rolled by numpy, schedules and tenors are QuantLib's own, cached.
+
+Calendars: ``TARGET``, ``US`` (SOFR publication days), ``US-SETTLEMENT``, ``UK``, ``JP``, ``WEEKENDS``,
+``NULL`` (every day is a business day), or joined (all must be open) as ``TARGET+US``.
+Conventions: ``MF`` modified following, ``F`` following, ``P`` preceding, ``MP`` modified preceding,
+``U`` unadjusted. Tenors: ``2D``, ``1W``, ``3M``, ``10Y``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, overload
+
+import numpy as np
+import QuantLib as ql
+from numpy.typing import ArrayLike, NDArray
+
+Dates: TypeAlias = NDArray[np.datetime64]
+Roll: TypeAlias = Literal["modifiedfollowing", "following", "preceding", "modifiedpreceding"]
+
+_EPOCH_SERIAL = 25569  # QuantLib's serial number of 1970-01-01
+_FIRST, _LAST = ql.Date(1, 1, 1970), ql.Date(30, 12, 2199)
+_TENOR = re.compile(r"(\d+)([DWMY])")
+_UNITS = {"D": ql.Days, "W": ql.Weeks, "M": ql.Months, "Y": ql.Years}
+_CALENDARS: dict[str, Any] = {
+    "TARGET": ql.TARGET(),
+    "US": ql.UnitedStates(ql.UnitedStates.SOFR),
+    "US-SETTLEMENT": ql.UnitedStates(ql.UnitedStates.Settlement),
+    "UK": ql.UnitedKingdom(),
+    "JP": ql.Japan(),
+    "WEEKENDS": ql.WeekendsOnly(),
+    "NULL": ql.NullCalendar(),
+}
+_ROLLS: dict[str, Roll] = {
+    "MF": "modifiedfollowing",
+    "F": "following",
+    "P": "preceding",
+    "MP": "modifiedpreceding",
+}
+_CONVENTIONS = {
+    "MF": ql.ModifiedFollowing,
+    "F": ql.Following,
+    "P": ql.Preceding,
+    "MP": ql.ModifiedPreceding,
+    "U": ql.Unadjusted,
+}
+_RULES = {
+    "backward": ql.DateGeneration.Backward,
+    "forward": ql.DateGeneration.Forward,
+}
+_DAY_COUNTS: dict[str, Any] = {
+    "30/360": ql.Thirty360(ql.Thirty360.BondBasis),
+    "30E/360": ql.Thirty360(ql.Thirty360.European),
+    "30U/360": ql.Thirty360(ql.Thirty360.USA),
+    "ACT/ACT": ql.ActualActual(ql.ActualActual.ISDA),
+}
+_ACTUAL_OVER = {"A360": 360.0, "ACT/360": 360.0, "A365": 365.0, "A365F": 365.0, "ACT/365": 365.0}
+
+
+def parse_date(text: str) -> np.datetime64:
+    """The date written as ``YYYY-MM-DD``; ValueError for anything else."""
+    text = text.strip()
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ValueError(f"a date as YYYY-MM-DD, got {text!r}")
+    return np.datetime64(datetime.date.fromisoformat(text), "D")
+
+
+@overload
+def years(as_of: np.datetime64, dates: np.datetime64) -> float: ...
+@overload
+def years(as_of: np.datetime64, dates: Dates) -> NDArray[np.float64]: ...
+def years(as_of: np.datetime64, dates: np.datetime64 | Dates) -> float | NDArray[np.float64]:
+    """Actual/365 (Fixed) year fractions from ``as_of``; same shape as ``dates``, float for one date."""
+    return _over(as_of, dates, 365.0)
+
+
+def is_day_count(name: str) -> bool:
+    """Whether `year_fraction` knows the day count."""
+    return name in _ACTUAL_OVER or name in _DAY_COUNTS
+
+
+@overload
+def year_fraction(day_count: str, start: np.datetime64, end: np.datetime64) -> float: ...
+@overload
+def year_fraction(day_count: str, start: Dates, end: Dates) -> NDArray[np.float64]: ...
+@overload
+def year_fraction(day_count: str, start: np.datetime64, end: Dates) -> NDArray[np.float64]: ...
+@overload
+def year_fraction(day_count: str, start: Dates, end: np.datetime64) -> NDArray[np.float64]: ...
+def year_fraction(
+    day_count: str, start: np.datetime64 | Dates, end: np.datetime64 | Dates
+) -> float | NDArray[np.float64]:
+    """Year fraction of [start, end] under a day count; arrays broadcast.
+
+    Parameters
+    ----------
+    day_count : str
+        ``A360``, ``A365`` (fixed), ``30/360`` (bond basis), ``30E/360``, ``30U/360``, ``ACT/ACT`` (ISDA).
+
+    Raises
+    ------
+    ValueError
+        The day count is not one of these.
+    """
+    if day_count in _ACTUAL_OVER:
+        return _over(start, end, _ACTUAL_OVER[day_count])
+    if day_count not in _DAY_COUNTS:
+        known = ", ".join([*_ACTUAL_OVER, *_DAY_COUNTS])
+        raise ValueError(f"a day count of {known}, got {day_count!r}")
+    first, last = np.broadcast_arrays(_days(start), _days(end))
+    values = [_ql_fraction(day_count, a, b) for a, b in zip(first.ravel().tolist(), last.ravel().tolist())]
+    return values[0] if first.ndim == 0 else np.array(values, dtype=np.float64).reshape(first.shape)
+
+
+def is_tenor(text: str) -> bool:
+    """Whether the text is a tenor such as ``3M``."""
+    return _TENOR.fullmatch(text) is not None
+
+
+def add_tenor(date: np.datetime64, tenor: str) -> np.datetime64:
+    """``date`` plus calendar days, weeks, months or years; the last day of a shorter month; no calendar."""
+    return np.datetime64(_plus(_day(date), tenor), "D")
+
+
+def is_calendar(name: str) -> bool:
+    """Whether `adjust` knows the calendar, joint calendars included."""
+    return bool(name) and all(part in _CALENDARS for part in name.split("+"))
+
+
+@overload
+def adjust(date: np.datetime64, calendar: str, convention: str = "MF") -> np.datetime64: ...
+@overload
+def adjust(date: Dates, calendar: str, convention: str = "MF") -> Dates: ...
+def adjust(date: np.datetime64 | Dates, calendar: str, convention: str = "MF") -> np.datetime64 | Dates:
+    """The date, or dates, rolled to a business day."""
+    if convention == "U" or calendar == "NULL":
+        return date
+    if convention not in _ROLLS:
+        raise ValueError(f"a convention of {', '.join(_CONVENTIONS)}, got {convention!r}")
+    rolled: np.datetime64 | Dates = np.busday_offset(
+        date, 0, roll=_ROLLS[convention], busdaycal=_business_calendar(calendar)
+    )
+    return rolled
+
+
+@overload
+def business_days(date: np.datetime64, n: int, calendar: str) -> np.datetime64: ...
+@overload
+def business_days(date: Dates, n: int, calendar: str) -> Dates: ...
+def business_days(date: np.datetime64 | Dates, n: int, calendar: str) -> np.datetime64 | Dates:
+    """``n`` business days later (earlier if negative); ``n = 0`` rolls following, as QuantLib does."""
+    roll: Roll = "preceding" if n > 0 else "following"
+    moved: np.datetime64 | Dates = np.busday_offset(
+        date, n, roll=roll, busdaycal=_business_calendar(calendar)
+    )
+    return moved
+
+
+def advance(date: np.datetime64, tenor: str, calendar: str, convention: str = "MF") -> np.datetime64:
+    """``date`` plus a tenor, rolled; days count business days."""
+    number, unit = _split(tenor)
+    if unit == "D":
+        return business_days(date, number, calendar)
+    return adjust(add_tenor(date, tenor), calendar, convention)
+
+
+def end_of_month(date: np.datetime64, calendar: str) -> np.datetime64:
+    """The last business day of the date's month."""
+    last: np.datetime64 = (date.astype("datetime64[M]") + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    return adjust(last, calendar, "P")
+
+
+def schedule(
+    start: np.datetime64,
+    end: np.datetime64,
+    tenor: str,
+    calendar: str,
+    convention: str = "MF",
+    rule: str = "backward",
+    end_of_month: bool = False,
+) -> Dates:
+    """Adjusted period ends from ``start`` to ``end``, both included.
+
+    Parameters
+    ----------
+    start, end : datetime64[D]
+        Unadjusted; ``start < end``.
+    tenor : str
+        Length of a period. A remainder is a short first period (``backward``) or last (``forward``).
+    rule : str
+        ``backward`` or ``forward``.
+    end_of_month : bool
+        Keep the last business day of the month if ``start`` is one.
+
+    Returns
+    -------
+    ndarray
+        ``(period + 1,)`` datetime64[D], strictly increasing, read-only (it is cached).
+    """
+    return _schedule(_day(start), _day(end), tenor, calendar, convention, rule, end_of_month)
+
+
+@lru_cache(maxsize=4096)
+def cds_dates(trade_date: np.datetime64, tenor: str) -> Dates:
+    """Period ends of a standard CDS traded on ``trade_date`` (quarterly, semiannual roll since 2015).
+
+    Returns
+    -------
+    ndarray
+        ``(period + 1,)`` datetime64[D], read-only: 20ths rolled following over weekends, the first on or
+        before the trade date, the last the unadjusted maturity.
+    """
+    today = _ql_date(_day(trade_date))
+    rule = ql.DateGeneration.CDS2015
+    maturity = ql.cdsMaturity(today, _period(tenor), rule)
+    if maturity == ql.Date():
+        raise ValueError(f"a CDS tenor that ends after {trade_date}, got {tenor!r}")
+    dates = ql.Schedule(
+        today,
+        maturity,
+        ql.Period(ql.Quarterly),
+        ql.WeekendsOnly(),
+        ql.Following,
+        ql.Unadjusted,
+        rule,
+        False,
+    )
+    return _to_numpy(dates)
+
+
+@lru_cache(maxsize=65536)
+def _schedule(
+    start: int, end: int, tenor: str, calendar: str, convention: str, rule: str, end_of_month: bool
+) -> Dates:
+    if convention not in _CONVENTIONS or rule not in _RULES:
+        raise ValueError(
+            f"a convention of {', '.join(_CONVENTIONS)} and a rule of {', '.join(_RULES)}, "
+            f"got {convention!r}, {rule!r}"
+        )
+    if start >= end:
+        first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
+        raise ValueError(f"a start before the end, got {first}, {last}")
+    roll = _CONVENTIONS[convention]
+    dates = ql.Schedule(
+        _ql_date(start),
+        _ql_date(end),
+        _period(tenor),
+        _ql_calendar(calendar),
+        roll,
+        roll,
+        _RULES[rule],
+        end_of_month,
+    )
+    return _to_numpy(dates)
+
+
+def _to_numpy(dates: Any) -> Dates:
+    serials = np.array([d.serialNumber() - _EPOCH_SERIAL for d in dates], dtype=np.int64)
+    out: Dates = np.unique(serials).astype("datetime64[D]")
+    out.flags.writeable = False
+    return out
+
+
+@lru_cache(maxsize=64)
+def _ql_calendar(name: str) -> Any:
+    if not is_calendar(name):
+        raise ValueError(f"a calendar of {', '.join(_CALENDARS)} (or several joined by +), got {name!r}")
+    parts = [_CALENDARS[part] for part in name.split("+") if part != "NULL"]
+    if not parts:
+        return ql.NullCalendar()
+    joint = parts[0]
+    for part in parts[1:]:
+        joint = ql.JointCalendar(joint, part, ql.JoinHolidays)
+    return joint
+
+
+@lru_cache(maxsize=64)
+def _business_calendar(name: str) -> np.busdaycalendar:
+    calendar = _ql_calendar(name)
+    if all(part == "NULL" for part in name.split("+")):
+        return np.busdaycalendar(weekmask="1111111")
+    holidays = [d.serialNumber() - _EPOCH_SERIAL for d in calendar.holidayList(_FIRST, _LAST, False)]
+    return np.busdaycalendar(holidays=np.array(holidays, dtype=np.int64).astype("datetime64[D]"))
+
+
+@lru_cache(maxsize=65536)
+def _plus(day: int, tenor: str) -> int:
+    return int((_ql_date(day) + _period(tenor)).serialNumber()) - _EPOCH_SERIAL
+
+
+@lru_cache(maxsize=262144)
+def _ql_fraction(day_count: str, start: int, end: int) -> float:
+    return float(_DAY_COUNTS[day_count].yearFraction(_ql_date(start), _ql_date(end)))
+
+
+@lru_cache(maxsize=512)
+def _split(tenor: str) -> tuple[int, str]:
+    match = _TENOR.fullmatch(tenor)
+    if match is None:
+        raise ValueError(f"a tenor such as 2D, 1W, 3M or 10Y, got {tenor!r}")
+    return int(match[1]), match[2]
+
+
+@lru_cache(maxsize=512)
+def _period(tenor: str) -> Any:
+    number, unit = _split(tenor)
+    return ql.Period(number, _UNITS[unit])
+
+
+def _ql_date(day: int) -> Any:
+    return ql.Date(day + _EPOCH_SERIAL)
+
+
+def _day(date: np.datetime64) -> int:
+    return int(date.astype("datetime64[D]").astype(np.int64))
+
+
+def _days(dates: ArrayLike) -> NDArray[np.int64]:
+    return np.asarray(dates, dtype="datetime64[D]").astype(np.int64)
+
+
+def _over(start: ArrayLike, end: ArrayLike, basis: float) -> float | NDArray[np.float64]:
+    span = (_days(end) - _days(start)) / basis
+    return float(span) if np.ndim(span) == 0 else np.asarray(span, dtype=np.float64)

@@ -1,0 +1,112 @@
+"""Which curve does what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xva.errors import MarketDataError
+from xva.market.indices import STANDARD_INDICES, RateIndex
+
+
+@dataclass(frozen=True)
+class MarketConfig:
+    """Which curves a market has and what each is for.
+
+    A curve is built from ``ZERO/RATE/<ccy>/<curve name>/…`` quotes if there are any. Otherwise one that bears
+    the name of a rate index is bootstrapped from that index's deposits and swaps, and one named
+    ``<ccy>-IN-<reporting currency>`` from cross-currency basis swaps and FX forwards.
+
+    Parameters
+    ----------
+    as_of : datetime64[D]
+    reporting_currency : str
+    discount : mapping
+        Currency to the name of its discount curve (under collateral in the reporting currency).
+    projection : mapping
+        Name of a rate index to the name of its projection curve.
+    borrow, lend : str
+        Names of the funding spreads in ``ZERO/YIELD_SPREAD`` quotes of the reporting currency.
+    indices : mapping
+        Terms of the rate indices by name.
+    """
+
+    as_of: np.datetime64
+    reporting_currency: str
+    discount: Mapping[str, str]
+    projection: Mapping[str, str]
+    borrow: str = "BORROW"
+    lend: str = "LEND"
+    indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
+
+    def __post_init__(self) -> None:
+        if self.reporting_currency not in self.discount:
+            raise MarketDataError(
+                f"market configuration: expected a discount curve for the reporting currency "
+                f"{self.reporting_currency}, got curves for {', '.join(self.discount) or 'none'}",
+                [self.reporting_currency],
+            )
+        unknown = [name for name in self.projection if name not in self.indices]
+        if unknown:
+            raise MarketDataError(
+                f"market configuration: expected terms for every projected index, none for "
+                f"{', '.join(unknown)} -> add them to `indices`",
+                unknown,
+            )
+
+    def __hash__(self) -> int:
+        return hash(
+            (
+                self.as_of,
+                self.reporting_currency,
+                tuple(sorted(self.discount.items())),
+                tuple(sorted(self.projection.items())),
+                self.borrow,
+                self.lend,
+                frozenset(self.indices.items()),
+            )
+        )
+
+    @classmethod
+    def standard(
+        cls,
+        as_of: np.datetime64,
+        reporting_currency: str = "EUR",
+        currencies: Iterable[str] = ("EUR", "USD", "GBP", "JPY"),
+        cross_currency: bool = True,
+    ) -> MarketConfig:
+        """The usual curves: own overnight curve, foreign discounting through the cross-currency basis.
+
+        Parameters
+        ----------
+        cross_currency : bool
+            False: every currency is discounted on its own overnight curve, no basis quotes needed.
+        """
+        wanted = list(dict.fromkeys([reporting_currency, *currencies]))
+        overnight = {i.currency: i.name for i in STANDARD_INDICES.values() if i.overnight}
+        missing = [c for c in wanted if c not in overnight]
+        if missing:
+            raise MarketDataError(
+                f"market configuration: expected currencies of {', '.join(overnight)}, got "
+                f"{', '.join(missing)} -> give `discount` and `projection` yourself",
+                missing,
+            )
+        return cls(
+            as_of=as_of,
+            reporting_currency=reporting_currency,
+            discount={
+                c: f"{c}-IN-{reporting_currency}"
+                if cross_currency and c != reporting_currency
+                else overnight[c]
+                for c in wanted
+            },
+            projection={i.name: i.name for i in STANDARD_INDICES.values() if i.currency in wanted},
+        )
+
+    def overnight_index(self, currency: str) -> RateIndex | None:
+        """The currency's projected overnight index, else its overnight index, else None."""
+        found = [i for i in self.indices.values() if i.overnight and i.currency == currency]
+        projected = [i for i in found if i.name in self.projection]
+        return next(iter(projected or found), None)

@@ -1,0 +1,113 @@
+"""Where every quote goes: made once per list of quote ids and configuration, used by every rebuild."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from xva.errors import MarketDataError, Problem
+from xva.market.checks import RangeTable, range_table
+from xva.market.config import MarketConfig
+from xva.market.labels import QuoteInfo, expected_form, quote_info
+from xva.market.planner import Credit, CurvePlanner, Rates
+from xva.market.surfaces import EquityQuotes, Grid, Strip, equity_quotes, grouped, strips, swaption_grids
+
+Spot = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything about a market but the values.
+
+    ``recipes`` are in building order; ``spots`` are FX quotes and powers whose product is one unit of the
+    currency in reporting currency; ``problems`` is what is wrong with the ids themselves.
+    """
+
+    recipes: tuple[Rates, ...]
+    credit: tuple[Credit, ...]
+    recoveries: Mapping[str, str]
+    spots: Mapping[str, Spot]
+    fx_vols: Mapping[tuple[str, str], Strip]
+    equities: Mapping[str, EquityQuotes]
+    swaptions: Mapping[str, Grid]
+    caps: Mapping[tuple[str, str], Strip]
+    mean_reversions: Mapping[str, str]
+    correlations: Mapping[tuple[str, str], str]
+    ranges: RangeTable
+    problems: tuple[Problem, ...]
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """Quotes that something is built from."""
+        curves = [i for r in self.recipes for i in r.quote_ids]
+        curves += [i for c in self.credit for i in c.quote_ids]
+        spots = [i for path in self.spots.values() for i, _ in path]
+        strips: list[Strip | Grid] = [*self.fx_vols.values(), *self.caps.values(), *self.swaptions.values()]
+        strips += [q.vols for q in self.equities.values() if q.vols is not None]
+        shares = [i for q in self.equities.values() for i in (q.price, q.dividend) if i is not None]
+        flat = [*self.recoveries.values(), *self.mean_reversions.values(), *self.correlations.values()]
+        return frozenset([*curves, *spots, *(i for s in strips for i in s.quote_ids), *shares, *flat])
+
+
+@lru_cache(maxsize=16)
+def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
+    """Sort quotes into curves, surfaces and factors; problems are collected, not raised."""
+    problems: list[Problem] = []
+    rows, infos = _read(ids, problems)
+    quotes = grouped(infos, lambda q: q.family)
+    planner = CurvePlanner(config, quotes)
+    for currency in config.discount:
+        planner.discount(currency)
+    for index in config.projection:
+        planner.projection(index)
+    planner.funding()
+    credit = planner.credit()
+    problems += planner.problems
+    vols, caps = quotes.get("FX vol", ()), quotes.get("cap vol", ())
+    return Layout(
+        recipes=tuple(planner.recipes.values()),
+        credit=credit,
+        recoveries={q.terms["name"]: q.quote_id for q in quotes.get("recovery", ())},
+        spots=_spots(config, planner, problems),
+        fx_vols=strips(config.as_of, vols, lambda q: (q.terms["base"], q.currency), problems),
+        equities=equity_quotes(config.as_of, quotes, problems),
+        swaptions=swaption_grids(config.as_of, quotes.get("swaption vol", ()), problems),
+        caps=strips(config.as_of, caps, lambda q: (q.currency, q.terms["index_tenor"]), problems),
+        mean_reversions={q.currency: q.quote_id for q in quotes.get("mean reversion", ())},
+        correlations={
+            (q.terms["first"], q.terms["second"]): q.quote_id for q in quotes.get("correlation", ())
+        },
+        ranges=range_table(rows, infos),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _read(ids: Sequence[str], problems: list[Problem]) -> tuple[list[int], list[QuoteInfo]]:
+    rows: list[int] = []
+    infos: list[QuoteInfo] = []
+    for row, quote_id in enumerate(ids):
+        try:
+            infos.append(quote_info(quote_id))
+            rows.append(row)
+        except MarketDataError:
+            fix = "correct the id or remove the quote"
+            problems.append(
+                Problem(f"quote {quote_id}", expected_form(quote_id), "an id of no known form", fix)
+            )
+    return rows, infos
+
+
+def _spots(config: MarketConfig, planner: CurvePlanner, problems: list[Problem]) -> dict[str, Spot]:
+    """Paths to the reporting currency; missing ones are a problem for currencies with a curve."""
+    reporting = config.reporting_currency
+    quoted = [c for q in planner.quotes.get("FX", ()) for c in (q.terms["base"], q.currency)]
+    found: dict[str, Spot] = {reporting: ()}
+    for currency in dict.fromkeys([*config.discount, *quoted]):
+        path = planner.spot_path(currency, reporting)
+        if path is not None:
+            found[currency] = tuple(path)
+        elif currency in config.discount:
+            form = f"a quote FX/RATE/{reporting}/{currency} or a chain of FX quotes"
+            problems.append(Problem(f"FX rate of {currency}", form, "none", "add it"))
+    return found

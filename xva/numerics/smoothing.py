@@ -1,0 +1,21 @@
+"""Smoothed kinks and jumps; width 0 gives the exact function."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def positive_part(value: Tensor, width: Tensor | float = 0.0) -> Tensor:
+    """``max(value, 0)``, or its convolution with a Gaussian of standard deviation ``width``.
+
+    The smoothed form ``v Phi(v/w) + w phi(v/w)`` has a second derivative; it is for second order only
+    (DESIGN 4.10).
+    """
+    if isinstance(width, float) and width == 0.0:
+        return torch.relu(value)
+    scaled = value / width
+    density = torch.exp(-0.5 * scaled * scaled) / math.sqrt(2.0 * math.pi)
+    return value * torch.special.ndtr(scaled) + width * density

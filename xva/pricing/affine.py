@@ -1,0 +1,167 @@
+"""Flow books valued on the model's state: exponential-affine terms, differentiable in curves and volatilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.models.lgm import Lgm
+from xva.pricing.flow_book import FlowBook, ForwardTable
+
+Floats = NDArray[np.float64]
+
+
+class Discounting(Protocol):
+    """A curve: ``log_discount(t)`` has the shape of ``t``."""
+
+    def log_discount(self, time: Any) -> Tensor: ...
+
+
+class CurveSource(Protocol):
+    """Where curves come from; `xva.market.Market` is one."""
+
+    def discount_curve(self, currency: str) -> Discounting: ...
+
+    def projection_curve(self, index: str) -> Discounting: ...
+
+
+@dataclass(frozen=True)
+class AffineTerms:
+    """Terms ``weight exp(-h x - q zeta(t)/2)``, counted while ``t < until``; all ``(term,)``."""
+
+    weight: Tensor
+    h: Tensor
+    q: Tensor
+    until: Floats
+
+
+@dataclass(frozen=True)
+class RunningTerms:
+    """Terms ``weight exp(-h x + shift)`` of one date each; ``date`` ``(term,)`` indexes the valuation dates."""
+
+    date: NDArray[np.int64]
+    weight: Tensor
+    h: Tensor
+    shift: Tensor
+
+
+def forward_weights(book: FlowBook, curves: CurveSource, rows: Any = slice(None)) -> Tensor:
+    """``amount P_index(start)/P_index(end) P(pay)`` of the book's forwards ``(row,)``."""
+    table = book.forwards
+    ratio = torch.zeros(len(table.amount), dtype=torch.float64)
+    for code, name in enumerate(book.indices):
+        mine = np.flatnonzero(table.index == code)
+        curve = curves.projection_curve(name)
+        part = curve.log_discount(table.start[mine]) - curve.log_discount(table.end[mine])
+        ratio = ratio.index_put((torch.from_numpy(mine),), part)
+    logs = ratio + curves.discount_curve(book.currency).log_discount(table.pay)
+    return (torch.from_numpy(table.amount) * torch.exp(logs))[rows]
+
+
+def affine_terms(book: FlowBook, curves: CurveSource, lgm: Lgm) -> AffineTerms:
+    """Bonds and forwards before their fixing."""
+    bonds, table = book.bonds, book.forwards
+    log_p = curves.discount_curve(book.currency).log_discount(bonds.pay)
+    h_bond = lgm.h(bonds.pay)
+    h_s, h_e, h_p = lgm.h(table.start), lgm.h(table.end), lgm.h(table.pay)
+    return AffineTerms(
+        torch.cat([torch.from_numpy(bonds.amount) * torch.exp(log_p), forward_weights(book, curves)]),
+        torch.cat([h_bond, h_s - h_e + h_p]),
+        torch.cat([h_bond**2, h_s**2 - h_e**2 + h_p**2]),
+        np.concatenate([bonds.until, np.minimum(table.fixing, table.until)]),
+    )
+
+
+def running_terms(book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats) -> RunningTerms:
+    """Forwards between fixing (or start of accrual) and payment, one term per coupon and date ``times``."""
+    table = book.forwards
+    inside = (times[:, None] >= table.fixing) & (times[:, None] < table.until)
+    date, row = np.nonzero(inside)
+    weight = forward_weights(book, curves, torch.from_numpy(row))
+    h, shift = running_exponents(table, row, times[date], lgm)
+    return RunningTerms(date, weight, h, shift)
+
+
+def running_exponents(
+    table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: Lgm
+) -> tuple[Tensor, Tensor]:
+    """``(h, shift)`` of the conditional mean of coupons ``row`` seen at ``time``, both ``(row,)``.
+
+    Term: ``exp(-h x + shift)``. With ``r = zeta(F)/zeta(t)`` a coupon fixed at F has
+    ``x_F | x_t ~ N(r x_t, zeta_F (1 - r))``; a compounded one integrates ``x dH`` over [S, min(t, E)] the same way.
+    """
+    zeta_t = lgm.zeta(time)
+    safe = torch.where(zeta_t > 0, zeta_t, torch.ones_like(zeta_t))
+    h_s, h_e, h_p = lgm.h(table.start[row]), lgm.h(table.end[row]), lgm.h(table.pay[row])
+    # known at fixing
+    zeta_f = lgm.zeta(table.fixing[row])
+    share = zeta_f / safe
+    gap = h_s - h_e
+    h_fixed = gap * share + h_p
+    shift_fixed = 0.5 * gap**2 * zeta_f * (1.0 - share) - 0.5 * (h_s**2 - h_e**2) * zeta_f
+    # compounded so far
+    accrued_to = np.minimum(time, table.end[row])
+    h_m, zeta_m = lgm.h(accrued_to), lgm.zeta(accrued_to)
+    first_s, second_s = lgm.zeta_integrals(table.start[row])
+    first_m, second_m = lgm.zeta_integrals(accrued_to)
+    first, second = first_m - first_s, second_m - second_s
+    variance = 2.0 * (h_m * first - second) - first**2 / safe
+    h_compounded = -first / safe - (h_e - h_m) + h_p
+    shift_compounded = 0.5 * variance + second + 0.5 * (h_e**2 - h_m**2) * zeta_m
+    compounded = torch.from_numpy(table.compounded[row])
+    h = torch.where(compounded, h_compounded, h_fixed)
+    shift = torch.where(compounded, shift_compounded, shift_fixed) - 0.5 * h_p**2 * zeta_t
+    return h, shift
+
+
+def node_values(book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats, x: Tensor) -> Tensor:
+    """Deflated values ``(date, node)`` of the book, in its own currency, at states ``x`` ``(date, node)``."""
+    terms = affine_terms(book, curves, lgm)
+    alive = torch.from_numpy((times[:, None] < terms.until).astype(np.float64))
+    total: Tensor = _TermSum.apply(terms.weight, terms.h, terms.q, lgm.zeta(times), x, alive)  # type: ignore[no-untyped-call]
+    running = running_terms(book, curves, lgm, times)
+    if len(running.date):
+        row = torch.from_numpy(running.date)
+        each = running.weight[:, None] * torch.exp(-running.h[:, None] * x[row] + running.shift[:, None])
+        total = total.index_add(0, row, each)
+    return total
+
+
+class _TermSum(torch.autograd.Function):
+    """``C[t,k] = sum_n alive[t,n] w_n exp(-h_n x[t,k] - q_n zeta_t/2)``, differentiated by matrix products.
+
+    The backward is written so that a batch of cotangents (``is_grads_batched``) costs matrix-matrix products
+    instead of as many passes over all (term, date, node). Under ``create_graph`` the terms are computed again from
+    the inputs, so second derivatives are right too.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, w: Tensor, h: Tensor, q: Tensor, zeta: Tensor, x: Tensor, alive: Tensor) -> Tensor:
+        each = _each_term(h, q, zeta, x, alive)
+        ctx.save_for_backward(w, h, q, zeta, x, alive)
+        ctx.each = each
+        return (w @ each).reshape(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *bars: Tensor) -> tuple[Tensor | None, ...]:
+        (bar,) = bars
+        w, h, q, zeta, x, alive = ctx.saved_tensors
+        each = _each_term(h, q, zeta, x, alive) if torch.is_grad_enabled() else ctx.each
+        plain = each @ bar.reshape(-1)
+        by_x = each @ (bar * x).reshape(-1)
+        by_zeta = each @ (bar * zeta[:, None]).reshape(-1)
+        curvature = ((w * q) @ each).reshape(x.shape)
+        return plain, -w * by_x, -0.5 * w * by_zeta, -0.5 * (curvature * bar).sum(-1), None, None
+
+
+def _each_term(h: Tensor, q: Tensor, zeta: Tensor, x: Tensor, alive: Tensor) -> Tensor:
+    """``(term, date * node)`` terms without their weights."""
+    exponent = torch.outer(h, -x.reshape(-1)) - 0.5 * torch.outer(q, zeta).repeat_interleave(
+        x.shape[1], dim=1
+    )
+    return torch.exp(exponent) * alive.T.repeat_interleave(x.shape[1], dim=1)

@@ -1,0 +1,159 @@
+"""Value at t = 0 of linear claims: projected forwards times discount factors, no model.
+
+Forwards of rates, equities and FX resets come off the curves, without convexity adjustments; a resetting
+notional is the FX forward's. Everything is differentiable in what the market's tensors hang on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.errors import DomainError, MarketDataError
+from xva.trades.claims import Claim, CompoundedFlow, EquityFlow, FixedFlow, IborFlow, ResetPeriod
+
+Columns = tuple[NDArray[np.float64], ...]
+Names = tuple[str, ...]
+
+
+class Discounting(Protocol):
+    """A curve: ``discount(t)`` has the shape of ``t``."""
+
+    def discount(self, t: Any, /) -> Tensor: ...
+
+
+class LinearMarket(Protocol):
+    """What linear claims need of a market, as `xva.market.Market` has it."""
+
+    def discount_curve(self, currency: str, /) -> Discounting: ...
+
+    def projection_curve(self, index: str, /) -> Discounting: ...
+
+    def fx_spot(self, currency: str, /) -> Tensor: ...
+
+    def equity_spot(self, name: str, /) -> Tensor: ...
+
+    def equity_currency(self, name: str, /) -> str: ...
+
+    def dividend_yield(self, name: str, /) -> Tensor: ...
+
+
+def linear_value(claims: Iterable[Claim], market: LinearMarket) -> Tensor:
+    """Value of one trade's claims, in reporting currency, 0-dim; see `linear_values`."""
+    return linear_values([claims], market)[0]
+
+
+def linear_values(book: Sequence[Iterable[Claim]], market: LinearMarket) -> Tensor:
+    """Values at t = 0 of many trades' linear claims.
+
+    Parameters
+    ----------
+    book : sequence of iterables of claims
+        One entry per trade, as `Trade.claims` gives them.
+    market : LinearMarket
+
+    Returns
+    -------
+    Tensor
+        ``(trade,)`` float64 in reporting currency, positive when in our favour; 0 without claims.
+
+    Raises
+    ------
+    DomainError
+        A claim is an option: it has no value without a model.
+    MarketDataError
+        An equity is quoted in another currency than the claim's.
+    """
+    rows: dict[tuple[type[Claim], Names], list[tuple[float, ...]]] = {}
+    for trade, claims in enumerate(book):
+        for claim in claims:
+            names, numbers = _split(claim)
+            rows.setdefault((type(claim), names), []).append((trade, *numbers))
+    total = torch.zeros(len(book), dtype=torch.float64)
+    for (kind, names), group in rows.items():
+        trade, *columns = np.array(group, dtype=np.float64).T
+        values = _VALUES[kind](names, tuple(columns), market) * market.fx_spot(names[0])
+        total = total.index_add(0, torch.from_numpy(trade.astype(np.int64)), values)
+    return total
+
+
+def _split(claim: Claim) -> tuple[Names, tuple[float, ...]]:
+    """The names that a claim hangs on, its currency first, and its numbers in order."""
+    match claim:
+        case FixedFlow():
+            return claim[:1], claim[1:]
+        case IborFlow() | CompoundedFlow():
+            return claim[:2], claim[2:]
+        case EquityFlow():
+            return (claim.currency, claim.equity), claim[2:]
+        case ResetPeriod():
+            return (claim.currency, claim.base_currency, claim.index), (claim.base_amount, *claim[4:])
+    raise DomainError(f"expected linear claims only, got a {type(claim).__name__}: price options by a model")
+
+
+def _fixed(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
+    pay, amount = columns
+    return torch.from_numpy(amount) * market.discount_curve(names[0]).discount(pay)
+
+
+def _ibor(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
+    _, start, end, pay, amount, accrual = columns
+    rate = _interest(names[1], start, end, market) / torch.from_numpy(accrual)
+    return torch.from_numpy(amount) * rate * market.discount_curve(names[0]).discount(pay)
+
+
+def _compounded(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
+    start, end, pay, amount, accrued = columns
+    grown = torch.from_numpy(accrued) * (1.0 + _interest(names[1], start, end, market))
+    return torch.from_numpy(amount) * (grown - 1.0) * market.discount_curve(names[0]).discount(pay)
+
+
+def _equity(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
+    """Spot without the dividends until payment: discounting cancels the forward's growth."""
+    currency, equity = names
+    if market.equity_currency(equity) != currency:
+        raise MarketDataError(
+            f"equity {equity}: expected quotes in {currency} as the trade pays, "
+            f"got {market.equity_currency(equity)}",
+            [equity],
+        )
+    pay, quantity = columns
+    kept = torch.exp(-market.dividend_yield(equity) * torch.from_numpy(pay))
+    return torch.from_numpy(quantity) * market.equity_spot(equity) * kept
+
+
+def _reset(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
+    currency, base, index = names
+    amount, _, start, end, pay, accrual, spread = columns
+    own = market.discount_curve(currency)
+    spot = market.fx_spot(base) / market.fx_spot(currency)
+    notional = (
+        torch.from_numpy(amount) * spot * market.discount_curve(base).discount(start) / own.discount(start)
+    )
+    lent = own.discount(start) * torch.from_numpy((start > 0.0).astype(np.float64))
+    coupon = torch.from_numpy(spread * accrual)
+    if index:
+        coupon = coupon + _interest(index, start, end, market)
+    return notional * ((1.0 + coupon) * own.discount(pay) - lent)
+
+
+def _interest(
+    index: str, start: NDArray[np.float64], end: NDArray[np.float64], market: LinearMarket
+) -> Tensor:
+    """Interest on one unit over [start, end] at the forward of ``index``."""
+    curve = market.projection_curve(index)
+    return curve.discount(start) / curve.discount(end) - 1.0
+
+
+_VALUES: dict[type[Any], Callable[[Names, Columns, LinearMarket], Tensor]] = {
+    FixedFlow: _fixed,
+    IborFlow: _ibor,
+    CompoundedFlow: _compounded,
+    EquityFlow: _equity,
+    ResetPeriod: _reset,
+}

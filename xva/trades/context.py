@@ -1,0 +1,116 @@
+"""What a trade needs beside its terms to say what it promises: a date, indices and past fixings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xva import dates
+from xva.errors import TradeError
+from xva.market.indices import STANDARD_INDICES, RateIndex
+
+Dates = NDArray[np.datetime64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TradeContext:
+    """The valuation date, the index definitions and what has been fixed.
+
+    Parameters
+    ----------
+    as_of : datetime64[D]
+    indices : mapping of name to RateIndex
+        Default `STANDARD_INDICES`.
+    fixings : mapping of (name, ISO date) to float
+        Name of a rate index, or ``FX/EUR/USD`` for the USD price of one EUR. Taken as it is at the first
+        use. Fixings before ``as_of`` are needed where a trade refers to them; one on ``as_of`` is used
+        if it is there (not by overnight coupons, whose running rate starts on ``as_of``).
+    """
+
+    as_of: np.datetime64
+    indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
+    fixings: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def times(self, days: Dates) -> Floats:
+        """Actual/365 (Fixed) year fractions from ``as_of``, shape of ``days``."""
+        return np.asarray(dates.years(self.as_of, days), dtype=np.float64)
+
+    def time(self, day: np.datetime64) -> float:
+        """Actual/365 (Fixed) year fraction from ``as_of``."""
+        return float(dates.years(self.as_of, day))
+
+    def index(self, name: str, currency: str = "") -> RateIndex:
+        """The index ``name``, which must be in ``currency`` if one is given.
+
+        Raises
+        ------
+        TradeError
+            Unknown index, or an index of another currency.
+        """
+        try:
+            index = self.indices[name]
+        except KeyError:
+            known = ", ".join(sorted(self.indices))
+            raise TradeError(f"index: expected one of {known}, got {name!r}", [name]) from None
+        if currency and index.currency != currency:
+            raise TradeError(f"index: expected one in {currency}, got {name} in {index.currency}", [name])
+        return index
+
+    def ibor(self, name: str, currency: str) -> RateIndex:
+        """As `index`, and it must not be an overnight index."""
+        index = self.index(name, currency)
+        if index.overnight:
+            raise TradeError(f"index: expected a term index such as 6M, got the overnight {name}", [name])
+        return index
+
+    def fixed(self, name: str, days: Dates) -> Floats:
+        """What is fixed of ``name`` on ``days``: the fixings, NaN where still open.
+
+        Raises
+        ------
+        TradeError
+            A fixing before ``as_of`` is missing.
+        """
+        known_days, known = self._history.get(name, _NOTHING)
+        place = np.minimum(np.searchsorted(known_days, days), len(known) - 1)
+        found = (known_days[place] == days) & (days <= self.as_of)
+        values = np.where(found, known[place], np.nan)
+        missing = np.asarray(days)[~found & (days < self.as_of)]
+        if missing.size:
+            first, last = missing.min(), missing.max()
+            when = f"on {first}" if first == last else f"on {missing.size} dates from {first} to {last}"
+            raise TradeError(
+                f"fixing of {name}: expected a past fixing {when}, got none -> add it to the fixings",
+                [name, str(first)],
+            )
+        return values
+
+    def fx_fixed(self, base: str, quote: str, days: Dates) -> Floats:
+        """Units of ``quote`` per one ``base`` fixed on ``days``, NaN where open; from either quotation."""
+        inverse = f"FX/{quote}/{base}"
+        if f"FX/{base}/{quote}" not in self._history and inverse in self._history:
+            return np.asarray(1.0 / self.fixed(inverse, days), dtype=np.float64)
+        return self.fixed(f"FX/{base}/{quote}", days)
+
+    @cached_property
+    def _history(self) -> dict[str, tuple[Dates, Floats]]:
+        series: dict[str, dict[str, float]] = {}
+        for (name, day), value in self.fixings.items():
+            series.setdefault(name, {})[day] = value
+        history = {}
+        for name, points in series.items():
+            days = np.array(sorted(points), dtype="datetime64[D]")
+            values = np.array([points[day] for day in sorted(points)], dtype=np.float64)
+            if not np.isfinite(values).all():
+                bad = days[~np.isfinite(values)][0]
+                raise TradeError(f"fixing of {name} on {bad}: expected a finite number", [name, str(bad)])
+            history[name] = (days, values)
+        return history
+
+
+_NOTHING: tuple[Dates, Floats] = (np.array(["NaT"], dtype="datetime64[D]"), np.array([np.nan]))

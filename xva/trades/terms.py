@@ -1,0 +1,120 @@
+"""Checks of a trade's terms at birth: every problem of a trade at once, each naming trade and field."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from xva import dates
+from xva.errors import Problem, TradeError
+
+_TENOR = re.compile(r"[1-9][0-9]*[DWMY]")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@final
+class TermsError(TradeError):
+    """The terms of one trade are wrong; ``.problems`` has one entry per field, ``ids`` the trade id."""
+
+    def __init__(self, trade_id: str, problems: Sequence[Problem]) -> None:
+        self.trade_id = trade_id
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(p) for p in self.problems), [trade_id])
+
+    def __reduce__(self) -> tuple[type[TermsError], tuple[str, tuple[Problem, ...]]]:  # type: ignore[override]
+        return type(self), (self.trade_id, self.problems)
+
+
+@final
+class Terms:
+    """Collects what is wrong with a trade's fields; `done` raises it all at once."""
+
+    def __init__(self, trade: object) -> None:
+        self._trade = trade
+        self._id = str(getattr(trade, "trade_id", "") or "<no trade_id>")
+        self._problems: list[Problem] = []
+
+    def reject(self, field: str, expected: str, fix: str = "") -> None:
+        """Note that ``field`` is not what is ``expected``."""
+        value = getattr(self._trade, field)
+        got = str(value) if isinstance(value, np.generic) else repr(value)
+        self._problems.append(Problem(f"trade {self._id}, field {field}", expected, got, fix))
+
+    def text(self, *fields: str) -> None:
+        for field in fields:
+            value = getattr(self._trade, field)
+            if not isinstance(value, str) or not value.strip():
+                self.reject(field, "a non-empty text")
+
+    def choice(self, field: str, *allowed: str) -> None:
+        if getattr(self._trade, field) not in allowed:
+            self.reject(field, " or ".join(allowed))
+
+    def currency(self, *fields: str) -> None:
+        for field in fields:
+            value = getattr(self._trade, field)
+            if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+                self.reject(field, "a currency of three capital letters")
+
+    def different(self, first: str, second: str) -> None:
+        if getattr(self._trade, first) == getattr(self._trade, second):
+            self.reject(second, f"something other than the {first}")
+
+    def finite(self, *fields: str) -> None:
+        for field in fields:
+            if not self._number(field):
+                self.reject(field, "a finite number")
+
+    def positive(self, *fields: str) -> None:
+        for field in fields:
+            if not self._number(field) or not getattr(self._trade, field) > 0.0:
+                self.reject(field, "a positive number", "the direction belongs into the side")
+
+    def not_negative(self, *fields: str) -> None:
+        for field in fields:
+            if not self._number(field) or getattr(self._trade, field) < 0.0:
+                self.reject(field, "zero or a positive number")
+
+    def date(self, *fields: str) -> None:
+        for field in fields:
+            if not self._date(field):
+                self.reject(field, "a date (numpy datetime64[D])")
+
+    def increasing(self, early: str, late: str) -> None:
+        """Both are dates and ``late`` is after ``early``."""
+        self.date(early, late)
+        if self._date(early) and self._date(late):
+            first = getattr(self._trade, early)
+            if not getattr(self._trade, late) > first:
+                self.reject(late, f"a date after the {early} {first}")
+
+    def tenor(self, field: str) -> None:
+        value = getattr(self._trade, field)
+        if not isinstance(value, str) or not _TENOR.fullmatch(value):
+            self.reject(field, 'a tenor such as "3M" or "1Y"')
+
+    def day_count(self, field: str) -> None:
+        value = getattr(self._trade, field)
+        if not isinstance(value, str) or not dates.is_day_count(value):
+            self.reject(field, 'a day count such as "A360", "A365", "30/360", "30E/360", "ACT/ACT"')
+
+    def done(self) -> None:
+        """Raise `TermsError` if anything was rejected."""
+        if self._problems:
+            raise TermsError(self._id, self._problems)
+
+    def _number(self, field: str) -> bool:
+        value = getattr(self._trade, field)
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+    def _date(self, field: str) -> bool:
+        value = getattr(self._trade, field)
+        return (
+            isinstance(value, np.datetime64)
+            and np.datetime_data(value)[0] == "D"
+            and not bool(np.isnat(value))
+        )

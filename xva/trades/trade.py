@@ -1,0 +1,85 @@
+"""What every trade is: terms, validated at birth, that turn into claims."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, final
+
+import numpy as np
+
+from xva.errors import TradeError
+from xva.trades.claims import Claim
+from xva.trades.context import TradeContext
+from xva.trades.terms import Terms
+
+
+@dataclass(frozen=True)
+class Trade(ABC):
+    """Terms of one trade, seen from our side.
+
+    Parameters
+    ----------
+    trade_id, netting_set : str
+    break_date : datetime64[D], optional
+        Mandatory break: stored here, applied by the valuer (exposure is cut at the break, by option).
+    booked_value : float, optional
+        The value in the books, in reporting currency, for the reconciliation at t = 0.
+
+    Raises
+    ------
+    TermsError
+        All wrong fields at once, with trade id, field, expected and got.
+    """
+
+    kind: ClassVar[str]
+    """The name of the trade's table, ``swaps`` for ``swaps.csv``."""
+
+    trade_id: str
+    netting_set: str
+    break_date: np.datetime64 | None = field(default=None, kw_only=True)
+    booked_value: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        terms = Terms(self)
+        terms.text("trade_id", "netting_set")
+        if self.break_date is not None:
+            terms.date("break_date")
+        if self.booked_value is not None:
+            terms.finite("booked_value")
+        self._check(terms)
+        terms.done()
+
+    @final
+    def claims(self, context: TradeContext) -> tuple[Claim, ...]:
+        """What the trade still promises after ``context.as_of``.
+
+        Raises
+        ------
+        TradeError
+            A past fixing or an index is missing, or the index does not fit the product.
+        """
+        try:
+            return tuple(self._claims(context))
+        except TradeError as error:
+            ids = [self.trade_id, *error.ids]
+            raise TradeError(f"trade {self.trade_id}, {error.message}", ids) from None
+
+    @property
+    @abstractmethod
+    def currencies(self) -> tuple[str, ...]:
+        """Currencies in which the trade pays, sorted."""
+
+    @property
+    @abstractmethod
+    def maturity(self) -> np.datetime64:
+        """Date of the last payment; for an index that is not a standard one before calendar and lag."""
+
+    @abstractmethod
+    def _check(self, terms: Terms) -> None:
+        """Note what is wrong with the fields of the product."""
+
+    @abstractmethod
+    def _claims(self, context: TradeContext) -> Sequence[Claim]:
+        """The claims; errors get the trade id from `claims`."""

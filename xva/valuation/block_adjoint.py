@@ -1,0 +1,141 @@
+"""Adjoints of one netting set's profiles within a block, dates walked backwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.valuation.measures import MEASURES, SIDES
+from xva.valuation.set_inputs import SetInputs
+from xva.valuation.set_kernel import DateContext, DateTape, event_gradients, pull, state_gradient
+
+if TYPE_CHECKING:
+    from xva.valuation.exposure_plan import ExposureData
+
+_SIGNS = (1.0, -1.0)
+ROW_TENSORS = {
+    "rows.log_receive": "rows.edges",
+    "rows.load_receive": "rows.edges",
+    "rows.log_deliver": "rows.edges",
+    "rows.load_deliver": "rows.edges",
+    "rows.stdev": "rows.edges",
+    "pairs.scale": "terms",
+    "pairs.h": "terms",
+    "pairs.centre": "terms",
+    "pairs.width": "pairs.edges",
+    "resets.log": "resets.edges",
+    "resets.load": "resets.edges",
+}
+DATE_TENSORS = ("smooth.coefficients", "equity", "live.coefficients")
+
+
+class SetAdjoint:
+    """Accumulates, for one netting set, sums over the block's paths.
+
+    Per side (EPE, ENE) and date: derivatives to the date's inputs, ``<part>.<tensor>`` with a leading side axis. Per measure
+    (with its weights): derivatives to the state's increments (``grid.initial``, ``grid.drift``, ``grid.factor``, only rows of
+    active states), to event scalars (``events.*``) and exercise boundaries (``live.root``).
+    """
+
+    def __init__(self, data: ExposureData, number: int, states: Tensor) -> None:
+        self.inputs = data.sets[number]
+        self.layout = data.layout
+        self.load = data.events.load
+        self.weights = data.weights[:, number].to(states)
+        self.active = torch.from_numpy(data.active[number]).to(states.device)
+        n_steps, n_states, paths = len(data.days) - 1, states.shape[1], states.shape[2]
+        n_measures, n_active = len(MEASURES), len(self.active)
+        self.acc = states.new_zeros(n_measures, n_active, paths)
+        self.sums: dict[str, Tensor] = {
+            "grid.initial": states.new_zeros(n_measures, n_active),
+            "grid.drift": states.new_zeros(n_measures, n_steps, n_active),
+            "grid.factor": states.new_zeros(n_measures, n_steps, n_active, n_states),
+        }
+        for key in (*DATE_TENSORS, *ROW_TENSORS):
+            tensor = input_tensor(self.inputs, key)
+            if tensor.numel():
+                self.sums[key] = states.new_zeros(2, *tensor.shape)
+        self.spans = {key: row_edges(self.inputs, key) for key in ROW_TENSORS}
+        self.event_adjoint: dict[int, Tensor] = {}
+        if len(self.inputs.live.unit) or (self.inputs.resets.event >= 0).any():
+            n_events = len(self.layout.events)
+            width = data.events.residual.shape[1]
+            self.sums["live.root"] = states.new_zeros(n_measures, len(self.inputs.live.unit))
+            self.sums["events.constant"] = states.new_zeros(n_measures, n_events)
+            self.sums["events.load"] = states.new_zeros(n_measures, n_events, n_states)
+            self.sums["events.mix"] = states.new_zeros(n_measures, n_events, n_states)
+            self.sums["events.residual"] = states.new_zeros(n_measures, n_events, width)
+
+    def date(self, at: DateContext, tape: DateTape) -> None:
+        """Add one date: its inputs' derivatives per side, its states' to the running adjoints of the measures."""
+        gradient = state_gradient(self.inputs, at, tape)[:, self.active]
+        masks = [(sign * tape.value > 0).to(tape.value) * sign for sign in _SIGNS]
+        for side, mask in enumerate(masks):
+            for key, value in pull(self.inputs, at, tape, mask).items():
+                target = self.sums[key]
+                if key in DATE_TENSORS:
+                    target[side, at.date] = value
+                else:
+                    a, b = self.spans[key][at.date], self.spans[key][at.date + 1]
+                    target[side, a:b] = value
+        weight = self.weights[:, at.date]
+        sided = [(mask[:, None] * gradient).sum(0) if len(mask) > 1 else mask * gradient[0] for mask in masks]
+        for m, side in enumerate(SIDES):
+            self.acc[m].add_(sided[side] * weight[m])
+        self._events(at, tape, masks, weight)
+
+    def _events(self, at: DateContext, tape: DateTape, masks: list[Tensor], weight: Tensor) -> None:
+        for event, unit, swaption, slope in event_gradients(self.inputs, at, tape):
+            found = torch.stack([weight[m] * masks[side][unit] * slope for m, side in enumerate(SIDES)])
+            if swaption >= 0:
+                self.sums["live.root"][:, swaption] -= found.sum(-1)
+            before = self.event_adjoint.get(event)
+            self.event_adjoint[event] = found if before is None else before + found
+
+    def step(self, t: int, normals: Tensor, residuals: list[Tensor], states: Tensor) -> None:
+        """All dates >= t are in: book the increment that led to t (the initial state for t = 0)."""
+        if t == 0:
+            self.sums["grid.initial"] += self.acc.sum(-1)
+            return
+        k = t - 1
+        n_measures, n_active, paths = self.acc.shape
+        self.sums["grid.drift"][:, k] = self.acc.sum(-1)
+        flat = self.acc.reshape(n_measures * n_active, paths)
+        self.sums["grid.factor"][:, k] = (flat @ normals[k].T).reshape(n_measures, n_active, -1)
+        for event in [e for e in self.event_adjoint if self.layout.step[e] == k]:
+            bar = self.event_adjoint.pop(event)
+            self.sums["events.constant"][:, event] = bar.sum(-1)
+            self.sums["events.load"][:, event] = bar @ states[k].T
+            self.sums["events.mix"][:, event] = bar @ normals[k].T
+            own = residuals[k]
+            self.sums["events.residual"][:, event, : own.shape[0]] = bar @ own.T
+            self.acc += self.load[event][self.active][None, :, None] * bar[:, None]
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Sums as float64 arrays."""
+        return {key: value.double().cpu().numpy() for key, value in self.sums.items()}
+
+
+def input_tensor(inputs: SetInputs, key: str) -> Tensor:
+    """The tensor ``part.tensor`` of a netting set's inputs."""
+    found: Any = inputs
+    for name in key.split("."):
+        found = getattr(found, name)
+    return cast(Tensor, found)
+
+
+def row_edges(inputs: SetInputs, key: str) -> NDArray[np.int64]:
+    """``(date + 1,)`` where each date's rows of a row tensor begin and end."""
+    match ROW_TENSORS[key]:
+        case "rows.edges":
+            return inputs.rows.edges
+        case "pairs.edges":
+            return inputs.pairs.edges
+        case "resets.edges":
+            return inputs.resets.edges
+        case _:
+            return inputs.pairs.term_edges[inputs.pairs.edges]

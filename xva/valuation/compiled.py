@@ -1,0 +1,252 @@
+"""A netting set's trades turned into claims and added up; no market data yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xva.errors import TradeError
+from xva.pricing.caplet import CapletBook, caplet_book
+from xva.pricing.flow_book import FlowBook, flow_book
+from xva.trades.claims import (
+    Caplet,
+    CompoundedFlow,
+    EquityFlow,
+    ExchangeOption,
+    FixedFlow,
+    IborFlow,
+    ResetPeriod,
+    SwaptionClaim,
+)
+from xva.trades.context import TradeContext
+from xva.trades.netting import NettingSet
+from xva.trades.trade import Trade
+
+Breaks = Literal["truncate", "ignore"]
+_PAY_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class CompiledSwaption:
+    """A swaption, its underlying added up, and the unit it belongs to."""
+
+    label: str
+    unit: int
+    currency: str
+    expiry: float
+    stop: float
+    position: int
+    physical: bool
+    underlying: FlowBook
+
+
+@dataclass(frozen=True)
+class CompiledExchange:
+    """An FX or equity option of a unit; ``until`` is the earlier of expiry and break."""
+
+    unit: int
+    option: ExchangeOption
+    until: float
+
+
+@dataclass(frozen=True)
+class CompiledReset:
+    """A period of a resetting leg that has not begun.
+
+    Per unit of notional ``pay`` brings ``fixed`` (the spread's part; the whole coupon and the notional where the rate
+    is known) plus, if there is an index, what a unit lent at ``start`` grows to: the one row of ``growth.forwards``.
+    """
+
+    unit: int
+    period: ResetPeriod
+    until: float
+    fixed: float
+    growth: FlowBook | None
+
+
+@dataclass(frozen=True)
+class CompiledEquity:
+    """Equity units received at ``pay``, counted while ``t < until``."""
+
+    unit: int
+    equity: str
+    pay: float
+    until: float
+    quantity: float
+
+
+@dataclass(frozen=True)
+class CompiledSet:
+    """One netting set: its exposure units and what each promises.
+
+    A unit is what nets: the whole set, or each trade where there is no netting agreement. Books are keyed
+    ``(unit, currency)``.
+    """
+
+    netting_set: NettingSet
+    units: tuple[str, ...]
+    books: dict[tuple[int, str], FlowBook]
+    caplets: dict[tuple[int, str], CapletBook]
+    swaptions: tuple[CompiledSwaption, ...]
+    exchanges: tuple[CompiledExchange, ...]
+    equities: tuple[CompiledEquity, ...]
+    resets: tuple[CompiledReset, ...]
+
+    @property
+    def currencies(self) -> set[str]:
+        """Currencies its value depends on."""
+        found = (
+            {c for _, c in self.books} | {c for _, c in self.caplets} | {s.currency for s in self.swaptions}
+        )
+        for exchange in self.exchanges:
+            found |= {a.name for a in (exchange.option.receive, exchange.option.deliver) if a.kind == "FX"}
+        for reset in self.resets:
+            found |= {reset.period.currency, reset.period.base_currency}
+        return found
+
+    @property
+    def equity_names(self) -> set[str]:
+        """Equities its value depends on."""
+        found = {e.equity for e in self.equities}
+        for exchange in self.exchanges:
+            found |= {a.name for a in (exchange.option.receive, exchange.option.deliver) if a.kind == "EQ"}
+        return found
+
+    @property
+    def expiries(self) -> set[float]:
+        """Option expiries at which the joint law of the factors is needed."""
+        return {e.option.expiry for e in self.exchanges}
+
+
+def compile_sets(
+    netting_sets: Sequence[NettingSet],
+    trades: Sequence[Trade],
+    context: TradeContext,
+    breaks: Breaks = "truncate",
+) -> tuple[CompiledSet, ...]:
+    """Compile every netting set, in the order given.
+
+    Raises
+    ------
+    TradeError
+        A trade refers to an unknown netting set or cannot be turned into claims.
+    """
+    groups: Mapping[str, list[Trade]] = {n.name: [] for n in netting_sets}
+    for trade in trades:
+        if trade.netting_set not in groups:
+            raise TradeError(
+                f"trade {trade.trade_id}: expected one of the {len(groups)} netting sets, got "
+                f"{trade.netting_set!r}; add it to the netting set table",
+                [trade.trade_id],
+            )
+        groups[trade.netting_set].append(trade)
+    return tuple(compile_set(n, groups[n.name], context, breaks) for n in netting_sets)
+
+
+def compile_set(
+    netting_set: NettingSet, trades: Sequence[Trade], context: TradeContext, breaks: Breaks = "truncate"
+) -> CompiledSet:
+    """Compile one netting set."""
+    units = (netting_set.name,) if netting_set.netted else tuple(t.trade_id for t in trades)
+    sorter = _Sorter()
+    for k, trade in enumerate(trades):
+        stop = np.inf
+        if breaks == "truncate" and trade.break_date is not None:
+            stop = context.time(trade.break_date)
+        sorter.add(0 if netting_set.netted else k, trade, context, stop)
+    return CompiledSet(
+        netting_set,
+        units,
+        {key: flow_book(key[1], flows) for key, flows in sorter.flows.items()},
+        {key: caplet_book(key[1], rows) for key, rows in sorter.caplets.items()},
+        tuple(sorter.swaptions),
+        tuple(sorter.exchanges),
+        tuple(sorter.equities),
+        tuple(sorter.resets),
+    )
+
+
+class _Sorter:
+    """Collects the claims of one netting set by kind."""
+
+    def __init__(self) -> None:
+        self.flows: dict[tuple[int, str], list[tuple[FixedFlow | IborFlow | CompoundedFlow, float]]] = {}
+        self.caplets: dict[tuple[int, str], list[tuple[Caplet, float]]] = {}
+        self.swaptions: list[CompiledSwaption] = []
+        self.exchanges: list[CompiledExchange] = []
+        self.equities: list[CompiledEquity] = []
+        self.resets: list[CompiledReset] = []
+
+    def add(self, unit: int, trade: Trade, context: TradeContext, stop: float) -> None:
+        for claim in trade.claims(context):
+            match claim:
+                case FixedFlow() | IborFlow() | CompoundedFlow():
+                    self.flows.setdefault((unit, claim.currency), []).append((claim, stop))
+                case Caplet():
+                    self.caplets.setdefault((unit, claim.currency), []).append((claim, stop))
+                case SwaptionClaim():
+                    self.swaptions.append(_swaption(unit, trade.trade_id, claim, stop))
+                case ExchangeOption():
+                    self.exchanges.append(CompiledExchange(unit, claim, min(claim.expiry, stop)))
+                case EquityFlow():
+                    until = min(claim.pay, stop)
+                    self.equities.append(CompiledEquity(unit, claim.equity, claim.pay, until, claim.quantity))
+                case ResetPeriod():
+                    self._add_reset(unit, trade.trade_id, claim, stop, context)
+
+    def _add_reset(
+        self, unit: int, trade_id: str, period: ResetPeriod, stop: float, context: TradeContext
+    ) -> None:
+        p = period
+        if abs(p.pay - p.end) > _PAY_TOLERANCE:
+            raise TradeError(
+                f"trade {trade_id}: expected a resetting leg that pays on its period's last day, got payment "
+                f"{365 * (p.pay - p.end):.0f} days later; use an index without payment lag",
+                [trade_id],
+            )
+        until = min(p.pay, stop)
+        if not p.index:
+            self.resets.append(CompiledReset(unit, p, until, 1.0 + p.spread * p.accrual, None))
+            return
+        growth = (
+            CompoundedFlow(p.currency, p.index, p.start, p.end, p.pay, 1.0, 1.0)
+            if context.index(p.index).overnight
+            else IborFlow(p.currency, p.index, p.fixing, p.start, p.end, p.pay, p.accrual, p.accrual)
+        )
+        book = flow_book(p.currency, [(growth, stop)])
+        self.resets.append(CompiledReset(unit, p, until, p.spread * p.accrual, book))
+
+
+def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float) -> CompiledSwaption:
+    return CompiledSwaption(
+        label,
+        unit,
+        claim.currency,
+        claim.expiry,
+        stop,
+        claim.position,
+        claim.settlement == "physical",
+        flow_book(claim.currency, [(flow, stop) for flow in claim.flows]),
+    )
+
+
+def last_time(sets: Sequence[CompiledSet]) -> float:
+    """Time of the last flow of any set, for choosing the simulation grid."""
+    times: list[float] = [0.0]
+    for s in sets:
+        times += [b.last for b in s.books.values()]
+        times += [float(c.book.forwards.until.max(initial=0.0)) for c in s.caplets.values()]
+        times += [w.underlying.last if w.physical else w.expiry for w in s.swaptions]
+        times += [e.until for e in s.exchanges] + [e.until for e in s.equities] + [r.until for r in s.resets]
+    return max(times)
+
+
+def event_times(sets: Sequence[CompiledSet]) -> NDArray[np.float64]:
+    """Distinct times at which a reset or an exercise is simulated."""
+    times = {r.period.start for s in sets for r in s.resets}
+    times |= {w.expiry for s in sets for w in s.swaptions if w.physical and w.stop > w.expiry}
+    return np.array(sorted(times))

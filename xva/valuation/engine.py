@@ -1,0 +1,225 @@
+"""From trades and quotes to a plan: compile once, calibrate, make the small tensors that blocks are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xva.errors import TradeError
+from xva.market.quotes import QuoteSet
+from xva.models.random import PathNoise, brownian_rotation
+from xva.numerics import tree
+from xva.trades.context import TradeContext
+from xva.trades.netting import Counterparty, NettingSet
+from xva.trades.trade import Trade
+from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
+from xva.valuation.exposure_plan import ExposureData, ExposurePlan
+from xva.valuation.frame import EventScalar, Frame, make_frame
+from xva.valuation.measures import XvaSpec, measure_weights
+from xva.valuation.set_inputs import SetInputs, set_inputs
+from xva.valuation.state import (
+    EventLayout,
+    EventState,
+    GridState,
+    event_layout,
+    event_state,
+    grid_state,
+)
+from xva.valuation.world import BuildWorld, World
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How paths are made.
+
+    Parameters
+    ----------
+    paths, block_size, scrambles : int
+        ``paths`` is a multiple of ``block_size * scrambles``.
+    seed : int
+    exercise_width : float
+        Softness of a physical exercise in standard deviations of the state (4.5.4); derivatives and ``soft`` values use
+        it, reported values the exact indicator.
+    dtype, device : str
+        Of the path part.
+    """
+
+    paths: int
+    block_size: int = 1024
+    scrambles: int = 8
+    seed: int = 42
+    exercise_width: float = 0.02
+    dtype: str = "float64"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.paths <= 0 or self.paths % (self.block_size * self.scrambles):
+            raise TradeError(
+                f"paths: expected a multiple of block_size x scrambles = {self.block_size} x {self.scrambles}, "
+                f"got {self.paths}"
+            )
+
+    @property
+    def n_blocks(self) -> int:
+        return self.paths // self.block_size
+
+
+@dataclass(frozen=True)
+class Book:
+    """Who owes whom what: netting sets, their counterparties and all trades, as of ``context.as_of``."""
+
+    netting_sets: tuple[NettingSet, ...]
+    counterparties: tuple[Counterparty, ...]
+    trades: tuple[Trade, ...]
+    context: TradeContext
+    breaks: Breaks = "truncate"
+
+    def credit_curves(self) -> tuple[str, ...]:
+        """The credit name of each netting set's counterparty.
+
+        Raises
+        ------
+        TradeError
+            A netting set's counterparty is not in the table.
+        """
+        known = {c.name: c.credit_curve for c in self.counterparties}
+        missing = [n.name for n in self.netting_sets if n.counterparty not in known]
+        if missing:
+            raise TradeError(f"netting sets without a known counterparty: {', '.join(missing)}", missing)
+        return tuple(known[n.counterparty] for n in self.netting_sets)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Constants that a bump keeps from the base run: exercise softness per netting set and swaption (4.5.4)."""
+
+    softness: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True)
+class StateTensors:
+    """The state part of a run's inputs."""
+
+    grid: GridState
+    events: EventState
+
+
+class ExposureEngine:
+    """One book on one market: makes plans, and the same tensors with their graph for the reverse pass.
+
+    Parameters
+    ----------
+    book : Book
+    quotes : QuoteSet
+    build : BuildWorld
+        Quotes to market and model.
+    dates : ndarray
+        ``(time,)`` datetime64[D] exposure dates after ``as_of``.
+    xva : XvaSpec
+    simulation : Simulation
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        quotes: QuoteSet,
+        build: BuildWorld,
+        dates: NDArray[np.datetime64],
+        xva: XvaSpec,
+        simulation: Simulation,
+    ) -> None:
+        self.book, self.quotes, self.build = book, quotes, build
+        self.xva, self.simulation = xva, simulation
+        as_of = book.context.as_of
+        self.dates = np.concatenate([[as_of], dates]).astype("datetime64[D]")
+        self.times: Floats = np.asarray((self.dates - as_of).astype(np.int64) / 365.0)
+        self.day_zero = int(as_of.astype("datetime64[D]").astype(np.int64))
+        self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks)
+        self.credit = book.credit_curves()
+        self.world = build(quotes)
+        self._rotation = brownian_rotation(self.times[1:])
+
+    def frame(
+        self, world: World, sets: Sequence[CompiledSet] | None = None
+    ) -> tuple[Frame, list[EventScalar]]:
+        """Frame and event scalars for ``sets`` (all by default) on a world."""
+        chosen = self.compiled if sets is None else sets
+        return make_frame(world.market, world.model, self.times, chosen, self.day_zero)
+
+    def state(self, frame: Frame, scalars: Sequence[EventScalar]) -> tuple[StateTensors, EventLayout]:
+        """The state's tensors and where its events lie."""
+        grid = grid_state(frame.model, frame.table, self.times)
+        layout = event_layout([s.event for s in scalars], self.times)
+        events = event_state(
+            frame.model,
+            frame.table,
+            self.times,
+            grid,
+            layout,
+            [s.constant for s in scalars],
+            [s.coefficients for s in scalars],
+        )
+        return StateTensors(grid, events), layout
+
+    def inputs(self, compiled: CompiledSet, frame: Frame) -> SetInputs:
+        """A netting set's inputs."""
+        return set_inputs(compiled, frame, self.simulation.exercise_width)
+
+    def widths(self, data: ExposureData) -> Widths:
+        """The run's frozen constants."""
+        return Widths(tuple(s.live.softness for s in data.sets))
+
+    def data(
+        self, world: World | None = None, adjoint: bool = True, widths: Widths | None = None
+    ) -> ExposureData:
+        """Everything blocks need, detached; on another world for a bump, with the base run's ``widths``."""
+        base = self.world if world is None else world
+        detached = tree.map_tensors(base, lambda t: t.detach())
+        with torch.no_grad():
+            frame, scalars = self.frame(detached)
+            state, layout = self.state(frame, scalars)
+            sets = tuple(self.inputs(compiled, frame) for compiled in self.compiled)
+            weights = measure_weights(detached.market, self.credit, self.times, self.xva)
+        if widths is not None:
+            sets = tuple(
+                replace(s, live=replace(s.live, softness=w)) for s, w in zip(sets, widths.softness, strict=True)
+            )
+        s = self.simulation
+        return ExposureData(
+            PathNoise(s.seed, s.scrambles, s.block_size, self._rotation, len(frame.model.factors)),
+            s.n_blocks,
+            self.dates.astype(np.int64),
+            self.times,
+            tuple(n.name for n in self.book.netting_sets),
+            tuple(n.counterparty for n in self.book.netting_sets),
+            frame.model.factors,
+            frame.model.domestic,
+            state.grid,
+            state.events,
+            layout,
+            frame.centre,
+            frame.scale,
+            sets,
+            tuple(_active(c, frame) for c in self.compiled),
+            weights,
+            adjoint,
+            s.dtype,
+            s.device,
+        )
+
+    def plan(self, adjoint: bool = True) -> ExposurePlan:
+        """The run's plan."""
+        return ExposurePlan(self.data(adjoint=adjoint))
+
+
+def _active(compiled: CompiledSet, frame: Frame) -> NDArray[np.int64]:
+    """Numbers of the states that the set's value depends on."""
+    names = {f"IR:{c}" for c in compiled.currencies} | {f"FX:{c}" for c in compiled.currencies}
+    names |= {f"EQ:{e}" for e in compiled.equity_names}
+    return np.array([k for k, f in enumerate(frame.model.factors) if f in names], dtype=np.int64)

@@ -1,0 +1,63 @@
+"""CVA, DVA, FCA and FBA as weights on the profiles: linear in EPE and ENE given credit and funding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.adjustments import (
+    Funding,
+    Quadrature,
+    cva_weights,
+    dva_weights,
+    fba_weights,
+    fca_weights,
+)
+from xva.market.market import Market
+
+MEASURES = ("CVA", "DVA", "FCA", "FBA")
+SIDES = (0, 1, 0, 1)  # which profile a measure weighs: 0 EPE, 1 ENE
+
+
+@dataclass(frozen=True)
+class XvaSpec:
+    """Which adjustments: own credit name, default variant, funding variant and quadrature."""
+
+    own_name: str
+    variant: Literal["unilateral", "first_to_default"] = "unilateral"
+    funding: Funding = "curve"
+    quadrature: Quadrature = "right"
+
+
+def measure_weights(
+    market: Market, credit_curves: Sequence[str], times: NDArray[np.float64], spec: XvaSpec
+) -> Tensor:
+    """``(measure, netting_set, time)`` weights of EPE (CVA, FCA) and ENE (DVA, FBA); ``times[0] = 0``.
+
+    ``credit_curves`` names each netting set's counterparty in the market.
+    """
+    own = market.survival_curve(spec.own_name).survival(times)
+    own_lgd = 1.0 - market.recovery(spec.own_name)
+    ois = market.discount_curve(market.reporting_currency).discount(times)
+    borrow = market.funding_curve("borrow").discount(times)
+    lend = market.funding_curve("lend").discount(times)
+    both = spec.variant == "first_to_default"
+    rows: dict[str, Tensor] = {}
+    for name in dict.fromkeys(credit_curves):
+        theirs = market.survival_curve(name).survival(times)
+        lgd = 1.0 - market.recovery(name)
+        rows[name] = torch.stack(
+            [
+                cva_weights(times, theirs, own if both else None, lgd, spec.quadrature),
+                dva_weights(times, own, theirs if both else None, own_lgd, spec.quadrature),
+                fca_weights(times, theirs, own, borrow, ois, spec.funding, spec.quadrature),
+                fba_weights(times, theirs, own, lend, ois, spec.funding, spec.quadrature),
+            ]
+        )
+    return torch.stack([rows[name] for name in credit_curves], dim=1)

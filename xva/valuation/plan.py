@@ -1,0 +1,87 @@
+"""What a run computes, block by block: the contract between the mathematics and whoever executes it.
+
+A plan is self-contained and serialisable (arrays + JSON, no pickle): a worker rebuilds it from the run
+directory's content-addressed inputs and calls `run(block)`. Same block, same bits, on any worker.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xva.errors import StoreError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class CubeSchema:
+    """Labels of the exposure cube ``(path, time, netting_set)``.
+
+    ``dates`` is ``(time,)`` datetime64[D]; ``year_fractions`` Actual/365 (Fixed) from the valuation date.
+    """
+
+    dates: NDArray[np.datetime64]
+    year_fractions: NDArray[np.float64]
+    netting_sets: tuple[str, ...]
+    counterparties: tuple[str, ...]
+    variables: tuple[str, ...]
+    units: str
+    deflated: bool = True
+
+    def __post_init__(self) -> None:
+        if self.dates.shape != self.year_fractions.shape:
+            raise StoreError("a cube needs one year fraction per date")
+        if len(self.netting_sets) != len(self.counterparties):
+            raise StoreError("a cube needs one counterparty per netting set")
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What one block of paths yields.
+
+    ``cube[variable]`` is ``(path in block, time, netting_set)`` float64; ``sums[name]`` are float64 arrays summed
+    over the block's paths (partial sums and adjoints), to be added over blocks in block order.
+    """
+
+    cube: Arrays
+    sums: Arrays
+
+
+class Plan(ABC):
+    """A computation cut into fixed blocks of paths."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def n_blocks(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def block_size(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def schema(self) -> CubeSchema: ...
+
+    @property
+    @abstractmethod
+    def bytes_per_block(self) -> int:
+        """The memory promise: peak bytes that `run` needs beyond the plan itself."""
+
+    @abstractmethod
+    def run(self, block: int) -> BlockResult: ...
+
+    @abstractmethod
+    def payload(self) -> tuple[Arrays, dict[str, Any]]:
+        """Arrays and a JSON-clean dict from which `from_payload` rebuilds the plan bit for bit."""
+
+    @classmethod
+    @abstractmethod
+    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Plan: ...

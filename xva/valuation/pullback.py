@@ -1,0 +1,167 @@
+"""One reverse pass: adjoints of the profiles, by netting set and scramble, to sensitivities to every quote.
+
+Blocks have summed the derivatives of EPE and ENE to a netting set's small inputs. Here they become cotangents of those
+inputs, rebuilt with their graph netting set by netting set, and flow back to the world (curves, volatilities,
+hazards) and from there, once for all, to the quotes. All measures and scrambles travel together as one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.numerics import tree
+from xva.valuation.block_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
+from xva.valuation.engine import ExposureEngine, StateTensors
+from xva.valuation.exposure_plan import ExposureData
+from xva.valuation.measures import SIDES, measure_weights
+from xva.valuation.set_inputs import SetInputs
+
+Sums = Mapping[str, NDArray[Any]]
+_STATE_TENSORS = ("grid.initial", "grid.drift", "grid.factor")
+_EVENT_TENSORS = ("events.constant", "events.load", "events.mix", "events.residual")
+
+
+def scramble_means(data: ExposureData, blocks: Sequence[Sums]) -> list[dict[str, NDArray[np.float64]]]:
+    """Means over each scramble's paths of every sum, blocks added in block order."""
+    n, paths = data.noise.scrambles, data.n_blocks // data.noise.scrambles * data.noise.block_size
+    found: list[dict[str, NDArray[np.float64]]] = []
+    for r in range(n):
+        mine = blocks[r::n]
+        total = {key: np.array(value, dtype=np.float64) for key, value in mine[0].items()}
+        for other in mine[1:]:
+            for key, value in other.items():
+                total[key] += value
+        found.append({key: value / paths for key, value in total.items()})
+    return found
+
+
+def quote_gradients(
+    engine: ExposureEngine, data: ExposureData, means: Sequence[Sums]
+) -> NDArray[np.float64]:
+    """Derivatives of every measure to every quote, per scramble.
+
+    Parameters
+    ----------
+    means : sequence of dict
+        One per scramble, from `scramble_means` of a plan with ``adjoint=True``.
+
+    Returns
+    -------
+    ndarray
+        ``(scramble, measure, netting_set, quote)``, per unit of quote; their mean is the sensitivity, their spread
+        its standard error.
+    """
+    quotes = engine.quotes.as_leaf()
+    world, leaves, sources = tree.cut(engine.build(quotes))
+    n_sets, n_measures = len(data.sets), len(SIDES)
+    batch = n_measures * len(means)
+    per_set: list[list[Tensor]] = []
+    for i in range(n_sets):
+        outputs, cotangents = _set_graph(engine, world, data, i, means)
+        per_set.append(_batched_grad(outputs, leaves, cotangents, batch))
+    merged = [torch.cat(parts) for parts in zip(*per_set)]
+    (gradient,) = _batched_grad(sources, [quotes.values], merged, batch * n_sets)
+    shaped = gradient.reshape(n_sets, n_measures, len(means), -1)
+    return shaped.permute(2, 1, 0, 3).numpy()
+
+
+def _batched_grad(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batch: int
+) -> list[Tensor]:
+    """One pull-back of a batch of cotangents; zeros where an input is not reached."""
+    used = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
+    if not used:
+        return [torch.zeros(batch, *x.shape, dtype=x.dtype) for x in inputs]
+    found = torch.autograd.grad(
+        [o for o, _ in used],
+        list(inputs),
+        [c for _, c in used],
+        is_grads_batched=True,
+        allow_unused=True,
+    )
+    return [
+        g if g is not None else torch.zeros(batch, *x.shape, dtype=x.dtype) for g, x in zip(found, inputs)
+    ]
+
+
+def _set_graph(
+    engine: ExposureEngine, world: Any, data: ExposureData, number: int, means: Sequence[Sums]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The tensors that one netting set's measures depend on, with their graph, and the batch of their cotangents."""
+    compiled = engine.compiled[number]
+    frame, scalars = engine.frame(world)
+    state, _ = engine.state(frame, scalars)
+    inputs = engine.inputs(compiled, frame)
+    weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
+    fixed = data.weights[:, number]
+    prefix = f"adjoint/{number}/"
+    outputs: list[Tensor] = [weights]
+    cotangents: list[Tensor] = [_batch(means, lambda mean: _profile_cotangent(mean, number))]
+    for key in (*DATE_TENSORS, *ROW_TENSORS):
+        if prefix + key not in means[0]:
+            continue
+        date_of = _dates(inputs, key, len(data.days))
+        outputs.append(input_tensor(inputs, key))
+        cotangents.append(
+            _batch(means, lambda mean, k=prefix + key, d=date_of: _weighted(mean[k], fixed, d))  # type: ignore[misc]
+        )
+    active = data.active[number]
+    for key in _STATE_TENSORS:
+        outputs.append(_state_tensor(state, key))
+        cotangents.append(
+            _batch(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))  # type: ignore[misc]
+        )
+    if prefix + "live.root" in means[0]:
+        if inputs.live.root.numel():
+            outputs.append(inputs.live.root)
+            cotangents.append(_batch(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))
+        for key in _EVENT_TENSORS:
+            outputs.append(_state_tensor(state, key))
+            cotangents.append(_batch(means, lambda mean, k=key: torch.from_numpy(mean[prefix + k])))  # type: ignore[misc]
+    return outputs, cotangents
+
+
+def _batch(means: Sequence[Sums], one: Any) -> Tensor:
+    """Stack ``(measure, ...)`` of every scramble as ``(measure * scramble, ...)``, scramble fastest."""
+    return torch.stack([one(mean) for mean in means], dim=1).flatten(0, 1)
+
+
+def _profile_cotangent(mean: Sums, number: int) -> Tensor:
+    """d measure / d weights ``(measure, measure, time)``: the soft profiles, which are the ones differentiated."""
+    profiles = [torch.from_numpy(mean[name][number]) for name in ("epe_soft", "ene_soft")]
+    rows = torch.stack([profiles[side] for side in SIDES])
+    return torch.eye(len(SIDES), dtype=torch.float64)[:, :, None] * rows  # a measure has its own weights only
+
+
+def _weighted(sided: NDArray[Any], weights: Tensor, date_of: NDArray[np.int64]) -> Tensor:
+    """``(measure, row, ...)``: the side's derivative of each row times the measure's weight on the row's date."""
+    value = torch.from_numpy(sided)
+    weight = weights[:, torch.from_numpy(date_of)]
+    shape = (len(SIDES), len(date_of)) + (1,) * (value.ndim - 2)
+    return torch.stack([value[side] for side in SIDES]) * weight.reshape(shape)
+
+
+def _dates(inputs: SetInputs, key: str, n_dates: int) -> NDArray[np.int64]:
+    if key in DATE_TENSORS:
+        return np.arange(n_dates)
+    return np.repeat(np.arange(n_dates), np.diff(row_edges(inputs, key)))
+
+
+def _spread(value: NDArray[Any], like: Tensor, active: NDArray[np.int64]) -> Tensor:
+    """Adjoints of active states' rows in a tensor of all states, ``(measure, ...)``."""
+    full = torch.zeros(value.shape[0], *like.shape, dtype=torch.float64)
+    rows = torch.from_numpy(active)
+    dimension = 1 if like.ndim == 1 else 2
+    return full.index_copy(dimension, rows, torch.from_numpy(value))
+
+
+def _state_tensor(state: StateTensors, key: str) -> Tensor:
+    part, name = key.split(".")
+    found: Tensor = getattr(getattr(state, part), name)
+    return found

@@ -1,0 +1,143 @@
+"""Quotes to everything that depends on the market: curves and the calibrated cross-asset model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xva import dates
+from xva.errors import CalibrationError, MarketDataError
+from xva.market.build import build_market
+from xva.market.config import MarketConfig
+from xva.market.correlation import correlation_matrix
+from xva.market.market import Market
+from xva.market.quotes import QuoteSet
+from xva.models.cross_asset import CrossAssetModel, LognormalAsset
+from xva.models.lgm import Lgm
+from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
+from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
+
+SWAPTION_INDEX = {
+    "EUR": "EUR-EURIBOR-6M",
+    "USD": "USD-SOFR",
+    "GBP": "GBP-SONIA",
+    "JPY": "JPY-TONA",
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A market and the model calibrated to it; every tensor is connected to the quotes."""
+
+    market: Market
+    model: CrossAssetModel
+
+
+class BuildWorld(Protocol):
+    """Rebuilds the world from quotes; with ``previous``, what a quote does not reach is reused bit for bit."""
+
+    def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World: ...
+
+
+@dataclass(frozen=True)
+class WorldBuilder:
+    """The standard chain: bootstraps, a co-terminal swaption strip per currency, ATM FX and equity volatilities.
+
+    Parameters
+    ----------
+    config : MarketConfig
+    currencies : tuple of str
+        The model's, the reporting currency first.
+    equities : tuple of str
+    coterminal : str
+        Expiry plus swap length of the swaptions that LGM is calibrated to, ``"20Y"``.
+    """
+
+    config: MarketConfig
+    currencies: tuple[str, ...]
+    equities: tuple[str, ...]
+    coterminal: str = "20Y"
+
+    def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
+        market = build_market(quotes, self.config, previous.market if previous else None)
+        return World(market, self._model(market))
+
+    def _model(self, market: Market) -> CrossAssetModel:
+        home = self.currencies[0]
+        factors = (
+            *(f"IR:{c}" for c in self.currencies),
+            *(f"FX:{c}" for c in self.currencies[1:]),
+            *(f"EQ:{e}" for e in self.equities),
+        )
+        correlation = correlation_matrix(market.correlations, factors)
+        place = {name: k for k, name in enumerate(factors)}
+        rates = {c: self._lgm(market, c) for c in self.currencies}
+
+        def rho(a: str, b: str) -> Tensor:
+            return correlation[place[a], place[b]]
+
+        fx = {}
+        for c in self.currencies[1:]:
+            legs = [
+                RateLeg(1.0, rates[home], rho(f"IR:{home}", f"FX:{c}")),
+                RateLeg(-1.0, rates[c], rho(f"IR:{c}", f"FX:{c}")),
+            ]
+            joint = correlation[[[place[f"IR:{home}"]], [place[f"IR:{c}"]]], [place[f"IR:{home}"], place[f"IR:{c}"]]]
+            vols = market.fx_vol(c)
+            sigmas = calibrate_lognormal(f"FX:{c}", vols.times, vols.vols, legs, joint)
+            zero = torch.zeros((), dtype=torch.float64)
+            fx[c] = LognormalAsset(c, c, market.fx_spot(c), vols.times, sigmas, zero)
+        equities = {}
+        for e in self.equities:
+            c = market.equity_currency(e)
+            legs = [RateLeg(1.0, rates[c], rho(f"IR:{c}", f"EQ:{e}"))]
+            vols = market.equity_vol(e)
+            one = torch.ones(1, 1, dtype=torch.float64)
+            sigmas = calibrate_lognormal(f"EQ:{e}", vols.times, vols.vols, legs, one)
+            spot, carry = market.equity_spot(e), market.dividend_yield(e)
+            equities[e] = LognormalAsset(e, c, spot, vols.times, sigmas, carry)
+        return CrossAssetModel(home, rates, fx, equities, correlation)
+
+    def _lgm(self, market: Market, currency: str) -> Lgm:
+        vols = market.swaption_vol(currency)
+        index = SWAPTION_INDEX.get(currency, "")
+        if index not in market.config.indices:
+            raise MarketDataError(
+                f"LGM {currency}: expected a swaption index among {', '.join(sorted(SWAPTION_INDEX))}", [currency]
+            )
+        strip = _strip(self.config, index, tuple(vols.expiries.tolist()), self.coterminal)
+        if not strip:
+            raise CalibrationError(
+                f"LGM {currency}: expected swaption expiries at least a year before {self.coterminal}, got "
+                f"{', '.join(f'{e:.2f}y' for e in vols.expiries)}",
+                [currency],
+            )
+        quoted = vols.vol([s.expiry for s in strip], [s.tenor for s in strip])
+        return calibrate_lgm(
+            currency,
+            market.mean_reversion(currency),
+            strip,
+            quoted,
+            market.discount_curve(currency),
+            market.projection_curve(index),
+            [f"SWAPTION/RATE_NVOL/{currency} at {s.expiry:.2f}y x {s.tenor:.2f}y" for s in strip],
+        )
+
+
+@lru_cache(maxsize=64)
+def _strip(
+    config: MarketConfig, index: str, expiries: Sequence[float], coterminal: str
+) -> tuple[StripSwap, ...]:
+    """Underlyings of the co-terminal strip: they depend on dates only."""
+    end = dates.add_tenor(config.as_of, coterminal)
+    last = float(dates.years(config.as_of, end))
+    terms = config.indices[index]
+    return tuple(
+        strip_swap(config.as_of, terms, e, end) for e in sorted(np.unique(expiries)) if e <= last - 0.99
+    )
