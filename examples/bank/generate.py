@@ -95,8 +95,20 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> N
         writer.writerows(rows)
 
 
+def booked_values() -> dict[tuple[str, str], str]:
+    """Values in the books by (book, trade id), where somebody has put them beside this script."""
+    path = Path(__file__).parent / "booked_values.csv"  # columns book, trade_id, booked_value
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {(row["book"], row["trade_id"]): row["booked_value"] for row in csv.DictReader(file)}
+
+
 def write_book(folder: Path, tables: dict[str, list[Row]]) -> None:
+    booked = booked_values()
     for table, rows in tables.items():
+        for row in rows:
+            row["booked_value"] = booked.get((folder.name, row["trade_id"]), "")
         write(folder / f"{table}.csv", list(rows[0]), [list(row.values()) for row in rows])
 
 

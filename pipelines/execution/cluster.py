@@ -26,8 +26,8 @@ class Patience:
     """How long to wait for what, in seconds.
 
     ``poll`` between two looks at the cluster; ``scheduler`` for an answer or a reconnection; ``no_workers``
-    with no worker at all; ``worker`` for a heartbeat of a worker before it is taken for dead; ``restart`` for a
-    local worker that died to come back by itself before the cluster makes a new one.
+    with no worker at all; ``worker`` for a heartbeat of a worker before it is taken for dead; ``restart`` for
+    a local worker that died to come back by itself before the cluster makes a new one.
     """
 
     poll: float = 0.5
@@ -68,7 +68,7 @@ class ClusterSession(Session):
         self._futures: dict[Any, int] = {}
         self._bell: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads: dict[str, int] = {}
-        self._last_worker_seen = time.monotonic()
+        self._last_worker_seen = self._last_look = time.monotonic()
         self._await_workers()
 
     @property
@@ -96,16 +96,18 @@ class ClusterSession(Session):
 
     def wait(self) -> list[Outcome]:
         while True:
+            self._require_scheduler()
+            if time.monotonic() - self._last_look >= self._patience.poll:
+                self._look()
             done = [future for future in self._futures if future.done()]
             if done:
                 return [self._collect(future) for future in done]
-            self._look()
             self._pause()
 
     def cancel(self) -> None:
         """Take back what is under way."""
-        if self._futures and self._client.status == "running":
-            self._client.cancel(list(self._futures), force=True)
+        for future in self._futures:
+            future.release()  # not Client.cancel: that would wait for an answer
         self._futures.clear()
 
     def _collect(self, future: Any) -> Outcome:
@@ -136,6 +138,7 @@ class ClusterSession(Session):
     def _look(self) -> None:
         """Look at scheduler and workers; raises ClusterError when waiting on would be waiting for ever."""
         self._require_scheduler()
+        self._last_look = time.monotonic()
         threads = dict(self._ask(self._client.scheduler.ncores))
         if threads.keys() != self._threads.keys():
             self._threads = threads

@@ -64,6 +64,7 @@ class LocalExecutor(Executor):
             memory_limit=self.memory_limit,
             security=Security.temporary(),  # type: ignore[no-untyped-call]
             dashboard_address="127.0.0.1:0",
+            preload=["pipelines.execution.preload"],
             silence_logs=logging.CRITICAL,  # what matters comes as events
         )
 

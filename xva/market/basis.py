@@ -159,23 +159,13 @@ def basis_recipe(
     pairs = {_pair(infos[k]) for k in order}
     other = next(c for pair in pairs for c in pair if c != currency)
 
-    def leg(leg_currency: str) -> BasisLeg:
-        found = [periods[k] for k in swaps]
-        fractions = [dates.year_fraction(overnight[leg_currency].day_count, p[:-1], p[1:]) for p in found]
-        spread_here = [float(infos[k].currency == leg_currency) for k in swaps]
-        empty = [np.empty(0, dtype="datetime64[D]")]
-        return BasisLeg(
-            dates.years(as_of, np.concatenate(empty + [p[:-1] for p in found])),
-            dates.years(as_of, np.concatenate(empty + [p[1:] for p in found])),
-            row_sums([np.ones(len(f)) for f in fractions]),
-            row_sums([f * s for f, s in zip(fractions, spread_here)]),
-        )
-
     def exchange(at: int) -> NDArray[np.float64]:
         return dates.years(as_of, np.array([periods[k][at] for k in swaps], dtype="datetime64[D]"))
 
     ends = np.array([periods[k][-1] for k in forwards], dtype="datetime64[D]")
-    forward_times, unknown = dates.years(as_of, ends), leg(currency)
+    forward_times = dates.years(as_of, ends)
+    swap_infos, swap_periods = [infos[k] for k in swaps], [periods[k] for k in swaps]
+    known, unknown = (_leg(as_of, c, swap_infos, swap_periods, overnight) for c in (other, currency))
     bases = {infos[k].terms["base"] for k in forwards}
     return BasisRecipe(
         name=name,
@@ -184,7 +174,7 @@ def basis_recipe(
         times=times,
         swaps=len(swaps),
         forward_times=forward_times,
-        known=leg(other),
+        known=known,
         unknown=unknown,
         first=exchange(0),
         last=exchange(-1),
@@ -194,6 +184,24 @@ def basis_recipe(
         forward_nodes=interpolation_matrix(times, forward_times),
         forward_sign=1.0 if bases == {currency} else -1.0,
         spot_powers=tuple(power for _, power in spot),
+    )
+
+
+def _leg(
+    as_of: np.datetime64,
+    currency: str,
+    swaps: Sequence[QuoteInfo],
+    periods: Sequence[NDArray[np.datetime64]],
+    overnight: Mapping[str, RateIndex],
+) -> BasisLeg:
+    fractions = [dates.year_fraction(overnight[currency].day_count, p[:-1], p[1:]) for p in periods]
+    spread_here = [float(swap.currency == currency) for swap in swaps]
+    empty = [np.empty(0, dtype="datetime64[D]")]
+    return BasisLeg(
+        dates.years(as_of, np.concatenate(empty + [p[:-1] for p in periods])),
+        dates.years(as_of, np.concatenate(empty + [p[1:] for p in periods])),
+        row_sums([np.ones(len(f)) for f in fractions]),
+        row_sums([f * s for f, s in zip(fractions, spread_here)]),
     )
 
 

@@ -2,7 +2,8 @@
 
 Quarterly premiums on the 20ths, Actual/360 (the last day counts in the last period), accrued premium paid at
 default, protection from the valuation date, the premium accrued before it rebated three business days later.
-Matches QuantLib's `SpreadCdsHelper` with the mid-point engine.
+Matches QuantLib's `SpreadCdsHelper` with the mid-point engine, except on the day before a coupon date:
+there QuantLib charges the whole coupon and rebates nothing.
 """
 
 from __future__ import annotations

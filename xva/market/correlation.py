@@ -75,7 +75,9 @@ def correlation_problems(correlations: Correlations) -> list[Problem]:
 
 def _pulling(correlations: Correlations, vector: Mapping[str, float]) -> list[str]:
     """The fewest quotes that already make the eigenvector's quadratic form negative, strongest first."""
-    pulls = sorted((2 * vector[a] * vector[b] * float(r), a, b) for (a, b), r in correlations.items())
+    pulls = sorted(
+        (2 * vector[a] * vector[b] * float(r.detach()), a, b) for (a, b), r in correlations.items()
+    )
     form, named = 1.0, []
     for pull, a, b in pulls[:_NAMED]:
         form += pull

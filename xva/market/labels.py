@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 
 from xva.errors import MarketDataError
 from xva.market.indices import STANDARD_INDICES
@@ -116,9 +115,7 @@ def quote_info(quote_id: str) -> QuoteInfo:
             if family == "deposit":
                 tenor = terms["index_tenor"]
             curve = _curve(family, terms)
-            return QuoteInfo(
-                quote_id, family, curve, terms.get("currency", ""), tenor, MappingProxyType(terms)
-            )
+            return QuoteInfo(quote_id, family, curve, terms.get("currency", ""), tenor, terms)
     raise MarketDataError(
         f"quote {quote_id}: expected {expected_form(quote_id)}, got an id of no known form", [quote_id]
     )

@@ -66,7 +66,7 @@ class CurvePlanner:
         if index is not None:
             name = self.config.projection.get(index.name, index.name)
             if self._zero_quotes(name) or self._index_quotes(index):
-                return self._index_curve(name, index)
+                return self._own_overnight(currency)
         return self.discount(currency)
 
     def funding(self) -> None:
@@ -102,6 +102,12 @@ class CurvePlanner:
                     paths[there] = [*paths[here], (quote_id, power)]
                     queue.append(there)
         return paths.get(quoted)
+
+    def _own_overnight(self, currency: str) -> str | None:
+        index = self.config.overnight_index(currency)
+        if index is None:
+            return None
+        return self._index_curve(self.config.projection.get(index.name, index.name), index)
 
     def _index_curve(self, name: str, index: RateIndex) -> str | None:
         return self._curve(name, lambda: self._zero(name) or self._swaps(name, index))
@@ -163,16 +169,12 @@ class CurvePlanner:
         spot: list[tuple[str, float]] = []
         needs: tuple[str | None, ...] = (known, known, known)
         if any(q.family == "XCCY basis" for q in found):
-            needs = (known, self.overnight(other), self.overnight(currency))
+            needs = (known, self._own_overnight(other), self._own_overnight(currency))
             if len(terms) < 2:
                 raise _missing(f"overnight index of {currency} and {other}", "terms", name, currency)
         forwards = [q for q in found if q.family == "FX forward"]
         if forwards:
-            path = self.spot_path(forwards[0].terms["base"], forwards[0].currency)
-            if path is None:
-                pair = f"{forwards[0].terms['base']}/{forwards[0].currency}"
-                raise _missing(f"curve {name}", f"FX/RATE/{pair}", name, currency)
-            spot = path
+            spot = self._forward_spot(name, forwards)
         curves = tuple(n for n in needs if n is not None)
         if len(curves) < 3:
             return None
@@ -181,22 +183,30 @@ class CurvePlanner:
             self.config.as_of, name, currency, ids, (curves[0], curves[1], curves[2]), terms, spot
         )
 
+    def _forward_spot(self, name: str, forwards: Sequence[QuoteInfo]) -> list[tuple[str, float]]:
+        pair = f"{forwards[0].terms['base']}/{forwards[0].currency}"
+        path = self.spot_path(forwards[0].terms["base"], forwards[0].currency)
+        problems = [
+            Problem(f"quote {q.quote_id}", f"a forward of {pair}", q.curve, "quote the pair one way round")
+            for q in forwards
+            if q.curve != pair
+        ]
+        if path is None:
+            form = f"a quote FX/RATE/{pair} or a chain of FX quotes"
+            problems.append(Problem(f"curve {name}", form, "none", "add it"))
+        if path is None or problems:
+            raise InputErrors(problems)
+        return path
+
     def _survival(self, name: str) -> Credit | None:
         spreads, hazards = self._named("CDS", name), self._named("hazard rate", name)
         currencies = sorted({q.currency for q in (*spreads, *hazards)})
         recovery = [q.quote_id for q in self._named("recovery", name) if q.currency in currencies]
         problems = []
         if (spreads and hazards) or len(currencies) > 1:
-            got = (
-                f"CDS and hazard rates in {', '.join(currencies)}"
-                if spreads and hazards
-                else ", ".join(currencies)
-            )
-            problems.append(
-                Problem(
-                    f"survival curve {name}", "one kind of quotes in one currency", got, "leave the rest out"
-                )
-            )
+            kinds = " and ".join(k for k, found in (("CDS", spreads), ("hazard rates", hazards)) if found)
+            got, wanted = f"{kinds} in {', '.join(currencies)}", "one kind of quotes in one currency"
+            problems.append(Problem(f"survival curve {name}", wanted, got, "leave the rest out"))
         if not recovery:
             form = f"a quote RECOVERY_RATE/RATE/{name}/SR/{currencies[0]}"
             problems.append(Problem(f"survival curve {name}", form, "none", "add it"))

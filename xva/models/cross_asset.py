@@ -7,7 +7,7 @@ with ``Z = S exp(q t) [X]/N_d``. All are Gaussian with independent increments, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -89,6 +89,17 @@ class CrossAssetModel:
         """All times at which a volatility jumps."""
         assets = [*self.fx.values(), *self.equities.values(), *self.rates.values()]
         return np.unique(np.concatenate([a.times[:-1] for a in assets] + [np.zeros(0)]))
+
+    def leading(self, count: int) -> CrossAssetModel:
+        """The same model with its first ``count`` factors only, all rates and FX among them.
+
+        A Cholesky factor's leading rows do not change, so neither do the paths of the states kept.
+        """
+        names = list(self.equities)[: count - 2 * len(self.rates) + 1]
+        if len(names) == len(self.equities):
+            return self
+        kept = {name: self.equities[name] for name in names}
+        return replace(self, equities=kept, correlation=self.correlation[:count, :count])
 
     def initial_state(self) -> Tensor:
         """``(factor,)`` state at ``as_of``."""

@@ -62,7 +62,7 @@ class SetAdjoint:
         self.spans = {key: row_edges(self.inputs, key) for key in ROW_TENSORS}
         self.event_adjoint: dict[int, Tensor] = {}
         if len(self.inputs.live.unit) or (self.inputs.resets.event >= 0).any():
-            n_events = len(self.layout.events)
+            n_events = len(self.layout.step)
             width = data.events.residual.shape[1]
             self.sums["live.root"] = states.new_zeros(n_measures, len(self.inputs.live.unit))
             self.sums["events.constant"] = states.new_zeros(n_measures, n_events)

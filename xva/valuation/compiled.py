@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xva.errors import TradeError
 from xva.pricing.caplet import CapletBook, caplet_book
-from xva.pricing.flow_book import FlowBook, flow_book
+from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable, flow_book
 from xva.trades.claims import (
     Caplet,
     CompoundedFlow,
@@ -54,18 +54,24 @@ class CompiledExchange:
 
 
 @dataclass(frozen=True)
-class CompiledReset:
-    """A period of a resetting leg that has not begun.
+class CompiledResets:
+    """Periods of resetting legs that have not begun, of one leg and base currency; arrays are ``(period,)``.
 
-    Per unit of notional ``pay`` brings ``fixed`` (the spread's part; the whole coupon and the notional where the rate
-    is known) plus, if there is an index, what a unit lent at ``start`` grows to: the one row of ``growth.forwards``.
+    Per unit of notional ``pay`` brings ``fixed`` (the spread's part; the whole coupon and the notional where the rate is
+    known) plus, where ``grows``, what a unit lent at ``start`` grows to: the rows of ``growth.forwards``, one per period
+    (of weight zero where it does not grow).
     """
 
-    unit: int
-    period: ResetPeriod
-    until: float
-    fixed: float
-    growth: FlowBook | None
+    currency: str
+    base_currency: str
+    unit: NDArray[np.int64]
+    amount: NDArray[np.float64]
+    start: NDArray[np.float64]
+    pay: NDArray[np.float64]
+    until: NDArray[np.float64]
+    fixed: NDArray[np.float64]
+    grows: NDArray[np.bool_]
+    growth: FlowBook
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class CompiledSet:
     swaptions: tuple[CompiledSwaption, ...]
     exchanges: tuple[CompiledExchange, ...]
     equities: tuple[CompiledEquity, ...]
-    resets: tuple[CompiledReset, ...]
+    resets: tuple[CompiledResets, ...]
 
     @property
     def currencies(self) -> set[str]:
@@ -105,7 +111,7 @@ class CompiledSet:
         for exchange in self.exchanges:
             found |= {a.name for a in (exchange.option.receive, exchange.option.deliver) if a.kind == "FX"}
         for reset in self.resets:
-            found |= {reset.period.currency, reset.period.base_currency}
+            found |= {reset.currency, reset.base_currency}
         return found
 
     @property
@@ -166,7 +172,7 @@ def compile_set(
         tuple(sorter.swaptions),
         tuple(sorter.exchanges),
         tuple(sorter.equities),
-        tuple(sorter.resets),
+        tuple(_resets(*key, rows, context) for key, rows in sorted(sorter.resets.items())),
     )
 
 
@@ -179,7 +185,7 @@ class _Sorter:
         self.swaptions: list[CompiledSwaption] = []
         self.exchanges: list[CompiledExchange] = []
         self.equities: list[CompiledEquity] = []
-        self.resets: list[CompiledReset] = []
+        self.resets: dict[tuple[str, str], list[tuple[int, str, ResetPeriod, float]]] = {}
 
     def add(self, unit: int, trade: Trade, context: TradeContext, stop: float) -> None:
         for claim in trade.claims(context):
@@ -196,29 +202,51 @@ class _Sorter:
                     until = min(claim.pay, stop)
                     self.equities.append(CompiledEquity(unit, claim.equity, claim.pay, until, claim.quantity))
                 case ResetPeriod():
-                    self._add_reset(unit, trade.trade_id, claim, stop, context)
+                    key = (claim.currency, claim.base_currency)
+                    self.resets.setdefault(key, []).append((unit, trade.trade_id, claim, stop))
 
-    def _add_reset(
-        self, unit: int, trade_id: str, period: ResetPeriod, stop: float, context: TradeContext
-    ) -> None:
-        p = period
-        if abs(p.pay - p.end) > _PAY_TOLERANCE:
-            raise TradeError(
-                f"trade {trade_id}: expected a resetting leg that pays on its period's last day, got payment "
-                f"{365 * (p.pay - p.end):.0f} days later; use an index without payment lag",
-                [trade_id],
-            )
-        until = min(p.pay, stop)
-        if not p.index:
-            self.resets.append(CompiledReset(unit, p, until, 1.0 + p.spread * p.accrual, None))
-            return
-        growth = (
-            CompoundedFlow(p.currency, p.index, p.start, p.end, p.pay, 1.0, 1.0)
-            if context.index(p.index).overnight
-            else IborFlow(p.currency, p.index, p.fixing, p.start, p.end, p.pay, p.accrual, p.accrual)
+
+def _resets(
+    currency: str,
+    base: str,
+    rows: Sequence[tuple[int, str, ResetPeriod, float]],
+    context: TradeContext,
+) -> CompiledResets:
+    late = [(trade, p) for _, trade, p, _ in rows if abs(p.pay - p.end) > _PAY_TOLERANCE]
+    if late:
+        trade, p = late[0]
+        raise TradeError(
+            f"trade {trade}: expected a resetting leg that pays on its period's last day, got payment "
+            f"{365 * (p.pay - p.end):.0f} days later; use an index without payment lag",
+            [trade],
         )
-        book = flow_book(p.currency, [(growth, stop)])
-        self.resets.append(CompiledReset(unit, p, until, p.spread * p.accrual, book))
+    periods = [p for _, _, p, _ in rows]
+    until = np.array([min(p.pay, stop) for _, _, p, stop in rows])
+    indices = tuple(sorted({p.index for p in periods if p.index}))
+    grows = np.array([bool(p.index) for p in periods])
+    table = ForwardTable(
+        np.array([indices.index(p.index) if p.index else 0 for p in periods], dtype=np.int64),
+        np.array([bool(p.index) and context.index(p.index).overnight for p in periods]),
+        np.array([p.start if not p.index or context.index(p.index).overnight else p.fixing for p in periods]),
+        np.array([p.start for p in periods]),
+        np.array([p.end for p in periods]),
+        np.array([p.pay for p in periods]),
+        until,
+        grows.astype(np.float64),
+    )
+    empty = np.zeros(0)
+    return CompiledResets(
+        currency,
+        base,
+        np.array([unit for unit, _, _, _ in rows], dtype=np.int64),
+        np.array([p.base_amount for p in periods]),
+        table.start,
+        table.pay,
+        until,
+        np.array([p.spread * p.accrual + (0.0 if p.index else 1.0) for p in periods]),
+        grows,
+        FlowBook(currency, indices, BondTable(empty, empty, empty), table),
+    )
 
 
 def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float) -> CompiledSwaption:
@@ -241,12 +269,13 @@ def last_time(sets: Sequence[CompiledSet]) -> float:
         times += [b.last for b in s.books.values()]
         times += [float(c.book.forwards.until.max(initial=0.0)) for c in s.caplets.values()]
         times += [w.underlying.last if w.physical else w.expiry for w in s.swaptions]
-        times += [e.until for e in s.exchanges] + [e.until for e in s.equities] + [r.until for r in s.resets]
+        times += [e.until for e in s.exchanges] + [e.until for e in s.equities]
+        times += [float(r.until.max()) for r in s.resets]
     return max(times)
 
 
 def event_times(sets: Sequence[CompiledSet]) -> NDArray[np.float64]:
     """Distinct times at which a reset or an exercise is simulated."""
-    times = {r.period.start for s in sets for r in s.resets}
+    times = {float(t) for s in sets for r in s.resets for t in r.start}
     times |= {w.expiry for s in sets for w in s.swaptions if w.physical and w.stop > w.expiry}
     return np.array(sorted(times))

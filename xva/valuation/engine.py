@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +17,8 @@ from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
-from xva.valuation.frame import EventScalar, Frame, make_frame
+from xva.valuation.event_scalars import EventScalars
+from xva.valuation.frame import Frame, make_frame
 from xva.valuation.measures import XvaSpec, measure_weights
 from xva.valuation.set_inputs import SetInputs, set_inputs
 from xva.valuation.state import (
@@ -145,26 +145,15 @@ class ExposureEngine:
         self.world = build(quotes)
         self._rotation = brownian_rotation(self.times[1:])
 
-    def frame(
-        self, world: World, sets: Sequence[CompiledSet] | None = None
-    ) -> tuple[Frame, list[EventScalar]]:
-        """Frame and event scalars for ``sets`` (all by default) on a world."""
-        chosen = self.compiled if sets is None else sets
-        return make_frame(world.market, world.model, self.times, chosen, self.day_zero)
+    def frame(self, world: World) -> tuple[Frame, EventScalars]:
+        """Frame and event scalars on a world."""
+        return make_frame(world.market, world.model, self.times, self.compiled, self.day_zero)
 
-    def state(self, frame: Frame, scalars: Sequence[EventScalar]) -> tuple[StateTensors, EventLayout]:
+    def state(self, frame: Frame, scalars: EventScalars) -> tuple[StateTensors, EventLayout]:
         """The state's tensors and where its events lie."""
         grid = grid_state(frame.model, frame.table, self.times)
-        layout = event_layout([s.event for s in scalars], self.times)
-        events = event_state(
-            frame.model,
-            frame.table,
-            self.times,
-            grid,
-            layout,
-            [s.constant for s in scalars],
-            [s.coefficients for s in scalars],
-        )
+        layout = event_layout(scalars, self.times)
+        events = event_state(frame.model, frame.table, self.times, grid, layout, scalars)
         return StateTensors(grid, events), layout
 
     def inputs(self, compiled: CompiledSet, frame: Frame) -> SetInputs:

@@ -120,7 +120,7 @@ class ExposurePlan(Plan):
         n_dates, n_states = len(d.days), len(d.factors)
         rows = max((int(np.diff(s.rows.edges).max(initial=0)) for s in d.sets), default=0)
         units = max((len(s.units) for s in d.sets), default=1)
-        live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.events) * 2
+        live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.step) * 2
         working = 12 * rows + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 300
         return 8 * paths * (live + working)
 

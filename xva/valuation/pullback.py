@@ -8,6 +8,7 @@ hazards) and from there, once for all, to the quotes. All measures and scrambles
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,10 @@ def _set_graph(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The tensors that one netting set's measures depend on, with their graph, and the batch of their cotangents."""
     compiled = engine.compiled[number]
-    frame, scalars = engine.frame(world)
+    n_rates = data.centre.shape[1]
+    count = max(2 * n_rates - 1, int(data.active[number].max(initial=0)) + 1)
+    # states beyond those the set depends on do not touch it: leave them out
+    frame, scalars = engine.frame(replace(world, model=world.model.leading(count)))
     state, _ = engine.state(frame, scalars)
     inputs = engine.inputs(compiled, frame)
     weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
@@ -107,9 +111,13 @@ def _set_graph(
         if prefix + key not in means[0]:
             continue
         date_of = _dates(inputs, key, len(data.days))
-        outputs.append(input_tensor(inputs, key))
+        output = input_tensor(inputs, key)
+        outputs.append(output)
         cotangents.append(
-            _batch(means, lambda mean, k=prefix + key, d=date_of: _weighted(mean[k], fixed, d))  # type: ignore[misc]
+            _batch(
+                means,
+                lambda mean, k=prefix + key, o=output, d=date_of: _weighted(_fit(mean[k], o), fixed, d),  # type: ignore[misc]
+            )
         )
     active = data.active[number]
     for key in _STATE_TENSORS:
@@ -123,8 +131,16 @@ def _set_graph(
             cotangents.append(_batch(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))
         for key in _EVENT_TENSORS:
             outputs.append(_state_tensor(state, key))
-            cotangents.append(_batch(means, lambda mean, k=key: torch.from_numpy(mean[prefix + k])))  # type: ignore[misc]
+            output = outputs[-1]
+            cotangents.append(
+                _batch(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))  # type: ignore[misc]
+            )
     return outputs, cotangents
+
+
+def _fit(value: NDArray[Any], like: Tensor) -> NDArray[Any]:
+    """The leading part of an adjoint ``(side or measure, ...)`` that belongs to a tensor of fewer states."""
+    return value[(slice(None), *(slice(0, size) for size in like.shape))]
 
 
 def _batch(means: Sequence[Sums], one: Any) -> Tensor:
@@ -156,9 +172,9 @@ def _dates(inputs: SetInputs, key: str, n_dates: int) -> NDArray[np.int64]:
 def _spread(value: NDArray[Any], like: Tensor, active: NDArray[np.int64]) -> Tensor:
     """Adjoints of active states' rows in a tensor of all states, ``(measure, ...)``."""
     full = torch.zeros(value.shape[0], *like.shape, dtype=torch.float64)
-    rows = torch.from_numpy(active)
     dimension = 1 if like.ndim == 1 else 2
-    return full.index_copy(dimension, rows, torch.from_numpy(value))
+    known = torch.from_numpy(value[..., : like.shape[-1]] if like.ndim == 3 else value)
+    return full.index_copy(dimension, torch.from_numpy(active), known)
 
 
 def _state_tensor(state: StateTensors, key: str) -> Tensor:

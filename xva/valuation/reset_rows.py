@@ -10,7 +10,7 @@ state and the path's own FX fixing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.pricing.affine import forward_weights, running_exponents
-from xva.valuation.compiled import CompiledReset, CompiledSet
-from xva.valuation.frame import Frame, reset_key
+from xva.valuation.compiled import CompiledResets, CompiledSet
+from xva.valuation.event_scalars import reset_key
+from xva.valuation.frame import Frame
 
 Ints = NDArray[np.int64]
 NO_EVENT = -1
+_SAME_TIME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,116 +43,145 @@ class ResetRows:
     load: Tensor
 
 
-class _Term(NamedTuple):
-    """A term of reset ``number`` on consecutive ``dates``: ``log`` ``(date,)``, ``load`` ``(date, state)``."""
+class _Terms(NamedTuple):
+    """Terms of one kind; ``date``, ``unit``, ``event``, ``sign``, ``log`` ``(term,)``, ``load`` ``(term, state)``."""
 
-    number: int
-    dates: Ints
-    event: int
-    sign: float
+    date: Ints
+    unit: Ints
+    event: Ints
+    sign: NDArray[np.float64]
     log: Tensor
     load: Tensor
 
 
 def reset_rows(compiled: CompiledSet, frame: Frame) -> ResetRows:
     """All terms of the set's resetting legs that are not bonds in the base currency."""
-    terms: list[_Term] = []
-    for number, reset in enumerate(compiled.resets):
-        start = reset.period.start - 1e-9
-        running = np.flatnonzero((frame.times >= start) & (frame.times < reset.until))
-        if running.size:
-            if reset.growth is not None:
-                terms.append(_running(number, reset, running, frame, "growth"))
-            if reset.fixed != 0.0:
-                terms.append(_running(number, reset, running, frame, "fixed"))
-        coming = np.flatnonzero(frame.times < min(start, reset.until))
-        if coming.size and reset.fixed != 0.0:
-            terms.append(_coming(number, reset, coming, frame))
-    return _sorted_rows(terms, compiled, frame)
+    terms: list[_Terms] = []
+    times = frame.times[:, None]
+    for resets in compiled.resets:
+        begun = times >= resets.start - _SAME_TIME
+        alive = times < resets.until
+        with_fixed = alive & (resets.fixed != 0.0)
+        for found, make in (
+            (begun & alive & resets.grows, _growing),
+            (begun & with_fixed, _fixed),
+            (~begun & with_fixed, _coming),
+        ):
+            date, row = np.nonzero(found)
+            if date.size:
+                terms.append(make(resets, date, row, frame))
+    return _sorted_rows(terms, frame)
 
 
-def _running(
-    number: int, reset: CompiledReset, dates: Ints, frame: Frame, part: Literal["growth", "fixed"]
-) -> _Term:
-    currency, amount = reset.period.currency, reset.period.base_amount
-    lgm, n = frame.model.rates[currency], len(frame.model.factors)
-    times = frame.times[dates]
-    if part == "growth" and reset.growth is not None:
-        row = np.zeros(len(dates), dtype=np.int64)
-        h, shift = running_exponents(reset.growth.forwards, row, times, lgm)
-        log = torch.log(forward_weights(reset.growth, frame.curves))[0] + shift
-    else:
-        amount = amount * reset.fixed
-        h_pay = lgm.h(reset.period.pay)
-        h = h_pay.expand(len(dates))
-        paid = frame.curves.discount_curve(currency).log_discount(np.array([reset.period.pay]))
-        log = paid - 0.5 * h_pay**2 * lgm.zeta(times)
-    load = -h[:, None] * torch.eye(n, dtype=torch.float64)[frame.model.index[f"IR:{currency}"]]
-    event = frame.event_of[reset_key(reset, frame.day_zero)]
-    return _Term(
-        number,
-        dates,
-        event,
-        float(np.sign(amount)),
-        log + np.log(abs(amount)),
-        load + _unit_y(frame, currency),
-    )
+def _growing(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
+    """Running periods: what the notional has grown and will grow to at the index."""
+    lgm = frame.model.rates[resets.currency]
+    h, shift = running_exponents(resets.growth.forwards, row, frame.times[date], lgm)
+    weight = forward_weights(resets.growth, frame.curves, torch.from_numpy(row))
+    load = _leg_load(resets.currency, h, frame)
+    return _terms(resets, date, row, frame, resets.amount[row], torch.log(weight) + shift, load, True)
 
 
-def _coming(number: int, reset: CompiledReset, dates: Ints, frame: Frame) -> _Term:
-    """``base_amount fixed E_t[X(S) P_leg(S, pay)]``, deflated: Y_base, x_base and x_leg are jointly Gaussian."""
-    p = reset.period
-    base, leg = frame.model.rates[p.base_currency], frame.model.rates[p.currency]
-    h_base, h_start, h_pay = base.h(p.start), leg.h(p.start), leg.h(p.pay)
-    unit = torch.eye(len(frame.model.factors), dtype=torch.float64)
-    load = (
-        _unit_y(frame, p.base_currency)
-        - h_base * unit[frame.model.index[f"IR:{p.base_currency}"]]
-        + (h_start - h_pay) * unit[frame.model.index[f"IR:{p.currency}"]]
-    )
-    at = np.array([p.start, p.pay])
-    base_log = frame.curves.discount_curve(p.base_currency).log_discount(at)[0]
-    leg_log = frame.curves.discount_curve(p.currency).log_discount(at)
-    constant = base_log + leg_log[1] - leg_log[0]
-    constant = constant - 0.5 * h_base**2 * base.zeta(p.start)
-    constant = constant + 0.5 * (h_start**2 - h_pay**2) * leg.zeta(p.start)
-    remaining = frame.table.at(p.start) - frame.table.at(frame.times[dates])
-    growth = frame.model.drifts(remaining) @ load + 0.5 * torch.einsum("i,tij,j->t", load, remaining, load)
-    amount = p.base_amount * reset.fixed
-    return _Term(
-        number,
-        dates,
-        NO_EVENT,
-        float(np.sign(amount)),
-        constant + growth + np.log(abs(amount)),
-        load.expand(len(dates), -1),
-    )
+def _fixed(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
+    """Running periods: the fixed multiple of the notional, a bond in the leg's currency."""
+    lgm = frame.model.rates[resets.currency]
+    h = lgm.h(resets.pay[row])
+    log = frame.curves.discount_curve(resets.currency).log_discount(resets.pay[row])
+    log = log - 0.5 * h**2 * lgm.zeta(frame.times[date])
+    amount = (resets.amount * resets.fixed)[row]
+    return _terms(resets, date, row, frame, amount, log, _leg_load(resets.currency, h, frame), True)
 
 
-def _unit_y(frame: Frame, currency: str) -> Tensor:
+def _coming(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
+    """``E_t[X(S) P_leg(S, pay)]``, deflated, of periods to come: Y_base, x_base and x_leg are jointly Gaussian."""
+    base, leg = frame.model.rates[resets.base_currency], frame.model.rates[resets.currency]
+    start, pay = resets.start[row], resets.pay[row]
+    h_base, h_start, h_pay = base.h(start), leg.h(start), leg.h(pay)
+    load = _leg_load(resets.base_currency, h_base, frame)
+    load = load + (h_start - h_pay)[:, None] * _unit(f"IR:{resets.currency}", frame)
+    leg_curve = frame.curves.discount_curve(resets.currency)
+    log = frame.curves.discount_curve(resets.base_currency).log_discount(start)
+    log = log + leg_curve.log_discount(pay) - leg_curve.log_discount(start)
+    log = log - 0.5 * h_base**2 * base.zeta(start) + 0.5 * (h_start**2 - h_pay**2) * leg.zeta(start)
+    log = log + _log_mean(resets, load, start, frame.times[date], frame)
+    amount = (resets.amount * resets.fixed)[row]
+    return _terms(resets, date, row, frame, amount, log, load, False)
+
+
+def _log_mean(
+    resets: CompiledResets, load: Tensor, start: NDArray[np.float64], time: NDArray[np.float64], frame: Frame
+) -> Tensor:
+    """``ln E_t[exp(load . (s_S - s_t))]`` ``(term,)`` from the covariance of the few states involved."""
+    index = frame.model.index
+    names = dict.fromkeys([resets.base_currency, resets.currency])
+    states = [index[f"{kind}:{c}"] for c in names for kind in ("IR", "FX") if f"{kind}:{c}" in index]
+    used = load[:, states]
+    at, now = frame.table.position(start), frame.table.position(time)
+    a, b = torch.tensor(states)[:, None], torch.tensor(states)[None, :]
+    block = frame.table.values[:, a, b]
+    covariance = block[torch.from_numpy(at)] - block[torch.from_numpy(now)]
+    drift = []
+    for position, state in enumerate(states):
+        currency = frame.currencies[state] if state < len(frame.currencies) else ""
+        if not currency:  # ln Y
+            drift.append(-0.5 * covariance[:, position, position])
+        elif currency == frame.model.domestic:
+            drift.append(torch.zeros_like(covariance[:, 0, 0]))
+        else:
+            drift.append(-covariance[:, position, states.index(index[f"FX:{currency}"])])
+    mean = (torch.stack(drift, dim=1) * used).sum(-1)
+    return mean + 0.5 * torch.einsum("ri,rij,rj->r", used, covariance, used)
+
+
+def _terms(
+    resets: CompiledResets,
+    date: Ints,
+    row: Ints,
+    frame: Frame,
+    amount: NDArray[np.float64],
+    log: Tensor,
+    load: Tensor,
+    begun: bool,
+) -> _Terms:
+    numbers = np.full(len(resets.start), NO_EVENT, dtype=np.int64)
+    if begun:
+        for j in np.unique(row).tolist():
+            key = reset_key(
+                resets.base_currency, resets.currency, float(resets.start[j]), frame.day_zero
+            )
+            numbers[j] = frame.event_of[key]
+    size = torch.from_numpy(np.log(np.abs(amount)))
+    return _Terms(date, resets.unit[row], numbers[row], np.sign(amount), log + size, load)
+
+
+def _leg_load(currency: str, h: Tensor, frame: Frame) -> Tensor:
+    """``(term, state)`` load of a deflated bond of ``currency``: 1 on ln Y if foreign, ``-h`` on x."""
+    load = -h[:, None] * _unit(f"IR:{currency}", frame)
+    return load if currency == frame.model.domestic else load + _unit(f"FX:{currency}", frame)
+
+
+def _unit(factor: str, frame: Frame) -> Tensor:
     unit = torch.zeros(len(frame.model.factors), dtype=torch.float64)
-    if currency != frame.model.domestic:
-        unit[frame.model.index[f"FX:{currency}"]] = 1.0
+    unit[frame.model.index[factor]] = 1.0
     return unit
 
 
-def _sorted_rows(terms: list[_Term], compiled: CompiledSet, frame: Frame) -> ResetRows:
+def _sorted_rows(terms: list[_Terms], frame: Frame) -> ResetRows:
     n_dates, n = len(frame.times), len(frame.model.factors)
     if not terms:
         none = np.zeros(0, dtype=np.int64)
         empty = torch.zeros(0, n, dtype=torch.float64)
-        return ResetRows(
-            np.zeros(n_dates + 1, dtype=np.int64), none, none, np.zeros(0), empty.new_zeros(0), empty
-        )
-    date = np.concatenate([t.dates for t in terms])
-    unit = np.concatenate([np.full(len(t.dates), compiled.resets[t.number].unit) for t in terms])
+        edges = np.zeros(n_dates + 1, dtype=np.int64)
+        return ResetRows(edges, none, none, np.zeros(0), empty.new_zeros(0), empty)
+    date = np.concatenate([t.date for t in terms])
+    unit = np.concatenate([t.unit for t in terms])
     order = np.lexsort((unit, date))
     pick = torch.from_numpy(order)
     return ResetRows(
         np.searchsorted(date[order], np.arange(n_dates + 1)),
         unit[order],
-        np.concatenate([np.full(len(t.dates), t.event) for t in terms])[order],
-        np.concatenate([np.full(len(t.dates), t.sign) for t in terms])[order],
+        np.concatenate([t.event for t in terms])[order],
+        np.concatenate([t.sign for t in terms])[order],
         torch.cat([t.log for t in terms])[pick],
         torch.cat([t.load for t in terms])[pick],
     )
@@ -158,23 +189,22 @@ def _sorted_rows(terms: list[_Term], compiled: CompiledSet, frame: Frame) -> Res
 
 def future_reset_values(compiled: CompiledSet, unit: int, currency: str, frame: Frame, x: Tensor) -> Tensor:
     """``(date, node)`` value, in units of the base ``currency``'s numeraire, of periods that have not begun."""
-    mine = [r for r in compiled.resets if r.unit == unit and r.period.base_currency == currency]
     total = torch.zeros_like(x)
-    if not mine:
-        return total
     lgm = frame.model.rates[currency]
-    zeta = lgm.zeta(frame.times)
-    base = frame.curves.discount_curve(currency)
-    for reset in mine:
-        start = reset.period.start
-        count = int(np.searchsorted(frame.times, min(start, reset.until) - 1e-9))
-        leg = frame.curves.discount_curve(reset.period.currency)
-        at = np.array([start])
-        growth = torch.zeros(1, dtype=torch.float64)
-        if reset.growth is not None:
-            growth = forward_weights(reset.growth, frame.curves) * torch.exp(-leg.log_discount(at))
-        h = lgm.h(start)
-        bond = torch.exp(base.log_discount(at) - h * x[:count] - 0.5 * h * h * zeta[:count, None])
-        value = reset.period.base_amount * (growth - 1.0) * bond
-        total = total + torch.nn.functional.pad(value, (0, 0, 0, len(frame.times) - count))
+    for resets in compiled.resets:
+        if resets.base_currency != currency:
+            continue
+        begins = np.minimum(resets.start - _SAME_TIME, resets.until)
+        date, row = np.nonzero((frame.times[:, None] < begins) & (resets.unit == unit))
+        if not date.size:
+            continue
+        leg = frame.curves.discount_curve(resets.currency)
+        grown = forward_weights(resets.growth, frame.curves) * torch.exp(-leg.log_discount(resets.start))
+        h = lgm.h(resets.start)
+        bond = frame.curves.discount_curve(currency).log_discount(resets.start)
+        weight = torch.from_numpy(resets.amount) * (grown - 1.0) * torch.exp(bond)
+        pick = torch.from_numpy(row)
+        zeta = lgm.zeta(frame.times[date])
+        each = torch.exp(-h[pick, None] * x[torch.from_numpy(date)] - (0.5 * h[pick] ** 2 * zeta)[:, None])
+        total = total.index_add(0, torch.from_numpy(date), weight[pick, None] * each)
     return total

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from xva.errors import CalibrationError
 from xva.models.cross_asset import CrossAssetModel
+from xva.valuation.event_scalars import EventScalars
 
 Floats = NDArray[np.float64]
 _SAME_TIME = 1e-9
@@ -32,27 +33,19 @@ class GridState:
 
 
 @dataclass(frozen=True)
-class Event:
-    """A scalar seen at an event date: ``constant + sum_f coefficient_f s_f`` over a few states.
-
-    ``day`` counts days from 1970-01-01 and addresses the noise; ``states`` are state numbers.
-    """
-
-    time: float
-    day: int
-    states: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class EventLayout:
-    """Which interval every event lies in and which residual noises it needs.
+    """Which interval every event lies in and which residual normals it needs.
 
-    ``step`` ``(event,)``; ``noises[k]`` lists the (day, state) addresses of interval k's residual normals.
+    ``step`` ``(event,)``; ``noises[k]`` lists the (day, state) addresses of interval k's residual normals,
+    ``noise_times[k]`` their times;
+    ``address`` ``(event, 4)`` finds an event's states among them, -1 where it has no residual (unused, or on a grid date).
     """
 
-    events: tuple[Event, ...]
+    time: Floats
     step: NDArray[np.int64]
     noises: tuple[tuple[tuple[int, int], ...], ...]
+    noise_times: tuple[NDArray[np.float64], ...]
+    address: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -110,14 +103,21 @@ def grid_state(model: CrossAssetModel, table: CovarianceTable, grid: Floats) -> 
     return GridState(model.initial_state(), model.drifts(steps), factor)
 
 
-def event_layout(events: Sequence[Event], grid: Floats) -> EventLayout:
+def event_layout(scalars: EventScalars, grid: Floats) -> EventLayout:
     """Place events in the grid's intervals; those on a grid date need no noise of their own."""
-    step = np.array([int(np.searchsorted(grid, e.time - _SAME_TIME)) - 1 for e in events], dtype=np.int64)
-    noises: list[list[tuple[int, int]]] = [[] for _ in range(len(grid) - 1)]
-    for event, k in zip(events, step):
-        if grid[k + 1] - event.time > _SAME_TIME:
-            noises[k] += [a for s in event.states if (a := (event.day, s)) not in noises[k]]
-    return EventLayout(tuple(events), step, tuple(tuple(sorted(n)) for n in noises))
+    step = (np.searchsorted(grid, scalars.time - _SAME_TIME) - 1).astype(np.int64)
+    inside = grid[step + 1] - scalars.time > _SAME_TIME
+    noises: list[set[tuple[int, int]]] = [set() for _ in range(len(grid) - 1)]
+    needed = scalars.used & inside[:, None]
+    for j, f in zip(*np.nonzero(needed)):
+        noises[step[j]].add((int(scalars.day[j]), int(scalars.states[j, f])))
+    ordered = tuple(tuple(sorted(n)) for n in noises)
+    time_of = dict(zip(scalars.day.tolist(), scalars.time.tolist()))
+    times = tuple(np.array([time_of[day] for day, _ in n]) for n in ordered)
+    address = np.full(scalars.states.shape, -1, dtype=np.int64)
+    for j, f in zip(*np.nonzero(needed)):
+        address[j, f] = ordered[step[j]].index((int(scalars.day[j]), int(scalars.states[j, f])))
+    return EventLayout(scalars.time, step, ordered, times, address)
 
 
 def event_state(
@@ -126,63 +126,77 @@ def event_state(
     grid: Floats,
     state: GridState,
     layout: EventLayout,
-    constant: Sequence[Tensor],
-    coefficients: Sequence[Tensor],
+    scalars: EventScalars,
 ) -> EventState:
-    """Tensors of the event scalars; ``coefficients[j]`` is ``(len(events[j].states),)``."""
-    n = len(model.factors)
+    """Tensors of the event scalars."""
+    n_events, n = len(layout.step), len(model.factors)
     width = max((len(noise) for noise in layout.noises), default=0)
-    rows: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
-    for k in sorted(set(layout.step.tolist())):
-        mine = [j for j in range(len(layout.events)) if layout.step[j] == k]
-        base = table.at(float(grid[k]))
-        bridge = _bridge(layout, mine, k, table, base, state.factor[k])
-        for j in mine:
-            event = layout.events[j]
-            increment = table.at(event.time) - base
-            scatter = torch.zeros(len(event.states), n, dtype=base.dtype)
-            scatter[torch.arange(len(event.states)), torch.tensor(event.states)] = 1.0
-            load = coefficients[j] @ scatter
-            mix = torch.linalg.solve_triangular(
-                state.factor[k], (load @ increment)[:, None], upper=False
-            ).squeeze(-1)
-            residual = _residual(event, layout.noises[k], bridge, coefficients[j])
-            padded = torch.nn.functional.pad(residual, (0, width - len(residual)))
-            rows[j] = (constant[j] + (load * model.drifts(increment)).sum(), load, mix, padded)
-    ordered = [rows[j] for j in range(len(layout.events))]
-    if not ordered:
+    if not n_events:
         empty = state.drift.new_zeros
         return EventState(empty(0), empty(0, n), empty(0, n), empty(0, width))
-    return EventState(*(torch.stack(column) for column in zip(*ordered)))
+    step = torch.from_numpy(layout.step)
+    place = torch.nn.functional.one_hot(torch.from_numpy(scalars.states), n).to(torch.float64)
+    load = torch.einsum("jf,jfn->jn", scalars.coefficients, place)
+    increment = table.at(layout.time) - table.at(grid[layout.step])
+    covariance = torch.einsum("jn,jnm->jm", load, increment)
+    mix = torch.linalg.solve_triangular(state.factor[step], covariance[:, :, None], upper=False)[:, :, 0]
+    constant = scalars.constant + (load * model.drifts(increment)).sum(-1)
+    residual = _residuals(table, grid, state, layout, scalars, width)
+    return EventState(constant, load, mix, residual)
 
 
-def _bridge(
-    layout: EventLayout, mine: Sequence[int], step: int, table: CovarianceTable, base: Tensor, factor: Tensor
+def _residuals(
+    table: CovarianceTable,
+    grid: Floats,
+    state: GridState,
+    layout: EventLayout,
+    scalars: EventScalars,
+    width: int,
 ) -> Tensor:
-    """Cholesky factor ``(noise, noise)`` of the interval's residuals, given its increment."""
-    noise = layout.noises[step]
-    if not noise:
-        return base.new_zeros(0, 0)
-    time_of = {layout.events[j].day: layout.events[j].time for j in mine}
-    times = np.array([time_of[day] for day, _ in noise])
-    states = torch.tensor([s for _, s in noise])
-    earlier = table.at(np.minimum(times[:, None], times[None, :])) - base
-    m = torch.arange(len(noise))
-    joint = earlier[m[:, None], m[None, :], states[:, None], states[None, :]]
-    cross = (table.at(times) - base)[m, states]
-    mix = torch.linalg.solve_triangular(factor, cross.T, upper=False).T
-    return torch.linalg.cholesky(joint - mix @ mix.T)  # type: ignore[no-any-return]
+    """``(event, noise)`` weights of the interval's residual normals in each event scalar."""
+    steps = [k for k, noise in enumerate(layout.noises) if noise]
+    if not steps:
+        return state.drift.new_zeros(len(layout.step), width)
+    bridge = _bridges(table, grid, state, layout, steps, width)
+    row_of = np.zeros(len(layout.noises), dtype=np.int64)
+    row_of[steps] = np.arange(len(steps))
+    known = layout.address >= 0
+    rows = bridge[torch.from_numpy(row_of[layout.step])[:, None], torch.from_numpy(np.maximum(layout.address, 0))]
+    weight = scalars.coefficients * torch.from_numpy(known.astype(np.float64))
+    return torch.einsum("jf,jfm->jm", weight, rows)
 
 
-def _residual(
-    event: Event, noise: tuple[tuple[int, int], ...], bridge: Tensor, coefficient: Tensor
+def _bridges(
+    table: CovarianceTable,
+    grid: Floats,
+    state: GridState,
+    layout: EventLayout,
+    steps: list[int],
+    width: int,
 ) -> Tensor:
-    """``(noise,)`` weights of the interval's residual normals in the event scalar."""
-    total = bridge.new_zeros(len(noise))
-    for c, s in zip(coefficient, event.states):
-        if (event.day, s) in noise:
-            total = total + c * bridge[noise.index((event.day, s))]
-    return total
+    """Cholesky factors ``(interval, noise, noise)`` of what the interval's increment leaves open."""
+    n = state.factor.shape[-1]
+    times = np.tile(grid[steps, None], (1, width))
+    states = np.zeros((len(steps), width), dtype=np.int64)
+    real = np.zeros((len(steps), width), dtype=bool)
+    for row, k in enumerate(steps):
+        count = len(layout.noises[k])
+        times[row, :count] = layout.noise_times[k]
+        states[row, :count] = [s for _, s in layout.noises[k]]
+        real[row, :count] = True
+    number = torch.from_numpy(states)
+    base = table.at(grid[steps])
+    earlier = table.position(np.minimum(times[:, :, None], times[:, None, :]))
+    a, b = number[:, :, None], number[:, None, :]
+    row_base = base[torch.arange(len(steps))[:, None, None], a, b]
+    joint = table.values[torch.from_numpy(earlier), a, b] - row_base
+    seen = table.values[torch.from_numpy(table.position(times)), number]
+    cross = seen - torch.gather(base, 1, number[:, :, None].expand(-1, -1, n))
+    mix = torch.linalg.solve_triangular(state.factor[steps], cross.transpose(1, 2), upper=False)
+    left = joint - mix.transpose(1, 2) @ mix
+    both = torch.from_numpy(real[:, :, None] & real[:, None, :])
+    padding = torch.eye(width, dtype=left.dtype).expand_as(left)
+    return torch.linalg.cholesky(torch.where(both, left, padding))  # type: ignore[no-any-return]
 
 
 def state_paths(state: GridState, normals: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ from torch import Tensor
 from xva.models.lgm_swaption import SwaptionTerms, swaption_value
 from xva.numerics import chebyshev
 from xva.pricing.affine import node_values
-from xva.valuation.compiled import CompiledSet
-from xva.valuation.frame import Frame, exercise_key
+from xva.valuation.compiled import CompiledSet, CompiledSwaption
+from xva.valuation.event_scalars import EventKey, exercise_key
+from xva.valuation.frame import Frame
 
 Ints = NDArray[np.int64]
 
@@ -122,7 +123,7 @@ def live_swaptions(
     chosen = [
         j
         for j, s in enumerate(compiled.swaptions)
-        if s.physical and s.stop > s.expiry and exercise_key(s, frame.day_zero) in frame.event_of
+        if s.physical and s.stop > s.expiry and _key(s, frame) in frame.event_of
     ]
     swaptions = [compiled.swaptions[j] for j in chosen]
     coefficients, first = [], []
@@ -140,10 +141,14 @@ def live_swaptions(
     return LiveSwaptions(
         np.array([s.unit for s in swaptions], dtype=np.int64),
         np.array([frame.currencies.index(s.currency) for s in swaptions], dtype=np.int64),
-        np.array([frame.event_of[exercise_key(s, frame.day_zero)] for s in swaptions], dtype=np.int64),
+        np.array([frame.event_of[_key(s, frame)] for s in swaptions], dtype=np.int64),
         np.array([options[j].sense for j in chosen], dtype=np.int64),
         np.array(spread),
         np.array(first, dtype=np.int64),
         torch.stack(coefficients, dim=1) if coefficients else empty,
         torch.stack(roots) if roots else empty.new_zeros(0),
     )
+
+
+def _key(swaption: CompiledSwaption, frame: Frame) -> EventKey:
+    return exercise_key(swaption.currency, swaption.expiry, frame.day_zero)

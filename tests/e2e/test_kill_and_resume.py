@@ -1,0 +1,130 @@
+"""A run whose worker and then driver are killed, or that is interrupted: resumed, it has the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from pipelines.execution.events import BlockDone, Event, read_events
+
+ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests" / "execution"
+DRIVER = SUPPORT / "drive.py"
+BLOCKS = 8
+DELAY = 0.3  # seconds per block; part of the plan, not of the numbers
+
+
+@contextmanager
+def driver(folder: Path, executor: str, delay: float) -> Iterator[subprocess.Popen[str]]:
+    """A driver in a process group of its own, warnings being errors, also in its workers."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(SUPPORT), str(ROOT)]),
+        "PYTHONWARNINGS": "error",
+    }
+    process = subprocess.Popen(
+        [sys.executable, str(DRIVER), str(folder), executor, str(delay)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            for child in family(process):
+                child.kill()
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(process.pid)
+    except psutil.NoSuchProcess:
+        return []
+    return [*parent.children(recursive=True), parent]
+
+
+def wait_for_blocks(process: subprocess.Popen[str], folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 60.0
+    while len(done(folder)) < count:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def done(folder: Path) -> list[BlockDone]:
+    return [event for event in read_events(folder / "events.jsonl") if isinstance(event, BlockDone)]
+
+
+def committed(folder: Path) -> set[int]:
+    return {int(marker.stem) for marker in (folder / "blocks").glob("[0-9]*.json")}
+
+
+def finish(folder: Path, executor: str = "serial", delay: float = DELAY) -> str:
+    """Run the driver to its end and return what it printed."""
+    with driver(folder, executor, delay) as process:
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, output
+    return output
+
+
+def root_hash(folder: Path) -> str:
+    from pipelines.execution.status import verify
+
+    found = verify(folder)
+    assert found.ok, [str(f) for f in found.findings]
+    assert found.root_hash is not None
+    return found.root_hash
+
+
+def test_a_worker_then_the_driver_are_killed_and_the_run_is_resumed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with driver(folder, "local", DELAY) as process:
+        wait_for_blocks(process, folder, 1)
+        worker = int(done(folder)[0].worker.rpartition(":")[2])
+        os.kill(worker, signal.SIGKILL)
+        survivors = family(process)
+        wait_for_blocks(process, folder, 2)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+        # orphaned workers end by themselves
+        _, alive = psutil.wait_procs(survivors, timeout=30)
+        assert not alive
+    standing, seen = committed(folder), len(done(folder))
+    assert 2 <= len(standing) < BLOCKS
+
+    assert finish(folder, "local") == ""
+    assert sorted(event.block for event in done(folder)[seen:]) == sorted(set(range(BLOCKS)) - standing)
+
+    assert finish(tmp_path / "serial", delay=0.0) == ""
+    assert root_hash(folder) == root_hash(tmp_path / "serial")
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with driver(folder, "local", DELAY) as process:
+        wait_for_blocks(process, folder, 1)
+        children = family(process)
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert not alive
+    assert process.returncode == -signal.SIGINT
+    assert output.count("Traceback") == 1, output
+    assert output.strip().endswith("KeyboardInterrupt")
+    last: Event = read_events(folder / "events.jsonl")[-1]
+    assert "KeyboardInterrupt" in str(last)
+    assert 1 <= len(committed(folder)) < BLOCKS
+    assert finish(folder) == ""
+    assert finish(tmp_path / "serial", delay=0.0) == ""
+    assert root_hash(folder) == root_hash(tmp_path / "serial")
