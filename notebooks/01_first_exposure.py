@@ -55,13 +55,13 @@ name = str(run.xva["netting_set"].values[0])
 profiles = run.profiles.sel(netting_set=name)
 fig, ax = plt.subplots(figsize=(9, 4))
 for side, sign in (("epe", 1), ("ene", -1)):
-    middle, error = sign * profiles[side], 2 * profiles[f"{side}_se"]
+    middle, error = sign * profiles[side] / 1e6, 2 * profiles[f"{side}_se"] / 1e6
     (line,) = ax.plot(profiles["time"], middle, label=side.upper())
     ax.fill_between(
         profiles["time"].values, middle - error, middle + error, alpha=0.3, color=line.get_color()
     )
 ax.axhline(0, color="black", linewidth=0.5)
-ax.set(title=f"{name}: expected exposure, discounted", ylabel=run.xva.attrs["units"])
+ax.set(title=f"{name}: expected exposure, discounted", ylabel="EUR million")
 _ = ax.legend()
 
 # %% [markdown]
@@ -72,9 +72,9 @@ _ = ax.legend()
 cube = run.cube.sel(netting_set=name)
 fig, ax = plt.subplots(figsize=(9, 4))
 for quantile in (0.99, 0.95, 0.9):
-    cube.xva.pfe(quantile).plot(ax=ax, label=f"PFE {quantile:.0%}")
-cube.xva.epe().plot(ax=ax, label="EPE", color="black")
-ax.set_title(f"{name}: potential future exposure")
+    (cube.xva.pfe(quantile) / 1e6).plot(ax=ax, label=f"PFE {quantile:.0%}")
+(cube.xva.epe() / 1e6).plot(ax=ax, label="EPE", color="black")
+ax.set(title=f"{name}: potential future exposure", xlabel="", ylabel="EUR million")
 _ = ax.legend()
 
 # %% [markdown]
@@ -97,7 +97,7 @@ cva.top(15)[["value", "standard_error", "shift_name"]]
 
 # %%
 frame = cva.to_frame()
-largest = frame.groupby("curve")["value"].apply(lambda v: v.abs().sum()).nlargest(8)
+largest = frame.groupby("family")["value"].apply(lambda v: v.abs().sum()).nlargest(8)
 ax = largest.iloc[::-1].plot.barh(figsize=(9, 3.5))
 _ = ax.set(
     title="CVA: sum of absolute sensitivities by kind of quote", xlabel=run.xva.attrs["units"], ylabel=""

@@ -1,4 +1,4 @@
-"""A loaded job as the mathematics wants it: a plan for the workers, and what turns their sums into results."""
+"""A loaded job as the mathematics wants it: a plan for workers, and what turns their sums into results."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from functools import cached_property
 import xarray as xr
 
 from pipelines.jobs.inputs import LoadedJob
+from pipelines.results.assemble import assemble
 from xva.valuation.engine import Book, ExposureEngine, Simulation
+from xva.valuation.exposure_plan import ExposurePlan
 from xva.valuation.measures import XvaSpec
-from xva.valuation.plan import Arrays, Plan
+from xva.valuation.plan import Arrays
 from xva.valuation.world import WorldBuilder
 
 
@@ -25,17 +27,36 @@ class Exposure:
     def engine(self) -> ExposureEngine:
         """The book compiled, the market built, the model calibrated."""
         return ExposureEngine(
-            _book(self.job), self.job.quotes, _world(self.job), self.job.dates, _xva(self.job), _simulation(self.job)
+            _book(self.job),
+            self.job.quotes,
+            _world(self.job),
+            self.job.dates,
+            _xva(self.job),
+            _simulation(self.job),
         )
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> ExposurePlan:
         """What workers compute, block by block."""
         return self.engine.plan(adjoint=self.job.spec.xva.sensitivities)
 
     def finish(self, sums: Sequence[Arrays]) -> xr.Dataset:
         """Results from the blocks' sums: values, adjustments, profiles, sensitivities, standard errors."""
-        raise NotImplementedError
+        spec = self.job.spec
+        results = assemble(self.engine, self.plan.data, sums)
+        return results.assign_attrs(
+            units=spec.reporting_currency,
+            as_of=spec.as_of.isoformat(),
+            own_name=spec.xva.own_name,
+            variant=spec.xva.variant,
+            funding=spec.xva.funding,
+            quadrature=spec.xva.quadrature,
+            fixing=spec.simulation.fixing,
+            breaks=spec.exposure.breaks,
+            paths=spec.simulation.paths,
+            scrambles=spec.simulation.scrambles,
+            seed=spec.simulation.seed,
+        )
 
 
 def _book(job: LoadedJob) -> Book:

@@ -34,7 +34,7 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("interrupted; what is done is kept")
+        _say("interrupted; what is done is kept, the same command continues it")
         raise typer.Exit(INTERRUPTED) from None
     except XvaError as error:
         _say(error.message)

@@ -24,7 +24,7 @@ def status(run: Annotated[Path, typer.Argument(help="A run's directory.")]) -> N
             out.print(f"block {block} failed: {error}", style="red", markup=False, soft_wrap=True)
         if found.state == "incomplete":
             if found.last_error:
-                out.print(f"ended with {found.last_error}", markup=False, soft_wrap=True)
+                out.print(f"ended with {found.last_error.rstrip(': ')}", markup=False, soft_wrap=True)
             out.print(f"bring it to its end with: xva resume {found.folder}", soft_wrap=True)
         if found.root_hash:
             out.print(f"root hash {found.root_hash}")

@@ -19,15 +19,12 @@ from pipelines.storage.layout import safe_name
 from xva.errors import StoreError
 from xva.exposure import profiles
 
-_ADJUSTMENTS: Final = {
-    "CVA": "CVA",
-    "DVA": "DVA",
-    "FBA": "FBA",
-    "FCA": "FCA",
-    "FBAexOwnSP": "FBA_EX_OWN",
-    "FCAexOwnSP": "FCA_EX_OWN",
-    "FBAexAllSP": "FBA_EX_ALL",
-    "FCAexAllSP": "FCA_EX_ALL",
+_ADJUSTMENTS: Final = ("CVA", "DVA", "FBA", "FCA")
+_VARIANTS: Final = {
+    "FBAexOwnSP": "fba_ex_own",
+    "FCAexOwnSP": "fca_ex_own",
+    "FBAexAllSP": "fba_ex_all",
+    "FCAexAllSP": "fca_ex_all",
 }
 _TWO_DECIMALS: Final = "%.2f"
 
@@ -71,19 +68,19 @@ def export_csv(run: Run, folder: Path, pfe_quantile: float = 0.95) -> tuple[Path
 
 def xva_report(results: xr.Dataset) -> pd.DataFrame:
     """Columns of ORE's ``xva.csv`` that are computed, one row per netting set; ``TradeId`` is empty."""
-    names = results["netting_set"].values
-    known = [str(m) for m in results["measure"].values]
-    frame = pd.DataFrame({"TradeId": "", "NettingSetId": names})
-    columns = {title: m for title, m in _ADJUSTMENTS.items() if m in known}
-    for title, measure in columns.items():
-        frame[title] = results["xva"].sel(measure=measure).values
-    ee = results["ee"].transpose("time", "netting_set").values
-    times = results["year_fraction"].values
-    frame["BaselEPE"] = profiles.epe_basel(ee, times, times[-1])
-    frame["BaselEEPE"] = profiles.eepe(ee, times, times[-1])
-    for title, measure in columns.items():
-        frame[f"{title}SE"] = results["xva_se"].sel(measure=measure).values
-    return frame
+    frame = pd.DataFrame({"TradeId": "", "NettingSetId": results["netting_set"].values})
+    values = {m: results["xva"].sel(measure=m).values for m in _ADJUSTMENTS}
+    errors = {m: results["xva_se"].sel(measure=m).values for m in _ADJUSTMENTS}
+    variants = {title: name for title, name in _VARIANTS.items() if name in results}
+    values |= {title: results[name].values for title, name in variants.items()}
+    errors |= {title: results[f"{name}_se"].values for title, name in variants.items()}
+    ee, times = results["ee"].transpose("time", "netting_set").values, results["year_fraction"].values
+    basel = {"BaselEPE": profiles.epe_basel, "BaselEEPE": profiles.eepe}
+    return frame.assign(
+        **values,
+        **{title: average(ee, times, times[-1]) for title, average in basel.items()},
+        **{f"{title}SE": error for title, error in errors.items()},
+    )
 
 
 def exposure_reports(

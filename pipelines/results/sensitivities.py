@@ -12,7 +12,12 @@ import xarray as xr
 from xva.errors import DomainError
 
 TOTAL: Final = "TOTAL"
-_LABELS: Final = {"quote_family": "curve", "quote_currency": "currency", "quote_tenor": "tenor"}
+_LABELS: Final = {
+    "quote_family": "family",
+    "quote_curve": "curve",
+    "quote_currency": "currency",
+    "quote_tenor": "tenor",
+}
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,9 @@ def test_sensitivities_on_the_terminal_and_as_csv(run_folder: Path, tmp_path: Pa
     assert f"The 5 largest sensitivities of CVA of {name}" in done.stdout
     written = invoke("sensitivities", run_folder, "--csv", tmp_path / "cva.csv")
     assert written.exit_code == 0
-    assert (tmp_path / "cva.csv").read_text().startswith("quote,curve,currency,tenor,netting_set,value")
+    assert (
+        (tmp_path / "cva.csv").read_text().startswith("quote,family,curve,currency,tenor,netting_set,value")
+    )
     wrong = invoke("sensitivities", run_folder, "--measure", "MVA")
     assert wrong.exit_code == 2
     assert "measure: expected one of CVA," in wrong.stderr

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pipelines.execution.events import BlockDone, Event, read_events
 
@@ -87,7 +88,15 @@ def root_hash(folder: Path) -> str:
     return found.root_hash
 
 
-def test_a_worker_then_the_driver_are_killed_and_the_run_is_resumed(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Root hash of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("serial") / "run"
+    assert finish(folder, delay=0.0) == ""
+    return root_hash(folder)
+
+
+def test_a_worker_then_the_driver_are_killed_and_the_run_is_resumed(tmp_path: Path, serial: str) -> None:
     folder = tmp_path / "run"
     with driver(folder, "local", DELAY) as process:
         wait_for_blocks(process, folder, 1)
@@ -106,11 +115,10 @@ def test_a_worker_then_the_driver_are_killed_and_the_run_is_resumed(tmp_path: Pa
     assert finish(folder, "local") == ""
     assert sorted(event.block for event in done(folder)[seen:]) == sorted(set(range(BLOCKS)) - standing)
 
-    assert finish(tmp_path / "serial", delay=0.0) == ""
-    assert root_hash(folder) == root_hash(tmp_path / "serial")
+    assert root_hash(folder) == serial
 
 
-def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path, serial: str) -> None:
     folder = tmp_path / "run"
     with driver(folder, "local", DELAY) as process:
         wait_for_blocks(process, folder, 1)
@@ -126,5 +134,4 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
     assert "KeyboardInterrupt" in str(last)
     assert 1 <= len(committed(folder)) < BLOCKS
     assert finish(folder) == ""
-    assert finish(tmp_path / "serial", delay=0.0) == ""
-    assert root_hash(folder) == root_hash(tmp_path / "serial")
+    assert root_hash(folder) == serial

@@ -111,29 +111,49 @@ class CrossAssetModel:
     def _to_domestic(self, currency: str) -> Tensor | float:
         return 1.0 if currency == self.domestic else self.fx[currency].spot
 
-    def loadings(self, time: NDArray[np.float64]) -> Tensor:
-        """``(time, state, factor)`` instantaneous loadings of the states on the Brownian motions."""
-        n = len(self.factors)
-        unit = torch.eye(n, dtype=self.correlation.dtype)
-        alpha = {c: m.alpha(time) for c, m in self.rates.items()}
-        bond = {c: m.h(time) * alpha[c] for c, m in self.rates.items()}
-        domestic = -bond[self.domestic][:, None] * unit[self.index[f"IR:{self.domestic}"]]
-        sigma_fx = {c: a.sigma(time)[:, None] * unit[self.index[f"FX:{c}"]] for c, a in self.fx.items()}
-        rows = [alpha[c][:, None] * unit[self.index[f"IR:{c}"]] for c in self.rates]
-        rows += [domestic + bond[c][:, None] * unit[self.index[f"IR:{c}"]] + sigma_fx[c] for c in self.fx]
+    @cached_property
+    def _terms(self) -> tuple[tuple[tuple[str, str], ...], Tensor, Tensor]:
+        """Volatility functions ``(kind, driver)``, their drivers' numbers, and how states combine them.
+
+        Every loading of a state is plus or minus one of few functions of time: ``alpha``, ``H alpha`` or ``sigma`` of one
+        driver. ``combine`` ``(state, function)`` holds the signs.
+        """
+        home = f"IR:{self.domestic}"
+        rows: list[dict[tuple[str, str], float]] = [{("alpha", f"IR:{c}"): 1.0} for c in self.rates]
+        for c in self.fx:
+            rows.append({("bond", home): -1.0, ("bond", f"IR:{c}"): 1.0, ("sigma", f"FX:{c}"): 1.0})
         for name, asset in self.equities.items():
-            row = domestic + asset.sigma(time)[:, None] * unit[self.index[f"EQ:{name}"]]
-            rows.append(row if asset.currency == self.domestic else row + sigma_fx[asset.currency])
-        return torch.stack(rows, dim=1)
+            row = {("bond", home): -1.0, ("sigma", f"EQ:{name}"): 1.0}
+            if asset.currency != self.domestic:
+                row["sigma", f"FX:{asset.currency}"] = 1.0
+            rows.append(row)
+        names = tuple(dict.fromkeys(key for row in rows for key in row))
+        combine = torch.tensor([[row.get(key, 0.0) for key in names] for row in rows], dtype=torch.float64)
+        driver = torch.tensor([self.index[driver] for _, driver in names])
+        return names, driver, combine
+
+    def _functions(self, time: NDArray[np.float64]) -> Tensor:
+        """``(time, function)`` values of the volatility functions."""
+        alpha = {f"IR:{c}": m.alpha(time) for c, m in self.rates.items()}
+        h = {f"IR:{c}": m.h(time) for c, m in self.rates.items()}
+        assets = {f"FX:{c}": a for c, a in self.fx.items()} | {f"EQ:{e}": a for e, a in self.equities.items()}
+        columns = []
+        for kind, driver in self._terms[0]:
+            if kind == "sigma":
+                columns.append(assets[driver].sigma(time))
+            else:
+                columns.append(alpha[driver] * h[driver] if kind == "bond" else alpha[driver])
+        return torch.stack(columns, dim=1)
 
     def covariances(self, knots: ArrayLike) -> Tensor:
         """``(interval, state, state)`` covariances of the increments between consecutive ``knots``."""
         rule = composite_rule(knots, self.breaks)
-        load = self.loadings(rule.points)
-        n = load.shape[-1]
-        rate = load @ self.correlation @ load.transpose(-1, -2)
-        weights = torch.from_numpy(rule.weights)
-        return (weights @ rate.reshape(len(rule.points), n * n)).reshape(-1, n, n)
+        _, driver, combine = self._terms
+        f = self._functions(rule.points)
+        products = rule.integrate(f[:, :, None] * f[:, None, :])
+        rho = self.correlation.index_select(0, driver).index_select(1, driver)
+        half = (products * rho) @ combine.T
+        return (half.transpose(1, 2) @ combine.T).transpose(1, 2)
 
     def drifts(self, covariance: Tensor) -> Tensor:
         """``(..., state)`` mean increments that belong to increments' covariances ``(..., state, state)``."""

@@ -8,6 +8,7 @@ Lichters, Stamm & Gallagher (2015), ch. 11.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -104,6 +105,14 @@ class Lgm:
         """``(H, H^2 zeta/2)``: ``ln N = H x + H^2 zeta/2 - ln P(0,t)``."""
         h = self.h(time)
         return h, 0.5 * h * h * self.zeta(time)
+
+
+def at_unique(
+    function: Callable[[NDArray[np.float64]], Tensor], time: NDArray[np.float64]
+) -> Tensor:
+    """``function(time)`` for many repeated times, computed (and differentiated) once for each distinct one."""
+    distinct, inverse = np.unique(time, return_inverse=True)
+    return function(distinct)[torch.from_numpy(inverse.reshape(np.shape(time)))]
 
 
 def _tensor(value: ArrayLike | Tensor) -> Tensor:

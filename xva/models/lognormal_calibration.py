@@ -55,15 +55,14 @@ def calibrate_lognormal(
         The quoted variance is smaller than what rates and earlier pillars already use up.
     """
     rule = composite_rule(np.append(0.0, times), np.concatenate([leg.lgm.times[:-1] for leg in legs]))
-    weights = torch.from_numpy(rule.weights)
     load = [_rate_loading(leg, times, rule.points) for leg in legs]
     seen = torch.from_numpy((rule.points[None, :] < times[:, None]).astype(np.float64))
     pairs = sum(
         rate_correlation[i, j] * load[i] * load[j] for i in range(len(legs)) for j in range(len(legs))
     )
     own = sum(leg.asset_correlation * c for leg, c in zip(legs, load))
-    rates_variance = ((pairs * seen) @ weights.T).sum(-1)
-    cross = (own * seen) @ weights.T
+    rates_variance = rule.integrate((pairs * seen).T).sum(0)
+    cross = rule.integrate((own * seen).T).T
     span = np.diff(np.append(0.0, times))
     sigmas: list[Tensor] = []
     for k in range(len(times)):

@@ -5,21 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class CompositeRule:
-    """Points and weights for integrals over consecutive intervals.
+    """Points and weights for integrals over consecutive intervals ``[knots[k], knots[k+1]]``.
 
-    ``weights`` is ``(interval, point)``: ``weights @ f(points)`` integrates f over every interval
-    ``[knots[k], knots[k+1]]``. Intervals are split at ``breaks`` and every ``longest`` years, so that
-    exponentials with piecewise constant factors are integrated to machine precision.
+    ``points``, ``weights`` and ``owner`` (the interval's number) are ``(point,)``. Intervals are split at ``breaks`` and
+    every ``longest`` years, so that exponentials with piecewise constant factors are integrated to machine precision.
     """
 
     knots: NDArray[np.float64]
     points: NDArray[np.float64]
     weights: NDArray[np.float64]
+    owner: NDArray[np.int64]
+
+    def integrate(self, values: Tensor) -> Tensor:
+        """Integrals ``(interval, ...)`` of a function given at the points ``(point, ...)``."""
+        weight = torch.from_numpy(self.weights).reshape(-1, *(1,) * (values.ndim - 1))
+        total = values.new_zeros(len(self.knots) - 1, *values.shape[1:])
+        return total.index_add(0, torch.from_numpy(self.owner), weight * values)
 
 
 def composite_rule(
@@ -41,6 +49,4 @@ def composite_rule(
     points = (middle[:, None] + half[:, None] * node).ravel()
     flat = (half[:, None] * weight).ravel()
     owner = np.searchsorted(edges, points, side="right") - 1
-    weights = np.zeros((edges.size - 1, points.size))
-    weights[owner, np.arange(points.size)] = flat
-    return CompositeRule(edges, points, weights)
+    return CompositeRule(edges, points, flat, owner)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.models.lgm import Lgm
+from xva.models.lgm import Lgm, at_unique
 from xva.pricing.flow_book import FlowBook, ForwardTable
 
 Floats = NDArray[np.float64]
@@ -95,21 +95,22 @@ def running_exponents(
     Term: ``exp(-h x + shift)``. With ``r = zeta(F)/zeta(t)`` a coupon fixed at F has
     ``x_F | x_t ~ N(r x_t, zeta_F (1 - r))``; a compounded one integrates ``x dH`` over [S, min(t, E)] the same way.
     """
-    zeta_t = lgm.zeta(time)
+    zeta_t = at_unique(lgm.zeta, time)
     safe = torch.where(zeta_t > 0, zeta_t, torch.ones_like(zeta_t))
-    h_s, h_e, h_p = lgm.h(table.start[row]), lgm.h(table.end[row]), lgm.h(table.pay[row])
+    h_s, h_e = at_unique(lgm.h, table.start[row]), at_unique(lgm.h, table.end[row])
+    h_p = at_unique(lgm.h, table.pay[row])
     # known at fixing
-    zeta_f = lgm.zeta(table.fixing[row])
+    zeta_f = at_unique(lgm.zeta, table.fixing[row])
     share = zeta_f / safe
     gap = h_s - h_e
     h_fixed = gap * share + h_p
     shift_fixed = 0.5 * gap**2 * zeta_f * (1.0 - share) - 0.5 * (h_s**2 - h_e**2) * zeta_f
     # compounded so far
     accrued_to = np.minimum(time, table.end[row])
-    h_m, zeta_m = lgm.h(accrued_to), lgm.zeta(accrued_to)
-    first_s, second_s = lgm.zeta_integrals(table.start[row])
-    first_m, second_m = lgm.zeta_integrals(accrued_to)
-    first, second = first_m - first_s, second_m - second_s
+    h_m, zeta_m = at_unique(lgm.h, accrued_to), at_unique(lgm.zeta, accrued_to)
+    before = at_unique(lambda t: torch.stack(lgm.zeta_integrals(t), -1), table.start[row])
+    after = at_unique(lambda t: torch.stack(lgm.zeta_integrals(t), -1), accrued_to)
+    first, second = (after - before).unbind(-1)
     variance = 2.0 * (h_m * first - second) - first**2 / safe
     h_compounded = -first / safe - (h_e - h_m) + h_p
     shift_compounded = 0.5 * variance + second + 0.5 * (h_e**2 - h_m**2) * zeta_m

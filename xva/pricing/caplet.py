@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from xva.errors import TradeError
-from xva.models.lgm import Lgm
+from xva.models.lgm import Lgm, at_unique
 from xva.pricing.affine import CurveSource, forward_weights, running_exponents
 from xva.pricing.exchange import SMALLEST_STDEV, AffineRows
 from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable
@@ -68,16 +68,17 @@ def caplet_rows(
     table = caplets.book.forwards
     time = times[date]
     fixed = time >= table.fixing[row]
-    zeta_t, zeta_f = lgm.zeta(time), lgm.zeta(table.fixing[row])
-    h_s, h_e, h_p = lgm.h(table.start[row]), lgm.h(table.end[row]), lgm.h(table.pay[row])
+    zeta_t, zeta_f = at_unique(lgm.zeta, time), at_unique(lgm.zeta, table.fixing[row])
+    h_s, h_e = at_unique(lgm.h, table.start[row]), at_unique(lgm.h, table.end[row])
+    h_p = at_unique(lgm.h, table.pay[row])
     gap = h_s - h_e
     h_run, shift_run = running_exponents(table, row, time, lgm)
     shift_forward = -0.5 * (h_s**2 - h_e**2 + h_p**2) * zeta_t
     is_fixed = torch.from_numpy(fixed)
-    log_weight = torch.log(forward_weights(caplets.book, curves, torch.from_numpy(row)))
+    log_weight = torch.log(forward_weights(caplets.book, curves))[torch.from_numpy(row)]
     log_a = log_weight + torch.where(is_fixed, shift_run, shift_forward)
     h_a = torch.where(is_fixed, h_run, gap + h_p)
-    log_p = curves.discount_curve(caplets.book.currency).log_discount(table.pay[row])
+    log_p = at_unique(curves.discount_curve(caplets.book.currency).log_discount, table.pay[row])
     constant = torch.from_numpy(np.log(table.amount[row] * caplets.strike_factor[row]))
     log_b = constant + log_p - 0.5 * h_p**2 * zeta_t
     ones = torch.ones_like(zeta_t)

@@ -146,8 +146,16 @@ class ExposureEngine:
         self._rotation = brownian_rotation(self.times[1:])
 
     def frame(self, world: World) -> tuple[Frame, EventScalars]:
-        """Frame and event scalars on a world."""
-        return make_frame(world.market, world.model, self.times, self.compiled, self.day_zero)
+        """Frame and event scalars of all netting sets on a world."""
+        return make_frame(
+            world.market, world.model, self.times, self.compiled, self.compiled, self.day_zero
+        )
+
+    def set_frame(self, world: World, number: int, events: bool) -> tuple[Frame, EventScalars]:
+        """What one netting set needs of the frame, with the run's ``events`` or without any."""
+        with_events = self.compiled if events else ()
+        own = self.compiled[number : number + 1]
+        return make_frame(world.market, world.model, self.times, with_events, own, self.day_zero)
 
     def state(self, frame: Frame, scalars: EventScalars) -> tuple[StateTensors, EventLayout]:
         """The state's tensors and where its events lie."""

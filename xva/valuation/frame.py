@@ -52,15 +52,21 @@ class Frame:
 
 
 def make_frame(
-    curves: CurveSource, model: CrossAssetModel, times: Floats, sets: Sequence[CompiledSet], day_zero: int
+    curves: CurveSource,
+    model: CrossAssetModel,
+    times: Floats,
+    with_events: Sequence[CompiledSet],
+    with_expiries: Sequence[CompiledSet],
+    day_zero: int,
 ) -> tuple[Frame, EventScalars]:
     """The frame of a run and its event scalars, in date order.
 
-    ``times`` ``(date,)`` starts at 0; ``day_zero`` is `as_of` in days from 1970-01-01. Events come from ``sets``: pass all
-    of the run's.
+    ``times`` ``(date,)`` starts at 0; ``day_zero`` is `as_of` in days from 1970-01-01. The frame serves the events and the
+    option expiries of the netting sets named: of all sets in a run, of one in its reverse pass (whose events come with
+    everybody's, since bridges inside an interval share their noise).
     """
-    scalars = event_scalars(curves, model, float(times[-1]), sets, day_zero)
-    expiries = np.array(sorted(set().union(*(s.expiries for s in sets))))
+    scalars = event_scalars(curves, model, float(times[-1]), with_events, day_zero)
+    expiries = np.array(sorted(set().union(*(s.expiries for s in with_expiries))))
     table = covariance_table(model, [times, scalars.time, expiries])
     centre, scale = _intervals(model, table, times)
     numbers = {key: k for k, key in enumerate(scalars.keys)}

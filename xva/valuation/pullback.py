@@ -24,6 +24,7 @@ from xva.valuation.measures import SIDES, measure_weights
 from xva.valuation.set_inputs import SetInputs
 
 Sums = Mapping[str, NDArray[Any]]
+_CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 _STATE_TENSORS = ("grid.initial", "grid.drift", "grid.factor")
 _EVENT_TENSORS = ("events.constant", "events.load", "events.mix", "events.residual")
 
@@ -79,16 +80,24 @@ def _batched_grad(
     used = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
     if not used:
         return [torch.zeros(batch, *x.shape, dtype=x.dtype) for x in inputs]
-    found = torch.autograd.grad(
-        [o for o, _ in used],
-        list(inputs),
-        [c for _, c in used],
-        is_grads_batched=True,
-        allow_unused=True,
-    )
-    return [
-        g if g is not None else torch.zeros(batch, *x.shape, dtype=x.dtype) for g, x in zip(found, inputs)
-    ]
+    parts = []
+    for first in range(0, batch, _CHUNK):
+        found = torch.autograd.grad(
+            [o for o, _ in used],
+            list(inputs),
+            [c[first : first + _CHUNK] for _, c in used],
+            is_grads_batched=True,
+            allow_unused=True,
+            retain_graph=first + _CHUNK < batch,
+        )
+        count = min(_CHUNK, batch - first)
+        parts.append(
+            [
+                g if g is not None else torch.zeros(count, *x.shape, dtype=x.dtype)
+                for g, x in zip(found, inputs)
+            ]
+        )
+    return [torch.cat(column) for column in zip(*parts)]
 
 
 def _set_graph(
@@ -98,8 +107,12 @@ def _set_graph(
     compiled = engine.compiled[number]
     n_rates = data.centre.shape[1]
     count = max(2 * n_rates - 1, int(data.active[number].max(initial=0)) + 1)
-    # states beyond those the set depends on do not touch it: leave them out
-    frame, scalars = engine.frame(replace(world, model=world.model.leading(count)))
+    events = f"adjoint/{number}/events.mix" in means[0]
+    if events:
+        count = len(data.factors)
+    # states beyond those the set depends on do not touch it (an event's bridge touches all): leave them out
+    small = replace(world, model=world.model.leading(count))
+    frame, scalars = engine.set_frame(small, number, events)
     state, _ = engine.state(frame, scalars)
     inputs = engine.inputs(compiled, frame)
     weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
@@ -125,7 +138,7 @@ def _set_graph(
         cotangents.append(
             _batch(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))  # type: ignore[misc]
         )
-    if prefix + "live.root" in means[0]:
+    if events:
         if inputs.live.root.numel():
             outputs.append(inputs.live.root)
             cotangents.append(_batch(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))

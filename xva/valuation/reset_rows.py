@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.models.lgm import at_unique
 from xva.pricing.affine import forward_weights, running_exponents
 from xva.valuation.compiled import CompiledResets, CompiledSet
 from xva.valuation.event_scalars import reset_key
@@ -77,7 +78,8 @@ def _growing(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Te
     """Running periods: what the notional has grown and will grow to at the index."""
     lgm = frame.model.rates[resets.currency]
     h, shift = running_exponents(resets.growth.forwards, row, frame.times[date], lgm)
-    weight = forward_weights(resets.growth, frame.curves, torch.from_numpy(row))
+    # periods without an index have weight zero and no rows here
+    weight = forward_weights(resets.growth, frame.curves)[torch.from_numpy(row)]
     load = _leg_load(resets.currency, h, frame)
     return _terms(resets, date, row, frame, resets.amount[row], torch.log(weight) + shift, load, True)
 
@@ -85,9 +87,9 @@ def _growing(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Te
 def _fixed(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
     """Running periods: the fixed multiple of the notional, a bond in the leg's currency."""
     lgm = frame.model.rates[resets.currency]
-    h = lgm.h(resets.pay[row])
-    log = frame.curves.discount_curve(resets.currency).log_discount(resets.pay[row])
-    log = log - 0.5 * h**2 * lgm.zeta(frame.times[date])
+    h = at_unique(lgm.h, resets.pay[row])
+    log = at_unique(frame.curves.discount_curve(resets.currency).log_discount, resets.pay[row])
+    log = log - 0.5 * h**2 * at_unique(lgm.zeta, frame.times[date])
     amount = (resets.amount * resets.fixed)[row]
     return _terms(resets, date, row, frame, amount, log, _leg_load(resets.currency, h, frame), True)
 
@@ -96,13 +98,14 @@ def _coming(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Ter
     """``E_t[X(S) P_leg(S, pay)]``, deflated, of periods to come: Y_base, x_base and x_leg are jointly Gaussian."""
     base, leg = frame.model.rates[resets.base_currency], frame.model.rates[resets.currency]
     start, pay = resets.start[row], resets.pay[row]
-    h_base, h_start, h_pay = base.h(start), leg.h(start), leg.h(pay)
+    h_base, h_start, h_pay = at_unique(base.h, start), at_unique(leg.h, start), at_unique(leg.h, pay)
     load = _leg_load(resets.base_currency, h_base, frame)
     load = load + (h_start - h_pay)[:, None] * _unit(f"IR:{resets.currency}", frame)
     leg_curve = frame.curves.discount_curve(resets.currency)
-    log = frame.curves.discount_curve(resets.base_currency).log_discount(start)
-    log = log + leg_curve.log_discount(pay) - leg_curve.log_discount(start)
-    log = log - 0.5 * h_base**2 * base.zeta(start) + 0.5 * (h_start**2 - h_pay**2) * leg.zeta(start)
+    log = at_unique(frame.curves.discount_curve(resets.base_currency).log_discount, start)
+    log = log + at_unique(leg_curve.log_discount, pay) - at_unique(leg_curve.log_discount, start)
+    log = log - 0.5 * h_base**2 * at_unique(base.zeta, start)
+    log = log + 0.5 * (h_start**2 - h_pay**2) * at_unique(leg.zeta, start)
     log = log + _log_mean(resets, load, start, frame.times[date], frame)
     amount = (resets.amount * resets.fixed)[row]
     return _terms(resets, date, row, frame, amount, log, load, False)
@@ -204,7 +207,7 @@ def future_reset_values(compiled: CompiledSet, unit: int, currency: str, frame: 
         bond = frame.curves.discount_curve(currency).log_discount(resets.start)
         weight = torch.from_numpy(resets.amount) * (grown - 1.0) * torch.exp(bond)
         pick = torch.from_numpy(row)
-        zeta = lgm.zeta(frame.times[date])
+        zeta = at_unique(lgm.zeta, frame.times[date])
         each = torch.exp(-h[pick, None] * x[torch.from_numpy(date)] - (0.5 * h[pick] ** 2 * zeta)[:, None])
         total = total.index_add(0, torch.from_numpy(date), weight[pick, None] * each)
     return total
