@@ -84,7 +84,7 @@ def test_without_survivals_funding_costs_more(results: xr.Dataset) -> None:
         ("CDS/CREDIT_SPREAD/CPTY_C/SR/EUR/5Y", 1e-6),
         ("FX/RATE/EUR/USD", 1e-5),
         ("IR_SWAP/RATE/USD/2D/1D/10Y", 1e-6),
-        ("SWAPTION/RATE_NVOL/EUR/10Y/10Y/ATM", 1e-6),
+        ("SWAPTION/RATE_NVOL/USD/10Y/10Y/ATM", 1e-7),
         ("RECOVERY_RATE/RATE/BANK/SR/EUR", 1e-5),
     ],
 )

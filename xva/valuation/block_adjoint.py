@@ -16,7 +16,6 @@ from xva.valuation.set_kernel import DateContext, DateTape, event_gradients, pul
 if TYPE_CHECKING:
     from xva.valuation.exposure_plan import ExposureData
 
-_SIGNS = (1.0, -1.0)
 ROW_TENSORS = {
     "rows.log_receive": "rows.edges",
     "rows.load_receive": "rows.edges",
@@ -72,23 +71,28 @@ class SetAdjoint:
 
     def date(self, at: DateContext, tape: DateTape) -> None:
         """Add one date: its inputs' derivatives per side, its states' to the running adjoints of the measures."""
-        gradient = state_gradient(self.inputs, at, tape)[:, self.active]
-        masks = [(sign * tape.value > 0).to(tape.value) * sign for sign in _SIGNS]
-        for side, mask in enumerate(masks):
-            for key, value in pull(self.inputs, at, tape, mask).items():
-                target = self.sums[key]
-                if key in DATE_TENSORS:
-                    target[side, at.date] = value
-                else:
-                    a, b = self.spans[key][at.date], self.spans[key][at.date + 1]
-                    target[side, a:b] = value
+        inputs = self.inputs
+        # 1{V>0} for EPE; ENE = EPE - E[V], so its derivative is that of EPE less that of V
+        positive = (tape.value > 0).to(tape.value)
+        for key, (masked, every) in pull(inputs, at, tape, positive).items():
+            if key in DATE_TENSORS:
+                where: int | slice = at.date
+            else:
+                where = slice(int(self.spans[key][at.date]), int(self.spans[key][at.date + 1]))
+            self.sums[key][0, where] = masked
+            self.sums[key][1, where] = masked - every
+        every = state_gradient(inputs, at, tape)[self.active]
+        if len(positive) == 1:
+            epe = positive * every
+        else:
+            epe = state_gradient(inputs, at, tape, positive)[self.active]
+        sided = (epe, epe - every)
         weight = self.weights[:, at.date]
-        sided = [(mask[:, None] * gradient).sum(0) if len(mask) > 1 else mask * gradient[0] for mask in masks]
         for m, side in enumerate(SIDES):
-            self.acc[m].add_(sided[side] * weight[m])
-        self._events(at, tape, masks, weight)
+            self.acc[m].addcmul_(sided[side], weight[m])
+        self._events(at, tape, (positive, positive - 1.0), weight)
 
-    def _events(self, at: DateContext, tape: DateTape, masks: list[Tensor], weight: Tensor) -> None:
+    def _events(self, at: DateContext, tape: DateTape, masks: tuple[Tensor, Tensor], weight: Tensor) -> None:
         for event, unit, swaption, slope in event_gradients(self.inputs, at, tape):
             found = torch.stack([weight[m] * masks[side][unit] * slope for m, side in enumerate(SIDES)])
             if swaption >= 0:

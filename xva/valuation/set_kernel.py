@@ -175,62 +175,75 @@ def _reset_values(s: SetInputs, at: DateContext) -> Tensor | None:
     return sign * torch.exp(log)
 
 
-def state_gradient(s: SetInputs, at: DateContext, tape: DateTape) -> Tensor:
-    """``dV/ds`` ``(unit, state, path)`` of every path's own value to its own state."""
+def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor | None = None) -> Tensor:
+    """``sum over units of mask dV/ds`` ``(state, path)``: every path's own value to its own state.
+
+    ``mask`` is ``(unit, path)``, or None for ones.
+    """
     n = at.n_rates
     t = at.date
-    g = at.state.new_zeros(len(s.units), *at.state.shape)
+    g = torch.zeros_like(at.state)
     for c, part in tape.smooth.items():
         degree = int(s.smooth.degree[t, c])
         slope = s.smooth.coefficients[t, c, :, :degree] @ _derivative(degree, g).T / at.scale[c]
-        g[:, c] += at.y[c] * (slope @ at.basis[c][:degree])
+        g[c] += at.y[c] * _over_units(slope @ at.basis[c][:degree], mask)
         if c:
-            g[:, n + c - 1] += at.y[c] * part
+            g[n + c - 1] += at.y[c] * _over_units(part, mask)
     if s.equity.shape[1]:
-        g[:, 2 * n - 1 :] += s.equity[t].T[:, :, None] * torch.exp(at.state[2 * n - 1 :])
+        held = s.equity[t] @ mask if mask is not None else s.equity[t].sum(1, keepdim=True)
+        g[2 * n - 1 :] += held * torch.exp(at.state[2 * n - 1 :])
     if tape.rows is not None:
         a, b = int(s.rows.edges[t]), int(s.rows.edges[t + 1])
+        unit = s.rows.unit[a:b]
         position = torch.from_numpy(s.rows.position[a:b]).to(g)[:, None]
-        _add_rows(g, s.rows.unit[a:b], s.rows.load_receive[a:b], position * tape.rows.received)
-        _add_rows(g, s.rows.unit[a:b], s.rows.load_deliver[a:b], -position * tape.rows.delivered)
+        g += (position * s.rows.load_receive[a:b]).T @ _row_mask(tape.rows.received, unit, mask)
+        g -= (position * s.rows.load_deliver[a:b]).T @ _row_mask(tape.rows.delivered, unit, mask)
     for pair in tape.pairs:
-        _add_pair(s, at, pair, g)
+        _add_pair(s, at, pair, mask, g)
     for j, exercised, swap in tape.live:
-        c, unit = int(s.live.currency[j]), int(s.live.unit[j])
+        c, unit_mask = int(s.live.currency[j]), _unit_mask(mask, int(s.live.unit[j]))
         count = s.live.coefficients.shape[-1]
         slope = _derivative(count, g) @ s.live.coefficients[t, j] / at.scale[c]
-        g[unit, c] += exercised * at.y[c] * (slope @ at.basis[c][:count])
+        weight = exercised * unit_mask
+        g[c] += weight * at.y[c] * (slope @ at.basis[c][:count])
         if c:
-            g[unit, n + c - 1] += exercised * swap
+            g[n + c - 1] += weight * swap
     if tape.resets is not None:
         a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
-        _add_rows(g, s.resets.unit[a:b], s.resets.load[a:b], tape.resets)
+        g += s.resets.load[a:b].T @ _row_mask(tape.resets, s.resets.unit[a:b], mask)
     return g
+
+
+def _over_units(value: Tensor, mask: Tensor | None) -> Tensor:
+    if mask is not None:
+        value = mask * value
+    return value[0] if value.shape[0] == 1 else value.sum(0)
+
+
+def _unit_mask(mask: Tensor | None, unit: int) -> Tensor | float:
+    return 1.0 if mask is None else mask[unit]
+
+
+def _row_mask(value: Tensor, unit: NDArray[np.int64], mask: Tensor | None) -> Tensor:
+    """``value`` ``(row, path)`` times its unit's mask."""
+    if mask is None:
+        return value
+    return value * (mask if mask.shape[0] == 1 else mask[torch.from_numpy(unit).to(mask.device)])
 
 
 def _derivative(degree: int, like: Tensor) -> Tensor:
     return chebyshev.derivative_matrix(degree).to(like)
 
 
-def _add_rows(g: Tensor, unit: NDArray[np.int64], load: Tensor, weight: Tensor) -> None:
-    """Add ``sum over rows of load^T weight`` to each unit's gradient; rows are sorted by unit where there are several."""
-    if g.shape[0] == 1:
-        g[0] += load.T @ weight
-        return
-    for u in sorted(set(unit.tolist())):
-        mine = torch.from_numpy(unit == u)
-        g[u] += load[mine].T @ weight[mine]
-
-
-def _add_pair(s: SetInputs, at: DateContext, pair: Pair, g: Tensor) -> None:
+def _add_pair(s: SetInputs, at: DateContext, pair: Pair, mask: Tensor | None, g: Tensor) -> None:
     q = s.pairs
     a, b = int(q.term_edges[pair.number]), int(q.term_edges[pair.number + 1])
-    c, unit = int(q.currency[pair.number]), int(q.unit[pair.number])
+    c, weight = int(q.currency[pair.number]), _unit_mask(mask, int(q.unit[pair.number]))
     kappa = _kappa(s, pair.number)
     jump = float(q.sense[pair.number]) * kappa.sum() / q.width[pair.number]
-    g[unit, c] += at.y[c] * (jump * pair.density - (q.scale[a:b] * q.h[a:b]) @ pair.each)
+    g[c] += weight * at.y[c] * (jump * pair.density - (q.scale[a:b] * q.h[a:b]) @ pair.each)
     if c:
-        g[unit, at.n_rates + c - 1] += pair.value
+        g[at.n_rates + c - 1] += weight * pair.value
 
 
 def _kappa(s: SetInputs, number: int) -> Tensor:
@@ -242,55 +255,86 @@ def _kappa(s: SetInputs, number: int) -> Tensor:
 
 
 def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[str, Tensor]:
-    """``sum over paths of mask dV/d(input)`` for the inputs of this date; ``mask`` ``(unit, path)``.
+    """``sum over paths of mask dV/d(input)`` for the inputs of this date, and the same without mask.
 
-    Keys are ``<part>.<tensor>``; arrays have the shape of the date's slice of that tensor. Event scalars are not in
-    here: see `event_gradients`.
+    Parameters
+    ----------
+    mask : Tensor
+        ``(unit, path)``.
+
+    Returns
+    -------
+    dict
+        Keyed ``<part>.<tensor>``; a leading axis of two (masked, all paths), then the shape of the date's slice of that
+        tensor. Event scalars are not in here: see `event_gradients`.
     """
     t = at.date
     found: dict[str, Tensor] = {}
     if tape.smooth:
-        coefficients = torch.zeros_like(s.smooth.coefficients[t])
+        coefficients = s.smooth.coefficients.new_zeros(2, *s.smooth.coefficients.shape[1:])
         for c in tape.smooth:
             degree = int(s.smooth.degree[t, c])
-            coefficients[c, :, :degree] = (mask * at.y[c]) @ at.basis[c][:degree].T
+            basis = at.basis[c][:degree]
+            coefficients[0, c, :, :degree] = (mask * at.y[c]) @ basis.T
+            coefficients[1, c, :, :degree] = basis @ at.y[c]
         found["smooth.coefficients"] = coefficients
     if s.equity.shape[1]:
-        found["equity"] = torch.exp(at.state[2 * at.n_rates - 1 :]) @ mask.T
+        shares = torch.exp(at.state[2 * at.n_rates - 1 :])
+        every = shares.sum(-1, keepdim=True).expand(-1, len(s.units))
+        found["equity"] = torch.stack([shares @ mask.T, every])
     if tape.rows is not None:
         a, b = int(s.rows.edges[t]), int(s.rows.edges[t + 1])
-        position = torch.from_numpy(s.rows.position[a:b]).to(mask)[:, None]
-        weight = position * mask[torch.from_numpy(s.rows.unit[a:b]).to(mask.device)]
-        received, delivered = weight * tape.rows.received, -weight * tape.rows.delivered
-        found["rows.log_receive"], found["rows.load_receive"] = received.sum(-1), received @ at.state.T
-        found["rows.log_deliver"], found["rows.load_deliver"] = delivered.sum(-1), delivered @ at.state.T
-        found["rows.stdev"] = (weight * tape.rows.vega).sum(-1)
+        unit, position = s.rows.unit[a:b], torch.from_numpy(s.rows.position[a:b]).to(mask)
+        for side, value, sign in (("receive", tape.rows.received, 1.0), ("deliver", tape.rows.delivered, -1.0)):
+            log, load = _row_sums(value, unit, mask, at.state)
+            found[f"rows.log_{side}"] = sign * position * log
+            found[f"rows.load_{side}"] = sign * position[:, None] * load
+        vega = tape.rows.vega
+        masked = (vega @ mask.T)[:, 0] if len(mask) == 1 else _row_mask(vega, unit, mask).sum(-1)
+        found["rows.stdev"] = position * torch.stack([masked, vega.sum(-1)])
     if tape.pairs:
-        _pull_pairs(s, at, tape, mask, found)
+        both = (_pull_pairs(s, at, tape, mask), _pull_pairs(s, at, tape, None))
+        found.update({key: torch.stack([part[key] for part in both]) for key in both[0]})
     if tape.live:
-        coefficients = torch.zeros_like(s.live.coefficients[t])
+        coefficients = s.live.coefficients.new_zeros(2, *s.live.coefficients.shape[1:])
         for j, exercised, _ in tape.live:
             c = int(s.live.currency[j])
-            weight = mask[int(s.live.unit[j])] * exercised * at.y[c]
-            coefficients[j] = at.basis[c][: coefficients.shape[-1]] @ weight
+            weight = exercised * at.y[c]
+            masked = torch.stack([weight * mask[int(s.live.unit[j])], weight])
+            coefficients[:, j] = masked @ at.basis[c][: coefficients.shape[-1]].T
         found["live.coefficients"] = coefficients
     if tape.resets is not None:
         a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
-        weight = mask[torch.from_numpy(s.resets.unit[a:b]).to(mask.device)] * tape.resets
-        found["resets.log"], found["resets.load"] = weight.sum(-1), weight @ at.state.T
+        found["resets.log"], found["resets.load"] = _row_sums(
+            tape.resets, s.resets.unit[a:b], mask, at.state
+        )
     return found
 
 
-def _pull_pairs(
-    s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor, found: dict[str, Tensor]
-) -> None:
+def _row_sums(
+    value: Tensor, unit: NDArray[np.int64], mask: Tensor, state: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums over paths of ``mask value`` ``(2, row)`` and of ``mask value state`` ``(2, row, state)``, and without mask.
+
+    With one unit the mask goes to the states, so that no (row, path) array is made.
+    """
+    n = state.shape[0]
+    one = torch.cat([state, torch.ones_like(state[:1])])
+    if len(mask) == 1:
+        both = (value @ torch.cat([one * mask, one]).T).reshape(-1, 2, n + 1).transpose(0, 1)
+    else:
+        both = torch.stack([_row_mask(value, unit, mask) @ one.T, value @ one.T])
+    return both[..., n], both[..., :n]
+
+
+def _pull_pairs(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor | None) -> dict[str, Tensor]:
     q = s.pairs
     scales, hs, centres, widths = [], [], [], []
     for pair in tape.pairs:
         a, b = int(q.term_edges[pair.number]), int(q.term_edges[pair.number + 1])
         c, sense, width = int(q.currency[pair.number]), float(q.sense[pair.number]), q.width[pair.number]
         x = at.state[c]
-        weight = mask[int(q.unit[pair.number])] * at.y[c]
+        weight = _unit_mask(mask, int(q.unit[pair.number])) * at.y[c]
         kappa = _kappa(s, pair.number)
         dense = (weight * pair.density).sum()
         tilted = (weight * pair.density * x).sum()
@@ -298,8 +342,12 @@ def _pull_pairs(
         hs.append(-q.scale[a:b] * (pair.each @ (weight * x)))
         centres.append(-sense / width * kappa * dense)
         widths.append(-sense / width**2 * (tilted * kappa.sum() - dense * (kappa * q.centre[a:b]).sum()))
-    found["pairs.scale"], found["pairs.h"] = torch.cat(scales), torch.cat(hs)
-    found["pairs.centre"], found["pairs.width"] = torch.cat(centres), torch.stack(widths)
+    return {
+        "pairs.scale": torch.cat(scales),
+        "pairs.h": torch.cat(hs),
+        "pairs.centre": torch.cat(centres),
+        "pairs.width": torch.stack(widths),
+    }
 
 
 def event_gradients(s: SetInputs, at: DateContext, tape: DateTape) -> list[tuple[int, int, int, Tensor]]:
