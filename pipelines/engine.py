@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import pandas as pd
 import xarray as xr
 
 from pipelines.jobs.inputs import LoadedJob
-from pipelines.results.assemble import assemble
+from pipelines.results.reconciliation import as_dataset
+from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.exposure_plan import ExposurePlan
 from xva.valuation.measures import XvaSpec
 from xva.valuation.plan import Arrays
+from xva.valuation.reconciliation import reconcile
+from xva.valuation.results import results
 from xva.valuation.world import WorldBuilder
 
 
@@ -40,23 +44,18 @@ class Exposure:
         """What workers compute, block by block."""
         return self.engine.plan(adjoint=self.job.spec.xva.sensitivities)
 
-    def finish(self, sums: Sequence[Arrays]) -> xr.Dataset:
-        """Results from the blocks' sums: values, adjustments, profiles, sensitivities, standard errors."""
+    def reconciliation(self) -> pd.DataFrame:
+        """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's."""
+        return reconcile(self.engine.book, self.engine.world)
+
+    def finish(self, sums: Sequence[Arrays], cube: xr.Dataset | None = None) -> xr.Dataset:
+        """Results from the blocks' sums; with the ``cube`` also PFE, by exact quantiles."""
         spec = self.job.spec
-        results = assemble(self.engine, self.plan.data, sums)
-        return results.assign_attrs(
-            units=spec.reporting_currency,
-            as_of=spec.as_of.isoformat(),
-            own_name=spec.xva.own_name,
-            variant=spec.xva.variant,
-            funding=spec.xva.funding,
-            quadrature=spec.xva.quadrature,
-            fixing=spec.simulation.fixing,
-            breaks=spec.exposure.breaks,
-            paths=spec.simulation.paths,
-            scrambles=spec.simulation.scrambles,
-            seed=spec.simulation.seed,
-        )
+        found = results(self.engine, self.plan.data, sums)
+        if cube is not None and cube.data_vars:
+            found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")
+        found = found.merge(as_dataset(self.reconciliation()))
+        return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name)
 
 
 def _book(job: LoadedJob) -> Book:

@@ -21,6 +21,7 @@ from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run, open_run
 from pipelines.storage.identity import RunIdentity
 from pipelines.storage.plans import get_bytes
+from pipelines.storage.results import open_cube
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,11 +99,12 @@ class ExposureJob:
         XvaError
             A directory of another job, blocks that failed every attempt, a dead cluster …
         """
+        folder = self.identity.folder(output or self.job.output)
         outcome = execute(
             self.exposure.plan,
-            self.identity.folder(output or self.job.output),
+            folder,
             _executor(executor, workers, insecure, self.job.spec.execution),
-            self.exposure.finish,
+            lambda sums: self.exposure.finish(sums, open_cube(folder)),
             identity=self.identity,
             attachments=snapshot(self.job),
             store_cube=self.job.spec.exposure.store_cube,
@@ -151,7 +153,9 @@ def resume_run(
         job = ExposureJob.from_toml(restore(files, Path(aside)))
     chosen = _executor(executor, workers, insecure, job.job.spec.execution)
     settings = RunSettings(sinks=sinks)
-    outcome = resume(folder, chosen, lambda sums: job.exposure.finish(sums), settings=settings)
+    outcome = resume(
+        folder, chosen, lambda sums: job.exposure.finish(sums, open_cube(folder)), settings=settings
+    )
     return open_run(outcome.folder)
 
 

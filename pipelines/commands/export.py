@@ -12,15 +12,12 @@ from pipelines.commands.outcome import console, exit_codes
 
 def export(
     run: Annotated[Path, typer.Argument(help="A finished run's directory.")],
-    folder: Annotated[
-        Path | None, typer.Option(help="Where to; by default csv/ in the current folder.")
-    ] = None,
-    pfe_quantile: Annotated[float, typer.Option(help="Quantile of the PFE column.")] = 0.95,
+    folder: Annotated[Path, typer.Option(help="Where to.")] = Path("csv"),
 ) -> None:
-    """Write xva.csv, exposure_nettingset_*.csv and sensitivity.csv, with the field's column names."""
+    """Write xva.csv, exposure_nettingset_*.csv, reconciliation.csv and sensitivity.csv."""
     with exit_codes():
         from pipelines.results.export import export_csv
         from pipelines.results.run import open_run
 
-        for file in export_csv(open_run(run), folder or Path("csv"), pfe_quantile):
+        for file in export_csv(open_run(run), folder):
             console().print(str(file), markup=False, soft_wrap=True)

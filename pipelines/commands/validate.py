@@ -1,4 +1,4 @@
-"""``xva validate job.toml``: every problem of the inputs at once, and what a run would be."""
+"""``xva validate job.toml``: every problem of the inputs at once, what a run would be, values at t = 0."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 
 def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -> None:
-    """Check a job and all its inputs without running it; lists every problem, exit code 2."""
+    """Check a job and all its inputs without running it; lists every problem, exit code 2.
+
+    Shows where values at t = 0 differ most from booked ones and from quoted volatilities.
+    """
     with exit_codes():
+        from pipelines.engine import Exposure
         from pipelines.jobs.inputs import load_job
         from pipelines.jobs.validation import validate_job
+        from pipelines.results.reconciliation import reconciliation_table
 
-        console().print(report_table(validate_job(load_job(job))))
+        loaded, out = load_job(job), console()
+        out.print(report_table(validate_job(loaded)))
+        out.print()
+        out.print(reconciliation_table(Exposure(loaded).reconciliation(), loaded.spec.reporting_currency))
 
 
 def report_table(report: ValidationReport) -> Table:

@@ -15,7 +15,7 @@ _TABLES = (".csv", ".parquet")
 
 def snapshot(job: LoadedJob) -> dict[str, bytes]:
     """The job file and every input it names, by name relative to their common folder."""
-    files = {path: _INPUT for path in _inputs(job)} | {job.path: _JOB}
+    files = dict.fromkeys(_inputs(job), _INPUT) | {job.path: _JOB}
     plain = {Path(os.path.normpath(path)): kind for path, kind in files.items()}
     root = os.path.commonpath([path.parent for path in plain])
     return {kind + path.relative_to(root).as_posix(): path.read_bytes() for path, kind in plain.items()}

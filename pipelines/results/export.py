@@ -1,7 +1,7 @@
 """CSV reports with ORE's names, so that a risk team can lay them beside its own.
 
-``xva.csv``, ``exposure_nettingset_<name>.csv`` and ``sensitivity.csv``; columns that ORE does not have
-(standard errors) come last.
+``xva.csv``, ``exposure_nettingset_<name>.csv``, ``reconciliation.csv`` and ``sensitivity.csv``; columns that
+ORE does not have (standard errors) come last.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipelines.results.reconciliation import reconciliation_report
 from pipelines.results.run import Run
 from pipelines.storage.layout import safe_name
 from xva.errors import StoreError
@@ -21,15 +22,15 @@ from xva.exposure import profiles
 
 _ADJUSTMENTS: Final = ("CVA", "DVA", "FBA", "FCA")
 _VARIANTS: Final = {
-    "FBAexOwnSP": "fba_ex_own",
-    "FCAexOwnSP": "fca_ex_own",
-    "FBAexAllSP": "fba_ex_all",
-    "FCAexAllSP": "fca_ex_all",
+    "FBAexOwnSP": "FBA curve_ex_own",
+    "FCAexOwnSP": "FCA curve_ex_own",
+    "FBAexAllSP": "FBA curve_ex_all",
+    "FCAexAllSP": "FCA curve_ex_all",
 }
 _TWO_DECIMALS: Final = "%.2f"
 
 
-def export_csv(run: Run, folder: Path, pfe_quantile: float = 0.95) -> tuple[Path, ...]:
+def export_csv(run: Run, folder: Path) -> tuple[Path, ...]:
     """Write the reports of a finished run.
 
     Parameters
@@ -37,8 +38,6 @@ def export_csv(run: Run, folder: Path, pfe_quantile: float = 0.95) -> tuple[Path
     run : Run
     folder : path
         Made if missing; files of the same names are replaced.
-    pfe_quantile : float
-        Quantile of the PFE column; PFE is left empty where the run kept no cube.
 
     Returns
     -------
@@ -56,9 +55,12 @@ def export_csv(run: Run, folder: Path, pfe_quantile: float = 0.95) -> tuple[Path
     except OSError as error:
         raise StoreError(f"{folder}: expected a folder for the reports, got {error.strerror}") from error
     written = [_write(xva_report(results), folder / "xva.csv")]
-    for name, frame in exposure_reports(run, results, pfe_quantile):
+    for name, frame in exposure_reports(results):
         file = folder / f"exposure_nettingset_{safe_name(name, 'netting set')}.csv"
         written.append(_write(frame, file, {"Time": "%.6f"}))
+    if "trade_value" in results:
+        report = reconciliation_report(results)
+        written.append(_write(report, folder / "reconciliation.csv", {"QuotedVol": "%.6f"}))
     if "sensitivity" in results:
         written.append(
             _write(sensitivity_report(results), folder / "sensitivity.csv", {}, float_format="%.10g")
@@ -69,25 +71,29 @@ def export_csv(run: Run, folder: Path, pfe_quantile: float = 0.95) -> tuple[Path
 def xva_report(results: xr.Dataset) -> pd.DataFrame:
     """Columns of ORE's ``xva.csv`` that are computed, one row per netting set; ``TradeId`` is empty."""
     frame = pd.DataFrame({"TradeId": "", "NettingSetId": results["netting_set"].values})
-    values = {m: results["xva"].sel(measure=m).values for m in _ADJUSTMENTS}
-    errors = {m: results["xva_se"].sel(measure=m).values for m in _ADJUSTMENTS}
-    variants = {title: name for title, name in _VARIANTS.items() if name in results}
-    values |= {title: results[name].values for title, name in variants.items()}
-    errors |= {title: results[f"{name}_se"].values for title, name in variants.items()}
-    ee, times = results["ee"].transpose("time", "netting_set").values, results["year_fraction"].values
-    basel = {"BaselEPE": profiles.epe_basel, "BaselEEPE": profiles.eepe}
+    adjustments = results[["xva", "xva_se"]].rename(xva="value", xva_se="error")
+    variants = results[["xva_variant", "xva_variant_se"]].rename(xva_variant="value", xva_variant_se="error")
+    columns = {m: adjustments.sel(measure=m) for m in _ADJUSTMENTS}
+    columns |= {title: variants.sel(variant=name) for title, name in _VARIANTS.items()}
     return frame.assign(
-        **values,
-        **{title: average(ee, times, times[-1]) for title, average in basel.items()},
-        **{f"{title}SE": error for title, error in errors.items()},
+        **{title: column["value"].values for title, column in columns.items()},
+        BaselEPE=[_basel_epe(results.sel(netting_set=name)) for name in results["netting_set"].values],
+        BaselEEPE=results["eepe"].values,
+        **{f"{title}SE": column["error"].values for title, column in columns.items()},
     )
 
 
-def exposure_reports(
-    run: Run, results: xr.Dataset, pfe_quantile: float
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Columns of ORE's ``exposure_nettingset_*.csv`` for each netting set; no collateral in this run: 0."""
-    pfe = run.cube.xva.pfe(pfe_quantile) if run.manifest.variables else None
+def _basel_epe(one: xr.Dataset) -> float:
+    times = one["year_fraction"].values
+    life = profiles.maturity((one["epe"] + one["ene"]).values, times)
+    return float(profiles.epe_basel(one["ee"].values, times, life)) if life > 0 else 0.0
+
+
+def exposure_reports(results: xr.Dataset) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Columns of ORE's ``exposure_nettingset_*.csv`` for each netting set.
+
+    ExpectedCollateral is 0 (no CSA yet); PFE is empty where the run kept no cube.
+    """
     times = results["year_fraction"].values
     for name in results["netting_set"].values:
         one = results.sel(netting_set=name)
@@ -95,7 +101,7 @@ def exposure_reports(
         frame = pd.DataFrame({"NettingSet": name, "Date": one["time"].dt.strftime("%Y-%m-%d").values})
         frame["Time"] = times
         frame["EPE"], frame["ENE"] = one["epe"].values, one["ene"].values
-        frame["PFE"] = np.nan if pfe is None else pfe.sel(netting_set=name).values
+        frame["PFE"] = one["pfe"].values if "pfe" in one else np.nan
         frame["ExpectedCollateral"] = 0.0
         frame["BaselEE"], frame["BaselEEE"] = ee, profiles.eee(ee)
         frame["TimeWeightedBaselEPE"] = profiles.running_average(ee, times)

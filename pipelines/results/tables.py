@@ -49,7 +49,7 @@ class XvaTable:
         value = results["value0"].values / scale
         table.add_column("Netting set", TOTAL, no_wrap=True)
         table.add_column("Value", number(value.sum()), justify="right", no_wrap=True)
-        rows = results[["xva", "xva_se"]].sel(measure=measures) / scale
+        rows = results[["xva", "xva_se"]].sel(measure=measures).transpose("netting_set", "measure") / scale
         total = results[["total", "total_se"]].sel(measure=measures) / scale
         for measure, amount, error in zip(measures, total["total"].values, total["total_se"].values):
             table.add_column(measure, _with_error(amount, error, between), justify="right", no_wrap=True)
@@ -86,9 +86,8 @@ def sensitivity_table(sensitivities: Sensitivities, count: int = 10) -> Table:
     table.add_column("Quote", overflow="fold")
     table.add_column("Shift", no_wrap=True)
     table.add_column(f"Change, {sensitivities.units}", justify="right", no_wrap=True)
-    table.add_column("± s.e.", justify="right", style="dim", no_wrap=True)
     for quote, row in frame.iterrows():
-        table.add_row(str(quote), row["shift_name"], number(row["value"]), number(row["standard_error"]))
+        table.add_row(str(quote), row["shift_name"], _with_error(row["value"], row["standard_error"], " "))
     return table
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -14,7 +15,6 @@ from pipelines.cli import app
 from pipelines.handle import RunCancelledError
 
 BANK = Path(__file__).parents[2] / "examples/bank"
-SETS = ("CP_A", "CP_C")
 
 
 def invoke(*args: object) -> Result:
@@ -61,6 +61,13 @@ def test_run_prints_table_sensitivities_and_folder(shown: str, run_folder: Path)
     assert "The 10 largest sensitivities of CVA" in shown
     assert f"The run lies in {run_folder}" in shown
     assert "CVA - DVA + FCA = " in shown
+
+
+def test_pfe_is_the_exact_quantile_of_the_stored_paths(run_folder: Path) -> None:
+    run = pipelines.open_run(run_folder)
+    expected = run.cube.xva.pfe(0.95).transpose("netting_set", "time")
+    np.testing.assert_array_equal(run.profiles["pfe"], expected)
+    assert run.profiles["pfe"].attrs["quantile"] == 0.95
 
 
 def test_the_same_job_again_opens_its_run(job: Path, shown: str, run_folder: Path) -> None:

@@ -62,6 +62,13 @@ def test_time_average_counts_up_to_the_horizon() -> None:
         profiles.time_average(profile, times, 0.0)
 
 
+def test_maturity_is_where_exposure_is_gone_for_good() -> None:
+    times = np.array([0.0, 1.0, 2.0, 3.0])
+    assert profiles.maturity(np.array([1.0, 0.0, 2.0, 0.0]), times) == 3.0
+    assert profiles.maturity(np.array([1.0, 0.0, 0.0, 0.0]), times) == 1.0
+    assert profiles.maturity(np.zeros(4), times) == 0.0
+
+
 def test_profiles_keep_further_dims() -> None:
     rng = np.random.default_rng(1)
     values, times = rng.normal(size=(64, 5, 3)), np.linspace(0.0, 2.0, 5)

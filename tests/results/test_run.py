@@ -18,7 +18,7 @@ def test_a_finished_run(finished: Path, results: xr.Dataset) -> None:
     xr.testing.assert_equal(run.xva.load(), results)
     assert run.blocks_done == 2
     assert run.completion is not None
-    assert set(run.profiles) == {"epe", "ene", "epe_se", "ene_se", "ee"}
+    assert set(run.profiles) == {"epe", "ene", "pfe", "epe_se", "ene_se", "ee"}
     one = run.cube.sel(netting_set="CP_A").xva
     np.testing.assert_allclose(one.ee(), one.epe() / results["discount"])
     assert one.epe().attrs["paths"] == 16

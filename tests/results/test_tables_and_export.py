@@ -68,6 +68,7 @@ def test_csv_reports_have_ores_columns(finished: Path, results: xr.Dataset, tmp_
     assert exposure.read_text().startswith(ORE_EXPOSURE)
     frame = pd.read_csv(exposure)
     np.testing.assert_allclose(frame["EPE"], results["epe"].sel(netting_set="CP_B"), atol=0.006)
+    np.testing.assert_allclose(frame["PFE"], results["pfe"].sel(netting_set="CP_B"), atol=0.006)
     assert list(frame["Date"])[:2] == ["2026-01-15", "2026-07-16"]
     assert frame["BaselEEE"].is_monotonic_increasing
     table = pd.read_csv(files["sensitivity.csv"])

@@ -83,6 +83,12 @@ def time_average(profile: Floats, times: Floats, horizon: float) -> Floats:
     return np.asarray(np.tensordot(weights / weights.sum(), profile, axes=(0, 0)))
 
 
+def maturity(exposure: Floats, times: Floats) -> float:
+    """The first date after which ``exposure`` ``(time,)`` is gone for good; 0 if there never is any."""
+    alive = np.flatnonzero(exposure > 0.0)
+    return float(times[min(alive[-1] + 1, len(times) - 1)]) if alive.size else 0.0
+
+
 def epe_basel(ee: Floats, times: Floats, maturity: float) -> Floats:
     """Basel's EPE: time average of EE over ``min(1 year, maturity)``, ``(...)``."""
     return time_average(ee, times, min(1.0, maturity))

@@ -150,9 +150,10 @@ def _newton(price: Callable[[Tensor], Tensor], start: float, target: float) -> t
     """Root of ``price(z) = target`` and the slope there, by Newton on sqrt(z), in which the price is nearly linear."""
     root = float(np.sqrt(start))
     for _ in range(50):
-        z = torch.tensor(root**2, dtype=torch.float64, requires_grad=True)
-        value = price(z)
-        (slope,) = torch.autograd.grad(value, z)
+        with torch.enable_grad():  # the caller may well be without
+            z = torch.tensor(root**2, dtype=torch.float64, requires_grad=True)
+            value = price(z)
+            (slope,) = torch.autograd.grad(value, z)
         step = (float(value.detach()) - target) / (float(slope) * 2.0 * root)
         root = max(root - step, 0.1 * root)
         if abs(step) < 1e-14 * root:

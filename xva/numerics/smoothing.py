@@ -12,10 +12,13 @@ def positive_part(value: Tensor, width: Tensor | float = 0.0) -> Tensor:
     """``max(value, 0)``, or its convolution with a Gaussian of standard deviation ``width``.
 
     The smoothed form ``v Phi(v/w) + w phi(v/w)`` has a second derivative; it is for second order only
-    (DESIGN 4.10).
+    (DESIGN 4.10). Where a tensor of widths is 0, the exact function.
     """
-    if isinstance(width, float) and width == 0.0:
-        return torch.relu(value)
-    scaled = value / width
+    if isinstance(width, float):
+        if width == 0.0:
+            return torch.relu(value)
+        width = torch.tensor(width, dtype=value.dtype)
+    smooth = width > 0.0
+    scaled = value / torch.where(smooth, width, torch.ones_like(width))
     density = torch.exp(-0.5 * scaled * scaled) / math.sqrt(2.0 * math.pi)
-    return value * torch.special.ndtr(scaled) + width * density
+    return torch.where(smooth, value * torch.special.ndtr(scaled) + width * density, torch.relu(value))

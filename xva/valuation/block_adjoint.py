@@ -14,7 +14,7 @@ from xva.valuation.set_inputs import SetInputs
 from xva.valuation.set_kernel import DateContext, DateTape, event_gradients, pull, state_gradient
 
 if TYPE_CHECKING:
-    from xva.valuation.exposure_plan import ExposureData
+    from xva.valuation.exposure_plan import BlockNoise, ExposureData
 
 ROW_TENSORS = {
     "rows.log_receive": "rows.edges",
@@ -100,7 +100,7 @@ class SetAdjoint:
             before = self.event_adjoint.get(event)
             self.event_adjoint[event] = found if before is None else before + found
 
-    def step(self, t: int, normals: Tensor, residuals: list[Tensor], states: Tensor) -> None:
+    def step(self, t: int, noise: BlockNoise, states: Tensor) -> None:
         """All dates >= t are in: book the increment that led to t (the initial state for t = 0)."""
         if t == 0:
             self.sums["grid.initial"] += self.acc.sum(-1)
@@ -109,13 +109,13 @@ class SetAdjoint:
         n_measures, n_active, paths = self.acc.shape
         self.sums["grid.drift"][:, k] = self.acc.sum(-1)
         flat = self.acc.reshape(n_measures * n_active, paths)
-        self.sums["grid.factor"][:, k] = (flat @ normals[k].T).reshape(n_measures, n_active, -1)
+        self.sums["grid.factor"][:, k] = (flat @ noise.normals[k].T).reshape(n_measures, n_active, -1)
         for event in [e for e in self.event_adjoint if self.layout.step[e] == k]:
             bar = self.event_adjoint.pop(event)
             self.sums["events.constant"][:, event] = bar.sum(-1)
             self.sums["events.load"][:, event] = bar @ states[k].T
-            self.sums["events.mix"][:, event] = bar @ normals[k].T
-            own = residuals[k]
+            self.sums["events.mix"][:, event] = bar @ noise.normals[k].T
+            own = noise.residuals[k]
             self.sums["events.residual"][:, event, : own.shape[0]] = bar @ own.T
             self.acc += self.load[event][self.active][None, :, None] * bar[:, None]
 

@@ -3,45 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from xva.market.quotes import unit_shift
 from xva.numerics import tree
-from xva.valuation.engine import ExposureEngine, Widths
-from xva.valuation.exposure_plan import ExposureData, ExposurePlan
+from xva.valuation.engine import ExposureEngine, RunConstants
+from xva.valuation.exposure_plan import BlockNoise, ExposureData, block_noise
 from xva.valuation.measures import SIDES, measure_weights
-from xva.valuation.pullback import scramble_means
+from xva.valuation.stage import ExposureInputs, ExposureStage, join_noise
 from xva.valuation.world import World
 
 Floats = NDArray[np.float64]
 
+SMALL_SHIFT = 1e-6  # 0.01 bp
+_PATHS_AT_ONCE = 1024
+
 
 class Revaluer:
-    """Revalues a run on shifted quotes, calibration included; exercise widths stay those of the base run.
+    """Revalues a run on shifted quotes, calibration included, in float64 on the CPU.
 
-    The path part is skipped, and the base run's profiles used, where a shift reaches credit or funding only.
+    The exercise's widths and the Chebyshev intervals stay those of the base run, the random numbers are drawn once and
+    kept. A netting set whose inputs and states a shift does not reach keeps its base profiles.
     """
 
     def __init__(self, engine: ExposureEngine) -> None:
         self.engine = engine
-        self.base_data: ExposureData = engine.data(adjoint=False)
-        self.widths: Widths = engine.widths(self.base_data)
-        self.base_profiles = self._profiles(self.base_data)
+        self.base: ExposureData = replace(engine.data(adjoint=False), dtype="float64", device="cpu")
+        self.constants: RunConstants = engine.constants(self.base)
+        self._noise = _batches(self.base)
+        numbers = range(len(self.base.sets))
+        self._inputs = ExposureInputs(self.base.grid, self.base.events, self.base.sets)
+        self.base_profiles: Floats = self._profiles(self._inputs, numbers)
+
+    def samples(self, quote_id: str, amount: float) -> Floats:
+        """``(scramble, measure, netting_set)`` with ``amount`` added to one quote, exercise soft as in the reverse pass."""
+        engine = self.engine
+        with torch.no_grad():
+            world = engine.build(engine.quotes.shifted(quote_id, amount), engine.world)
+            profiles = self.base_profiles
+            if self._paths_move(world):
+                profiles = self._moved(world)
+            weights = measure_weights(world.market, engine.credit, engine.times, engine.xva)
+        return np.stack([weighted(weights.numpy(), sides) for sides in profiles])
 
     def measures(self, quote_id: str, amount: float) -> Floats:
-        """``(measure, netting_set)`` with ``amount`` added to one quote, soft exercise as in the reverse pass."""
-        world = self.engine.build(self.engine.quotes.shifted(quote_id, amount), self.engine.world)
-        profiles = self.base_profiles
-        if self._paths_move(world):
-            profiles = self._profiles(self.engine.data(world, adjoint=False, widths=self.widths))
-        weights = measure_weights(world.market, self.engine.credit, self.engine.times, self.engine.xva)
-        return weighted(weights.detach().numpy(), profiles)
+        """``(measure, netting_set)``, the mean of `samples`."""
+        return self.samples(quote_id, amount).mean(0)
+
+    def derivative_samples(self, quote_id: str, amount: float) -> Floats:
+        """Central difference ``(scramble, measure, netting_set)`` per unit of quote."""
+        up, down = self.samples(quote_id, amount), self.samples(quote_id, -amount)
+        return (up - down) / (2.0 * amount)
 
     def derivative(self, quote_id: str, amount: float) -> Floats:
         """Central difference ``(measure, netting_set)`` per unit of quote."""
-        up, down = self.measures(quote_id, amount), self.measures(quote_id, -amount)
-        return (up - down) / (2.0 * amount)
+        return self.derivative_samples(quote_id, amount).mean(0)
 
     def _paths_move(self, world: World) -> bool:
         base = self.engine.world
@@ -50,12 +70,61 @@ class Revaluer:
         names = {*base.market.config.discount.values(), *base.market.config.projection.values()}
         return any(not tree.equal(world.market.curves[n], base.market.curves[n]) for n in names)
 
-    def _profiles(self, data: ExposureData) -> Floats:
-        plan = ExposurePlan(data)
-        means = scramble_means(data, [plan.run(b).sums for b in range(plan.n_blocks)])
-        return np.stack([np.mean([m[name] for m in means], axis=0) for name in ("epe_soft", "ene_soft")])
+    def _moved(self, world: World) -> Floats:
+        """Profiles on another world: those of the base run where a netting set is not reached."""
+        engine = self.engine
+        frame, scalars = engine.frame(world)
+        state, _ = engine.state(frame, scalars)
+        numbers = range(len(self.base.sets))
+        sets = engine.held_inputs(self.constants, numbers, frame)
+        found = ExposureInputs(state.grid, state.events, sets)
+        reached = [i for i in numbers if not self._same(found, i)]
+        profiles = self.base_profiles.copy()
+        if reached:
+            profiles[:, :, reached] = self._profiles(found, reached)
+        return profiles
+
+    def _same(self, found: ExposureInputs, number: int) -> bool:
+        """Whether a netting set's inputs are the base run's, and so are the rows of the states that it depends on."""
+        rows = torch.from_numpy(self.base.active[number])
+        pairs = [
+            (found.sets[number], self._inputs.sets[number]),
+            *((getattr(found.grid, n)[..., rows], getattr(self.base.grid, n)[..., rows]) for n in ("initial", "drift")),
+            (found.grid.factor[:, rows], self.base.grid.factor[:, rows]),
+        ]
+        own = self._inputs.sets[number]
+        if len(own.live.unit) or (own.resets.event >= 0).any():
+            pairs.append((found.events, self._inputs.events))
+        return all(tree.equal(a, b) for a, b in pairs)
+
+    def _profiles(self, inputs: ExposureInputs, numbers: Sequence[int]) -> Floats:
+        """Means ``(scramble, side, netting_set, time)`` of some netting sets' profiles."""
+        chosen = replace(inputs, sets=tuple(inputs.sets[i] for i in numbers))
+        noise, stage = self.base.noise, ExposureStage(self.base)
+        totals = np.zeros((noise.scrambles, len(SIDES) // 2, len(numbers), len(self.base.days)))
+        with torch.no_grad():
+            for first, count, normals in self._noise:
+                parts = stage.profiles(chosen, normals, count).numpy()
+                for k, part in enumerate(parts):
+                    totals[(first + k) % noise.scrambles] += part
+        return totals / (self.base.n_blocks // noise.scrambles * noise.block_size)
+
+
+def shift_size(quote_id: str, value: float, shift: float) -> float:
+    """``shift`` in the quote's unit; of spots, relative."""
+    return shift * abs(value) if "relative" in unit_shift(quote_id, value)[1] else shift
 
 
 def weighted(weights: Floats, profiles: Floats | Sequence[Floats]) -> Floats:
     """``(measure, netting_set)`` from weights ``(measure, netting_set, time)`` and profiles ``(side, netting_set, time)``."""
     return np.stack([(weights[m] * profiles[side]).sum(-1) for m, side in enumerate(SIDES)])
+
+
+def _batches(data: ExposureData) -> list[tuple[int, int, BlockNoise]]:
+    """First block, number of blocks and their noise, several small blocks at once."""
+    step = max(1, _PATHS_AT_ONCE // data.noise.block_size)
+    found = []
+    for first in range(0, data.n_blocks, step):
+        blocks = range(first, min(first + step, data.n_blocks))
+        found.append((first, len(blocks), join_noise([block_noise(data, b) for b in blocks])))
+    return found

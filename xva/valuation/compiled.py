@@ -124,8 +124,8 @@ class CompiledSet:
 
     @property
     def expiries(self) -> set[float]:
-        """Option expiries at which the joint law of the factors is needed."""
-        return {e.option.expiry for e in self.exchanges}
+        """Times at which the joint law of the factors is needed: option expiries, starts of resetting periods."""
+        return {e.option.expiry for e in self.exchanges} | {t for r in self.resets for t in r.start.tolist()}
 
 
 def compile_sets(

@@ -150,18 +150,30 @@ def _place(data: ExposureData) -> ExposureData:
     return replace(data, **moved)
 
 
-def block_paths(data: ExposureData, block: int) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
-    """``(normals, states, residual normals per interval, event scalars)`` of a block."""
+@dataclass(frozen=True)
+class BlockNoise:
+    """A block's standard normals: ``normals`` ``(step, state, path)``, ``residuals[k]`` ``(noise, path)`` of interval k."""
+
+    normals: Tensor
+    residuals: tuple[Tensor, ...]
+
+
+def block_noise(data: ExposureData, block: int) -> BlockNoise:
+    """Draw what a block is made of; it depends on no market."""
     like = data.grid.initial
-    normals = data.noise.grid(block).to(like)
-    residuals = [
+    residuals = tuple(
         torch.stack([data.noise.event(block, day, data.factors[s]) for day, s in noise]).to(like)
         if noise
         else like.new_zeros(0, data.noise.block_size)
         for noise in data.layout.noises
-    ]
-    states = state_paths(data.grid, normals)
-    return normals, states, residuals, event_paths(data.events, data.layout, states, normals, residuals)
+    )
+    return BlockNoise(data.noise.grid(block).to(like), residuals)
+
+
+def noise_paths(data: ExposureData, noise: BlockNoise) -> tuple[Tensor, Tensor]:
+    """States ``(time, state, path)`` and event scalars ``(event, path)``."""
+    states = state_paths(data.grid, noise.normals)
+    return states, event_paths(data.events, data.layout, states, noise.normals, noise.residuals)
 
 
 def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> DateContext:
@@ -178,7 +190,8 @@ class _BlockRun:
 
     def __init__(self, data: ExposureData, block: int) -> None:
         self.data = data
-        self.normals, self.states, self.residuals, self.events = block_paths(data, block)
+        self.noise = block_noise(data, block)
+        self.states, self.events = noise_paths(data, self.noise)
         shape = (len(data.sets), len(data.days))
         self.profiles = {name: np.zeros(shape) for name in PROFILES}
         cube = (data.noise.block_size, len(data.days), len(data.sets))
@@ -194,7 +207,7 @@ class _BlockRun:
                 if self.adjoints:
                     self.adjoints[i].date(at, tape)
             for adjoint in self.adjoints:
-                adjoint.step(t, self.normals, self.residuals, self.states)
+                adjoint.step(t, self.noise, self.states)
         sums: Arrays = dict(self.profiles)
         for i, adjoint in enumerate(self.adjoints):
             sums.update({f"adjoint/{i}/{key}": value for key, value in adjoint.arrays().items()})

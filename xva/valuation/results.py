@@ -11,17 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.exposure import profiles as exposure_profiles
-from xva.market.labels import quote_info
-from xva.market.quotes import unit_shift
 from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import ExposureData
 from xva.valuation.measures import MEASURES, measure_weights
 from xva.valuation.pullback import Sums, quote_gradients, scramble_means
+from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error, with_totals
 
 Floats = NDArray[np.float64]
 
-MEASURE_NAMES = (*MEASURES, "FVA")
 VARIANTS = (
     ("CVA", "unilateral", {"variant": "unilateral"}),
     ("CVA", "first_to_default", {"variant": "first_to_default"}),
@@ -54,7 +52,7 @@ def results(engine: ExposureEngine, data: ExposureData, blocks: Sequence[Sums]) 
     found = _profiles(engine, data, means)
     found = found.merge(_adjustments(engine, data, means))
     if data.adjoint:
-        found = found.merge(_sensitivities(engine, quote_gradients(engine, data, means)))
+        found = found.merge(labelled(engine, quote_gradients(engine, data, means), engine.quotes.ids))
     spec = engine.xva
     found.attrs = {
         "units": data.currency,
@@ -73,14 +71,6 @@ def results(engine: ExposureEngine, data: ExposureData, blocks: Sequence[Sums]) 
     return found
 
 
-def standard_error(samples: Floats) -> Floats:
-    """Standard error of the mean of independent scrambles, first axis; NaN for a single one."""
-    n = samples.shape[0]
-    if n < 2:
-        return np.full(samples.shape[1:], np.nan)
-    return np.asarray(samples.std(axis=0, ddof=1) / np.sqrt(n))
-
-
 def _stack(means: Sequence[Sums], name: str) -> Floats:
     return np.stack([mean[name] for mean in means])
 
@@ -90,7 +80,7 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
     discount = engine.world.market.discount_curve(data.currency).discount(data.times).detach().numpy()
     epe = _stack(means, "epe").mean(0)
     ee = exposure_profiles.ee(epe.T, discount)
-    life = [_maturity(row, data.times) for row in epe + _stack(means, "ene").mean(0)]
+    life = [exposure_profiles.maturity(row, data.times) for row in epe + _stack(means, "ene").mean(0)]
     eepe = [
         exposure_profiles.eepe(ee[:, i], data.times, life[i]) if life[i] > 0 else 0.0
         for i in range(len(data.sets))
@@ -114,18 +104,12 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
     return xr.Dataset(variables, coordinates)
 
 
-def _maturity(profile: Floats, times: Floats) -> float:
-    """The first date with no exposure left, at most the end of the grid."""
-    alive = np.flatnonzero(profile > 0)
-    return float(times[min(alive[-1] + 1, len(times) - 1)]) if alive.size else 0.0
-
-
 def _adjustments(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums]) -> xr.Dataset:
     weights = data.weights.numpy()
     variables: dict[str, Any] = {}
     for suffix, kind in (("", ""), ("_soft", "_soft"), ("_half", "_half")):
         samples = np.stack([weighted(weights, (m[f"epe{kind}"], m[f"ene{kind}"])) for m in means])
-        samples = with_fva(samples, axis=1)
+        samples = with_totals(samples, axis=1)
         variables[f"xva{suffix}"] = (("measure", "netting_set"), samples.mean(0))
         if not suffix:
             variables["xva_se"] = (("measure", "netting_set"), standard_error(samples))
@@ -147,38 +131,3 @@ def _variant(
     weights = measure_weights(engine.world.market, engine.credit, engine.times, spec).detach().numpy()
     row = MEASURES.index(measure)
     return np.stack([weighted(weights, (m["epe"], m["ene"]))[row] for m in means])
-
-
-def _sensitivities(engine: ExposureEngine, gradients: Floats) -> xr.Dataset:
-    """From ``(scramble, measure, netting_set, quote)``."""
-    samples = with_fva(gradients, axis=1)
-    total = samples.sum(2)
-    ids = engine.quotes.ids
-    info = [quote_info(i) for i in ids]
-    values = engine.quotes.values.detach().numpy()
-    shifts = [unit_shift(i, float(v)) for i, v in zip(ids, values)]
-    dims = ("measure", "netting_set", "quote")
-    return xr.Dataset(
-        {
-            "sensitivity": (dims, samples.mean(0)),
-            "sensitivity_se": (dims, standard_error(samples)),
-            "total_sensitivity": (("measure", "quote"), total.mean(0)),
-            "total_sensitivity_se": (("measure", "quote"), standard_error(total)),
-        },
-        {
-            "quote": list(ids),
-            "quote_value": ("quote", values),
-            "quote_family": ("quote", [i.family for i in info]),
-            "quote_curve": ("quote", [i.curve for i in info]),
-            "quote_currency": ("quote", [i.currency for i in info]),
-            "quote_tenor": ("quote", [i.tenor for i in info]),
-            "shift": ("quote", [s for s, _ in shifts]),
-            "shift_name": ("quote", [n for _, n in shifts]),
-        },
-    )
-
-
-def with_fva(samples: Floats, axis: int) -> Floats:
-    """Append FVA = FCA - FBA along the measure axis."""
-    fca, fba = (np.take(samples, [MEASURES.index(m)], axis) for m in ("FCA", "FBA"))
-    return np.concatenate([samples, fca - fba], axis)

@@ -39,13 +39,21 @@ DIRECT_YEARS = 0.5
 
 @dataclass(frozen=True)
 class ChebyshevPart:
-    """Sum over currencies of ``Y_c g(x_c)``: ``coefficients`` ``(date, currency, unit, degree)``.
+    """Sum over (unit, currency) pairs of ``Y_c g(x_c)``.
 
-    ``degree`` ``(date, currency)`` is how many of them are not zero for certain.
+    ``coefficients`` ``(date, pair, degree)``; ``unit``, ``currency`` ``(pair,)``, sorted by currency; ``degree``
+    ``(date, currency)`` is how many of them are not zero for certain.
     """
 
     coefficients: Tensor
+    unit: NDArray[np.int64]
+    currency: NDArray[np.int64]
     degree: NDArray[np.int64]
+
+    def pairs(self, currency: int) -> slice:
+        """The pairs of one currency."""
+        edges = np.searchsorted(self.currency, [currency, currency + 1])
+        return slice(int(edges[0]), int(edges[1]))
 
 
 @dataclass(frozen=True)
@@ -80,30 +88,56 @@ def set_inputs(compiled: CompiledSet, frame: Frame, smoothing: float) -> SetInpu
 
 
 def _chebyshev_part(compiled: CompiledSet, options: tuple[SwaptionTerms, ...], frame: Frame) -> ChebyshevPart:
-    n_dates, n_units = len(frame.times), len(compiled.units)
-    degree = np.zeros((n_dates, len(frame.currencies)), dtype=np.int64)
-    blocks: list[Tensor] = []
-    for c, currency in enumerate(frame.currencies):
-        lgm = frame.model.rates[currency]
-        x12, x48 = frame.nodes(currency, LINEAR_NODES), frame.nodes(currency, OPTION_NODES)
-        per_unit = []
-        for unit in range(n_units):
-            linear = torch.zeros(n_dates, LINEAR_NODES, dtype=torch.float64)
-            if (unit, currency) in compiled.books:
-                book = compiled.books[unit, currency]
-                linear = node_values(book, frame.curves, lgm, frame.times, x12)
-                degree[frame.times < book.last, c] = LINEAR_NODES
-            linear = linear + future_reset_values(compiled, unit, currency, frame, x12)
-            optional, seen = _option_nodes(compiled, options, unit, currency, frame, x48)
-            coefficients = linear @ chebyshev.coefficient_matrix(LINEAR_NODES).T
-            coefficients = torch.nn.functional.pad(coefficients, (0, OPTION_NODES - LINEAR_NODES))
-            if optional is not None:
-                coefficients = coefficients + optional @ chebyshev.coefficient_matrix(OPTION_NODES).T
-                degree[seen, c] = OPTION_NODES
-            per_unit.append(coefficients)
-        blocks.append(torch.stack(per_unit, dim=1))
-    found = torch.stack(blocks, dim=1)
-    return ChebyshevPart(found[..., : max(int(degree.max(initial=0)), 1)], degree)
+    degree = np.zeros((len(frame.times), len(frame.currencies)), dtype=np.int64)
+    pairs = _pairs(compiled, frame)
+    blocks = [_pair_coefficients(compiled, options, unit, c, frame, degree[:, c]) for c, unit in pairs]
+    width = max(int(degree.max(initial=0)), 1)
+    empty = torch.zeros(len(frame.times), 0, OPTION_NODES, dtype=torch.float64)
+    found = torch.stack(blocks, dim=1) if blocks else empty
+    return ChebyshevPart(
+        found[..., :width],
+        np.array([unit for _, unit in pairs], dtype=np.int64),
+        np.array([c for c, _ in pairs], dtype=np.int64),
+        degree,
+    )
+
+
+def _pairs(compiled: CompiledSet, frame: Frame) -> list[tuple[int, int]]:
+    """``(currency, unit)`` numbers that have a smooth part, sorted."""
+    keys = {*compiled.books, *compiled.caplets, *((s.unit, s.currency) for s in compiled.swaptions)}
+    keys |= {(int(u), r.base_currency) for r in compiled.resets for u in r.unit}
+    return sorted((frame.currencies.index(currency), unit) for unit, currency in keys)
+
+
+def _pair_coefficients(
+    compiled: CompiledSet,
+    options: tuple[SwaptionTerms, ...],
+    unit: int,
+    currency_number: int,
+    frame: Frame,
+    degree: NDArray[np.int64],
+) -> Tensor:
+    """``(date, OPTION_NODES)`` coefficients of one unit in one currency; raises ``degree`` ``(date,)`` to what it needs."""
+    currency = frame.currencies[currency_number]
+    lgm = frame.model.rates[currency]
+    x12, x48 = frame.nodes(currency, LINEAR_NODES), frame.nodes(currency, OPTION_NODES)
+    linear = future_reset_values(compiled, unit, currency, frame, x12)
+    last = max(
+        (float(r.start.max()) for r in compiled.resets if r.base_currency == currency and (r.unit == unit).any()),
+        default=0.0,
+    )
+    if (unit, currency) in compiled.books:
+        book = compiled.books[unit, currency]
+        linear = linear + node_values(book, frame.curves, lgm, frame.times, x12)
+        last = max(last, book.last)
+    np.maximum(degree, LINEAR_NODES * (frame.times < last), out=degree)
+    coefficients = linear @ chebyshev.coefficient_matrix(LINEAR_NODES).T
+    coefficients = torch.nn.functional.pad(coefficients, (0, OPTION_NODES - LINEAR_NODES))
+    optional, seen = _option_nodes(compiled, options, unit, currency, frame, x48)
+    if optional is not None:
+        coefficients = coefficients + optional @ chebyshev.coefficient_matrix(OPTION_NODES).T
+        np.maximum(degree, OPTION_NODES * seen, out=degree)
+    return coefficients
 
 
 def _option_nodes(

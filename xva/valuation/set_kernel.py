@@ -91,8 +91,10 @@ def date_values(s: SetInputs, at: DateContext) -> DateTape:
     smooth: dict[int, Tensor] = {}
     for c, degree in enumerate(s.smooth.degree[t].tolist()):
         if degree:
-            smooth[c] = s.smooth.coefficients[t, c, :, :degree] @ at.basis[c][:degree]
-            value = value + at.y[c] * smooth[c]
+            mine = s.smooth.pairs(c)
+            smooth[c] = at.y[c] * (s.smooth.coefficients[t, mine, :degree] @ at.basis[c][:degree])
+            unit = torch.from_numpy(s.smooth.unit[mine]).to(value.device)
+            value = value.index_add(0, unit, smooth[c])
     if s.equity.shape[1]:
         value = value + s.equity[t].T @ torch.exp(at.state[2 * at.n_rates - 1 :])
     rows = _row_values(s, at)
@@ -184,11 +186,12 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
     t = at.date
     g = torch.zeros_like(at.state)
     for c, part in tape.smooth.items():
-        degree = int(s.smooth.degree[t, c])
-        slope = s.smooth.coefficients[t, c, :, :degree] @ _derivative(degree, g).T / at.scale[c]
-        g[c] += at.y[c] * _over_units(slope @ at.basis[c][:degree], mask)
+        degree, mine = int(s.smooth.degree[t, c]), s.smooth.pairs(c)
+        slope = s.smooth.coefficients[t, mine, :degree] @ _derivative(degree, g).T / at.scale[c]
+        unit = s.smooth.unit[mine]
+        g[c] += at.y[c] * _row_mask(slope @ at.basis[c][:degree], unit, mask).sum(0)
         if c:
-            g[n + c - 1] += at.y[c] * _over_units(part, mask)
+            g[n + c - 1] += _row_mask(part, unit, mask).sum(0)
     if s.equity.shape[1]:
         held = s.equity[t] @ mask if mask is not None else s.equity[t].sum(1, keepdim=True)
         g[2 * n - 1 :] += held * torch.exp(at.state[2 * n - 1 :])
@@ -212,12 +215,6 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
         a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
         g += s.resets.load[a:b].T @ _row_mask(tape.resets, s.resets.unit[a:b], mask)
     return g
-
-
-def _over_units(value: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is not None:
-        value = mask * value
-    return value[0] if value.shape[0] == 1 else value.sum(0)
 
 
 def _unit_mask(mask: Tensor | None, unit: int) -> Tensor | float:
@@ -273,10 +270,11 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
     if tape.smooth:
         coefficients = s.smooth.coefficients.new_zeros(2, *s.smooth.coefficients.shape[1:])
         for c in tape.smooth:
-            degree = int(s.smooth.degree[t, c])
+            degree, mine = int(s.smooth.degree[t, c]), s.smooth.pairs(c)
             basis = at.basis[c][:degree]
-            coefficients[0, c, :, :degree] = (mask * at.y[c]) @ basis.T
-            coefficients[1, c, :, :degree] = basis @ at.y[c]
+            units = torch.from_numpy(s.smooth.unit[mine]).to(mask.device)
+            coefficients[0, mine, :degree] = (mask[units] * at.y[c]) @ basis.T
+            coefficients[1, mine, :degree] = basis @ at.y[c]
         found["smooth.coefficients"] = coefficients
     if s.equity.shape[1]:
         shares = torch.exp(at.state[2 * at.n_rates - 1 :])

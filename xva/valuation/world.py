@@ -22,6 +22,7 @@ from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
 from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
+from xva.numerics import tree
 
 SWAPTION_INDEX = {
     "EUR": "EUR-EURIBOR-6M",
@@ -65,10 +66,11 @@ class WorldBuilder:
     coterminal: str = "20Y"
 
     def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
-        market = build_market(quotes, self.config, previous.market if previous else None)
-        return World(market, self._model(market))
+        reusable = None if quotes.values.requires_grad else previous
+        market = build_market(quotes, self.config, reusable.market if reusable else None)
+        return World(market, self._model(market, reusable))
 
-    def _model(self, market: Market) -> CrossAssetModel:
+    def _model(self, market: Market, previous: World | None) -> CrossAssetModel:
         home = self.currencies[0]
         factors = (
             *(f"IR:{c}" for c in self.currencies),
@@ -77,7 +79,7 @@ class WorldBuilder:
         )
         correlation = correlation_matrix(market.correlations, factors)
         place = {name: k for k, name in enumerate(factors)}
-        rates = {c: self._lgm(market, c) for c in self.currencies}
+        rates = {c: self._lgm(market, c, previous) for c in self.currencies}
 
         def rho(a: str, b: str) -> Tensor:
             return correlation[place[a], place[b]]
@@ -104,7 +106,9 @@ class WorldBuilder:
             equities[e] = LognormalAsset(e, c, spot, vols.times, sigmas, carry)
         return CrossAssetModel(home, rates, fx, equities, correlation)
 
-    def _lgm(self, market: Market, currency: str) -> Lgm:
+    def _lgm(self, market: Market, currency: str, previous: World | None) -> Lgm:
+        if previous and tree.equal(self._behind(market, currency), self._behind(previous.market, currency)):
+            return tree.map_tensors(previous.model.rates[currency], lambda t: t.detach())
         vols = market.swaption_vol(currency)
         index = SWAPTION_INDEX.get(currency, "")
         if index not in market.config.indices:
@@ -127,6 +131,16 @@ class WorldBuilder:
             market.discount_curve(currency),
             market.projection_curve(index),
             [f"SWAPTION/RATE_NVOL/{currency} at {s.expiry:.2f}y x {s.tenor:.2f}y" for s in strip],
+        )
+
+    def _behind(self, market: Market, currency: str) -> tuple[object, ...]:
+        """What an LGM is calibrated to."""
+        index = SWAPTION_INDEX.get(currency, "")
+        return (
+            market.swaption_vol(currency),
+            market.mean_reversion(currency),
+            market.discount_curve(currency),
+            market.projection_curve(index) if index in market.config.indices else (),
         )
 
 

@@ -1,0 +1,69 @@
+"""The reconciliation at t = 0 as stored variables, as a CSV report and as a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import xarray as xr
+from rich import box
+from rich.table import Table
+
+from pipelines.results.tables import number
+
+# column of `xva.valuation.reconciliation.reconcile` -> (variable of the results, column of the CSV)
+_NAMES: Final = {
+    "type": ("trade_type", "TradeType"),
+    "netting_set": ("trade_netting_set", "NettingSet"),
+    "value": ("trade_value", "NPV(Base)"),
+    "booked_value": ("trade_booked_value", "BookedValue"),
+    "difference": ("trade_difference", "Difference"),
+    "quoted_vol": ("trade_quoted_vol", "QuotedVol"),
+    "quoted_vol_value": ("trade_quoted_vol_value", "QuotedVolValue"),
+    "model_minus_quoted": ("trade_model_minus_quoted", "ModelMinusQuoted"),
+    "note": ("trade_note", "Note"),
+}
+_LARGEST: Final = 3
+
+
+def as_dataset(table: pd.DataFrame) -> xr.Dataset:
+    """Variables ``trade_value``, ``trade_difference`` … ``(trade,)`` from a reconciliation."""
+    variables = {variable: (("trade",), table[column].to_numpy()) for column, (variable, _) in _NAMES.items()}
+    return xr.Dataset(variables, {"trade": list(table.index)})
+
+
+def reconciliation_report(results: xr.Dataset) -> pd.DataFrame:
+    """One row per trade of a run's results, with ORE's names where ORE has the column."""
+    frame = pd.DataFrame({"TradeId": results["trade"].values})
+    columns = {title: results[variable].values for variable, title in _NAMES.values()}
+    return frame.assign(**columns)
+
+
+def reconciliation_table(table: pd.DataFrame, currency: str) -> Table:
+    """The largest differences from the books and from quoted volatilities, and what could not be compared."""
+    booked, quoted = table.dropna(subset="difference"), table.dropna(subset="quoted_vol_value")
+    shown = Table(
+        title=f"Value at t = 0, {currency}: {len(booked):,} of {len(table):,} trades booked, "
+        f"{len(quoted):,} options with a quoted volatility",
+        box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold",
+    )  # fmt: skip
+    for title, side in (("Largest", "left"), ("Trade", "left"), ("Netting set", "left")):
+        shown.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    for title in ("Model", "Compared with", "Difference"):
+        shown.add_column(title, justify="right", no_wrap=True)
+    sides = (
+        ("model - booked", booked, "booked_value", "difference"),
+        ("model - quoted vol", quoted, "quoted_vol_value", "model_minus_quoted"),
+    )
+    for what, frame, other, difference in sides:
+        order = frame[difference].abs().sort_values(ascending=False, kind="stable").index
+        for name in order[:_LARGEST]:
+            row = frame.loc[name]
+            numbers = [number(float(row[c])) for c in ("value", other, difference)]
+            shown.add_row(what, str(name), str(row["netting_set"]), *numbers)
+        total = [number(float(frame[c].sum())) for c in ("value", other, difference)]
+        shown.add_row(what, f"sum of {len(frame):,}", "", *total, end_section=True)
+    without = table[table["quoted_vol_value"].isna() & (table["note"] != "")]
+    shown.caption = f"{len(without):,} options not compared; the reasons are in the reconciliation's notes" if len(without) else ""
+    shown.caption_justify = "left"
+    return shown
