@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
+import torch
 import xarray as xr
 
 from pipelines.jobs.inputs import LoadedJob
@@ -19,6 +23,20 @@ from xva.valuation.plan import Arrays
 from xva.valuation.reconciliation import reconcile
 from xva.valuation.results import results
 from xva.valuation.world import WorldBuilder
+
+
+_THREADS = 4  # of the reverse pass on the driver; each holds one netting set's graph
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """As workers do: another number of threads inside an operation would give other last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,8 @@ class Exposure:
     @cached_property
     def plan(self) -> ExposurePlan:
         """What workers compute, block by block."""
-        return self.engine.plan(adjoint=self.job.spec.xva.sensitivities)
+        with one_torch_thread():
+            return self.engine.plan(adjoint=self.job.spec.xva.sensitivities)
 
     def reconciliation(self) -> pd.DataFrame:
         """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's."""
@@ -51,7 +70,8 @@ class Exposure:
     def finish(self, sums: Sequence[Arrays], cube: xr.Dataset | None = None) -> xr.Dataset:
         """Results from the blocks' sums; with the ``cube`` also PFE, by exact quantiles."""
         spec = self.job.spec
-        found = results(self.engine, self.plan.data, sums)
+        with one_torch_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
+            found = results(self.engine, self.plan.data, sums, pool.map)
         if cube is not None and cube.data_vars:
             found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")
         found = found.merge(as_dataset(self.reconciliation()))

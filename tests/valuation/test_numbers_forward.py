@@ -64,7 +64,7 @@ def no_rates(dates: np.ndarray, paths: int, scrambles: int = 32) -> ExposureEngi
     )
     spec = XvaSpec(BANK, quadrature="trapezoid")
     return make_engine(
-        world, [forward(ROW["strike"])], dates, paths, scrambles=scrambles, xva=spec, block_size=4096
+        world, [forward(ROW["strike"])], dates, paths, scrambles=scrambles, xva=spec, block_size=1024
     )
 
 

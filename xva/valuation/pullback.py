@@ -7,7 +7,7 @@ hazards) and from there, once for all, to the quotes. All measures and scrambles
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from xva.valuation.measures import SIDES, measure_weights
 from xva.valuation.set_inputs import SetInputs
 
 Sums = Mapping[str, NDArray[Any]]
+MapSets = Callable[[Callable[[int], list[Tensor]], Iterable[int]], Iterable[list[Tensor]]]
 _CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 _STATE_TENSORS = ("grid.initial", "grid.drift", "grid.factor")
 _EVENT_TENSORS = ("events.constant", "events.load", "events.mix", "events.residual")
@@ -44,7 +45,7 @@ def scramble_means(data: ExposureData, blocks: Sequence[Sums]) -> list[dict[str,
 
 
 def quote_gradients(
-    engine: ExposureEngine, data: ExposureData, means: Sequence[Sums]
+    engine: ExposureEngine, data: ExposureData, means: Sequence[Sums], map_sets: MapSets = map
 ) -> NDArray[np.float64]:
     """Derivatives of every measure to every quote, per scramble.
 
@@ -52,6 +53,8 @@ def quote_gradients(
     ----------
     means : sequence of dict
         One per scramble, from `scramble_means` of a plan with ``adjoint=True``.
+    map_sets : callable
+        ``map`` or a thread pool's: netting sets are independent, and no bit depends on how they are spread.
 
     Returns
     -------
@@ -63,11 +66,12 @@ def quote_gradients(
     world, leaves, sources = tree.cut(engine.build(quotes))
     n_sets, n_measures = len(data.sets), len(SIDES)
     batch = n_measures * len(means)
-    per_set: list[list[Tensor]] = []
-    for i in range(n_sets):
-        outputs, cotangents = _set_graph(engine, world, data, i, means)
-        per_set.append(_batched_grad(outputs, leaves, cotangents, batch))
-    merged = [torch.cat(parts) for parts in zip(*per_set)]
+
+    def one_set(number: int) -> list[Tensor]:
+        outputs, cotangents = _set_graph(engine, world, data, number, means)
+        return _batched_grad(outputs, leaves, cotangents, batch)
+
+    merged = [torch.cat(parts) for parts in zip(*map_sets(one_set, range(n_sets)))]
     (gradient,) = _batched_grad(sources, [quotes.values], merged, batch * n_sets)
     shaped = gradient.reshape(n_sets, n_measures, len(means), -1)
     return shaped.permute(2, 1, 0, 3).numpy()

@@ -15,7 +15,7 @@ from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import ExposureData
 from xva.valuation.measures import MEASURES, measure_weights
-from xva.valuation.pullback import Sums, quote_gradients, scramble_means
+from xva.valuation.pullback import MapSets, Sums, quote_gradients, scramble_means
 from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error, with_totals
 
 Floats = NDArray[np.float64]
@@ -33,13 +33,17 @@ VARIANTS = (
 )
 
 
-def results(engine: ExposureEngine, data: ExposureData, blocks: Sequence[Sums]) -> xr.Dataset:
+def results(
+    engine: ExposureEngine, data: ExposureData, blocks: Sequence[Sums], map_sets: MapSets = map
+) -> xr.Dataset:
     """All results of a run.
 
     Parameters
     ----------
     blocks : sequence of dict
         Every block's sums, in block order.
+    map_sets : callable
+        How the reverse pass goes over netting sets (`pullback.quote_gradients`).
 
     Returns
     -------
@@ -52,7 +56,7 @@ def results(engine: ExposureEngine, data: ExposureData, blocks: Sequence[Sums]) 
     found = _profiles(engine, data, means)
     found = found.merge(_adjustments(engine, data, means))
     if data.adjoint:
-        found = found.merge(labelled(engine, quote_gradients(engine, data, means), engine.quotes.ids))
+        found = found.merge(labelled(engine, quote_gradients(engine, data, means, map_sets), engine.quotes.ids))
     spec = engine.xva
     found.attrs = {
         "units": data.currency,

@@ -62,7 +62,7 @@ def sensitivities(
     _known("measure", measures, MEASURE_NAMES)
     _known("quote", chosen, engine.quotes.ids)
     _known("method", [method], ("aad", "bump"))
-    samples = _aad(engine, chosen) if method == "aad" else _bump(engine, chosen, shift)
+    samples = _aad(engine, chosen) if method == "aad" else bump_samples(Revaluer(engine), chosen, shift)
     found = labelled(engine, samples, chosen).sel(measure=list(measures))
     attributes: dict[str, Any] = {"method": method, "units": engine.world.market.reporting_currency}
     return found.assign_attrs(attributes | ({"shift": shift} if method == "bump" else {}))
@@ -115,6 +115,16 @@ def hessian_product(
     }
     labels = {"netting_set": list(data.netting_sets)} | quote_labels(engine.quotes, engine.quotes.ids)
     return xr.Dataset(variables, labels, {"measure": measure, "kink_share": share})
+
+
+def bump_samples(revaluer: Revaluer, quotes: Sequence[str], shift: float = SMALL_SHIFT) -> Floats:
+    """Central differences ``(scramble, measure, netting_set, quote)`` per unit of quote."""
+    known = revaluer.engine.quotes
+    columns = []
+    for quote_id in quotes:
+        size = shift_size(quote_id, float(known[quote_id].detach()), shift)
+        columns.append(revaluer.derivative_samples(quote_id, size))
+    return np.stack(columns, axis=-1)
 
 
 def labelled(engine: ExposureEngine, samples: Floats, quotes: Sequence[str]) -> xr.Dataset:
@@ -173,15 +183,6 @@ def _aad(engine: ExposureEngine, quotes: Sequence[str]) -> Floats:
     means = scramble_means(plan.data, [plan.run(b).sums for b in range(plan.n_blocks)])
     found = quote_gradients(engine, plan.data, means)
     return found[..., [engine.quotes.index[i] for i in quotes]]
-
-
-def _bump(engine: ExposureEngine, quotes: Sequence[str], shift: float) -> Floats:
-    revaluer = Revaluer(engine)
-    columns = []
-    for quote_id in quotes:
-        value = float(engine.quotes[quote_id].detach())
-        columns.append(revaluer.derivative_samples(quote_id, shift_size(quote_id, value, shift)))
-    return np.stack(columns, axis=-1)
 
 
 def _picked(measure: str) -> torch.Tensor:

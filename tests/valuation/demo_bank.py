@@ -1,0 +1,25 @@
+"""The demo bank with a simulation of the test's own."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pipelines.engine import Exposure
+from pipelines.jobs.inputs import load_job
+from xva.valuation.engine import ExposureEngine, Simulation
+
+DEMO = Path(__file__).parents[2] / "examples/bank/demo.toml"
+
+
+@cache
+def _whole() -> ExposureEngine:
+    return Exposure(load_job(DEMO)).engine
+
+
+def demo_engine(paths: int, block_size: int, scrambles: int, every: int = 1) -> ExposureEngine:
+    """The demo book on its market, every ``every``-th of its dates."""
+    whole = _whole()
+    dates = whole.dates[1:][::every]
+    simulation = Simulation(paths, block_size, scrambles)
+    return ExposureEngine(whole.book, whole.quotes, whole.build, dates, whole.xva, simulation)
