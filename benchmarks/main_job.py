@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--job", type=Path, default=ROOT / "examples/bank/full.toml")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -106,12 +108,16 @@ def compute_table(path: Path, device: str, dtype: str) -> Table:
     job = load_job(path)
     seconds: dict[str, float] = {}
     engine = _timed(seconds, "market and model", lambda: Exposure(job).engine)
-    data = _timed(seconds, "plan inputs", lambda: replace(engine.data(adjoint=True), device=device, dtype=dtype))
+    data = _timed(
+        seconds, "plan inputs", lambda: replace(engine.data(adjoint=True), device=device, dtype=dtype)
+    )
     values, adjoints = ExposurePlan(replace(data, adjoint=False)), ExposurePlan(data)
     noise = _timed(seconds, "noise", lambda: [data.noise.grid(b) for b in range(data.n_blocks)])
     del noise
     _timed(seconds, "values", lambda: [values.run(b).sums for b in range(data.n_blocks)])
-    blocks = _timed(seconds, "values and adjoints", lambda: [adjoints.run(b).sums for b in range(data.n_blocks)])
+    blocks = _timed(
+        seconds, "values and adjoints", lambda: [adjoints.run(b).sums for b in range(data.n_blocks)]
+    )
     means = scramble_means(data, blocks)
     _timed(seconds, "pull-back to quotes", lambda: quote_gradients(engine, data, means))
 

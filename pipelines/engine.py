@@ -24,7 +24,6 @@ from xva.valuation.reconciliation import reconcile
 from xva.valuation.results import results
 from xva.valuation.world import WorldBuilder
 
-
 _THREADS = 4  # of the reverse pass on the driver; each holds one netting set's graph
 
 

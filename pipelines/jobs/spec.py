@@ -51,7 +51,7 @@ class Simulation(Section):
     seed: int = Field(default=42, ge=0, lt=2**63)
     dtype: Literal["float64", "float32"] = "float64"
     device: str = Field(default="cpu", pattern=_DEVICE)
-    fixing: Literal["projected", "path"] = "projected"
+    fixing: Literal["projected"] = "projected"
     grid: str | list[date] = "1M..1Y, 3M..10Y, 6M..30Y"
 
     @model_validator(mode="after")

@@ -64,6 +64,10 @@ def reconciliation_table(table: pd.DataFrame, currency: str) -> Table:
         total = [number(float(frame[c].sum())) for c in ("value", other, difference)]
         shown.add_row(what, f"sum of {len(frame):,}", "", *total, end_section=True)
     without = table[table["quoted_vol_value"].isna() & (table["note"] != "")]
-    shown.caption = f"{len(without):,} options not compared; the reasons are in the reconciliation's notes" if len(without) else ""
+    shown.caption = (
+        f"{len(without):,} options not compared; the reasons are in the reconciliation's notes"
+        if len(without)
+        else ""
+    )
     shown.caption_justify = "left"
     return shown

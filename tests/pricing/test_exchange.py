@@ -18,13 +18,17 @@ def tensor(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-CASES = [tensor(*column) for column in zip(*itertools.product((-0.5, 0.0, 0.7), (-0.4, 0.1), (0.02, 0.3, 1.2)))]
+CASES = [
+    tensor(*column) for column in zip(*itertools.product((-0.5, 0.0, 0.7), (-0.4, 0.1), (0.02, 0.3, 1.2)))
+]
 
 
 def test_margrabe() -> None:
     log_r, log_d, stdev = CASES
     found = exchange_value(log_r, log_d, stdev)
-    torch.testing.assert_close(found.value, margrabe(torch.exp(log_r), torch.exp(log_d), stdev), rtol=0, atol=1e-14)
+    torch.testing.assert_close(
+        found.value, margrabe(torch.exp(log_r), torch.exp(log_d), stdev), rtol=0, atol=1e-14
+    )
     expected = [
         ql.blackFormula(ql.Option.Call, float(torch.exp(d)), float(torch.exp(r)), float(s))
         for r, d, s in zip(*CASES)

@@ -54,7 +54,13 @@ def caps(currency: str) -> list[Trade]:
     terms = {"currency": currency, "notional": 1e6, "index": f"{currency}-FLAT-6M", **dates}
     cap = CapFloor(trade_id="C", **N, side="long", cap_floor="cap", strike=0.032, **terms)
     swap = InterestRateSwap(
-        trade_id="F", **N, side="receiver", fixed_rate=0.032, fixed_frequency="6M", fixed_day_count="A365", **terms
+        trade_id="F",
+        **N,
+        side="receiver",
+        fixed_rate=0.032,
+        fixed_frequency="6M",
+        fixed_day_count="A365",
+        **terms,
     )
     return [cap, replace(cap, trade_id="P", side="short", cap_floor="floor"), swap]
 

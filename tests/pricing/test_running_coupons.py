@@ -1,7 +1,8 @@
 """Coupons between fixing and payment: their conditional mean given today's state (DESIGN 4.1).
 
 Checked twice: its expectation is the forward's value, and weighed with ``exp(a x_t)`` it gives what the coupon itself
-gives, whose law is written down here from the model's short rate.
+gives, whose law is written down here from the model's short rate. Where payment lags behind the period's end the level
+of the index is such that the coupon is worth its forward, without a convexity adjustment.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from xva.pricing.affine import node_values, running_terms
 from xva.pricing.flow_book import flow_book
 from xva.trades.claims import CompoundedFlow, IborFlow
 
-START, END, PAY = 2.0, 3.0, 3.02
-TIMES = np.array([2.0, 2.3, 2.75, 3.0, 3.01])
+START, END = 2.0, 3.0
+LAGS = (0.0, 0.02)
+TIMES = np.array([2.0, 2.3, 2.75, 2.99])
+LATE = np.array([3.0, 3.01])  # the period is over, its coupon unpaid
 
 
 class Curves:
@@ -39,10 +42,10 @@ def lgm() -> Lgm:
     return Lgm("EUR", torch.tensor(0.05, dtype=torch.float64), np.array([1.0, 2.5, 4.0]), sigmas)
 
 
-def _flow(kind: str) -> IborFlow | CompoundedFlow:
+def _flow(kind: str, lag: float) -> IborFlow | CompoundedFlow:
     if kind == "ibor":
-        return IborFlow("EUR", "I", START - 0.01, START, END, PAY, 1.0, 1.0)
-    return CompoundedFlow("EUR", "I", START, END, PAY, 1.0, 1.0)
+        return IborFlow("EUR", "I", START - 0.01, START, END, END + lag, 1.0, 1.0)
+    return CompoundedFlow("EUR", "I", START, END, END + lag, 1.0, 1.0)
 
 
 def _mean(values: Tensor, x: Tensor, weight: Tensor, power: float) -> Tensor:
@@ -56,38 +59,47 @@ def _states(lgm: Lgm, times: np.ndarray) -> tuple[Tensor, Tensor]:
     return x, torch.from_numpy(weight / weight.sum())
 
 
+@pytest.mark.parametrize("lag", LAGS)
 @pytest.mark.parametrize("kind", ["ibor", "compounded"])
-def test_expectation_is_the_forwards_value(lgm: Lgm, kind: str) -> None:
-    book = flow_book("EUR", [(_flow(kind), np.inf)])
-    times = np.concatenate([[0.0, 0.7, 1.99], TIMES])
+def test_expectation_is_the_forwards_value(lgm: Lgm, kind: str, lag: float) -> None:
+    book = flow_book("EUR", [(_flow(kind, lag), np.inf)])
+    times = np.concatenate([[0.0, 0.7, 1.985, 1.995], TIMES, LATE if lag else []])
     x, weight = _states(lgm, times)
     values = node_values(book, Curves(), lgm, times, x)
     curves = Curves()
-    projected = float(curves.projection_curve("I").discount(START) / curves.projection_curve("I").discount(END))
-    forward = (projected - 1.0) * float(curves.discount_curve("EUR").discount(PAY))
+    projected = float(
+        curves.projection_curve("I").discount(START) / curves.projection_curve("I").discount(END)
+    )
+    forward = (projected - 1.0) * float(curves.discount_curve("EUR").discount(END + lag))
     expected = torch.full((len(times),), forward, dtype=torch.float64)
     torch.testing.assert_close(_mean(values, x, weight, 0.0), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("power", [-15.0, 8.0])
+@pytest.mark.parametrize("lag", LAGS)
 @pytest.mark.parametrize("kind", ["ibor", "compounded"])
-def test_joint_law_with_the_state(lgm: Lgm, kind: str, power: float) -> None:
+def test_joint_law_with_the_state(lgm: Lgm, kind: str, lag: float, power: float) -> None:
     """``E[coupon(path) P(t, pay)/N(t) exp(a x_t)]`` from Gaussian moments by quadrature of the short rate."""
-    book = flow_book("EUR", [(_flow(kind), np.inf)])
-    terms = running_terms(book, Curves(), lgm, TIMES)
-    assert len(terms.date) == len(TIMES)
-    x, weight = _states(lgm, TIMES)
+    times = np.concatenate([TIMES, LATE if lag else []])
+    book = flow_book("EUR", [(_flow(kind, lag), np.inf)])
+    terms = running_terms(book, Curves(), lgm, times)
+    assert len(terms.date) == len(times)
+    x, weight = _states(lgm, times)
     values = torch.exp(-terms.h[:, None] * x + terms.shift[:, None])
     found = _mean(values, x, weight, power)
     coupon = _ibor_exponent if kind == "ibor" else _compounded_exponent
     expected = []
-    for t in TIMES.tolist():
+    for t in times.tolist():
         constant, load, variance, covariance = coupon(lgm, t)
-        zeta, h_p = _zeta(lgm, t), _h(lgm, PAY)
-        tilt = load - h_p + power
-        exponent = constant - 0.5 * h_p**2 * zeta
-        exponent += 0.5 * (tilt**2 * zeta + 2.0 * tilt * covariance + variance)
-        expected.append(np.exp(exponent))
+        zeta, h_p = _zeta(lgm, t), _h(lgm, END + lag)
+
+        def exponent(a: float) -> float:
+            tilt = load - h_p + a  # noqa: B023  used within the turn
+            return 0.5 * (tilt**2 * zeta + 2.0 * tilt * covariance + variance)  # noqa: B023
+
+        level = constant - 0.5 * h_p**2 * zeta + exponent(0.0)  # ln of the coupon's value over its forward's
+        assert level == pytest.approx(0.0, abs=1e-5 if lag else 1e-13)
+        expected.append(np.exp(exponent(power) - exponent(0.0)))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10)
 
 
@@ -133,7 +145,7 @@ def _compounded_exponent(lgm: Lgm, t: float) -> tuple[float, float, float, float
 
 @pytest.mark.parametrize("kind", ["ibor", "compounded"])
 def test_derivatives_to_the_model(lgm: Lgm, kind: str) -> None:
-    book = flow_book("EUR", [(_flow(kind), np.inf)])
+    book = flow_book("EUR", [(_flow(kind, 0.02), np.inf)])
     times = np.array([0.0, 1.0, 2.3, 3.01])
     x = torch.tensor([[-0.02, 0.01]], dtype=torch.float64).repeat(4, 1)
 

@@ -135,7 +135,9 @@ class FlatWorld:
         )
         spots = {"EUR": torch.ones((), dtype=torch.float64)}
         spots |= {c: 1.0 / quotes[f"FX/RATE/EUR/{c}"] for c in self.fx}
-        survivals = {n: SurvivalCurve.flat(n, quotes[f"HAZARD_RATE/RATE/{n}/SR/EUR/1Y"]) for n in self.hazards}
+        survivals = {
+            n: SurvivalCurve.flat(n, quotes[f"HAZARD_RATE/RATE/{n}/SR/EUR/1Y"]) for n in self.hazards
+        }
         recoveries = {n: quotes[f"RECOVERY_RATE/RATE/{n}/SR/EUR"] for n in self.hazards}
         equities = {
             n: Equity("EUR", quotes[f"EQUITY/PRICE/{n}/EUR"], quotes[f"EQUITY_DIVIDEND/RATE/{n}/EUR"], None)
@@ -198,12 +200,14 @@ def make_engine(
     block_size: int = 1024,
 ) -> ExposureEngine:
     """Engine on ``dates`` (without the valuation date); one netting set per name that the trades give."""
-    sets = tuple(NettingSet(n, COUNTERPARTY, "EUR", netted) for n in dict.fromkeys(t.netting_set for t in trades))
-    book = Book(sets, (Counterparty(COUNTERPARTY, COUNTERPARTY),), tuple(trades), world.context(fixings), breaks)
-    size = min(paths_per_scramble, block_size)
-    simulation = Simulation(
-        paths_per_scramble * scrambles, size, scrambles, seed=seed, exercise_width=width
+    sets = tuple(
+        NettingSet(n, COUNTERPARTY, "EUR", netted) for n in dict.fromkeys(t.netting_set for t in trades)
     )
+    book = Book(
+        sets, (Counterparty(COUNTERPARTY, COUNTERPARTY),), tuple(trades), world.context(fixings), breaks
+    )
+    size = min(paths_per_scramble, block_size)
+    simulation = Simulation(paths_per_scramble * scrambles, size, scrambles, seed=seed, exercise_width=width)
     days = np.asarray(dates, dtype="datetime64[D]")
     return ExposureEngine(book, world.quotes(), world, days, xva or XvaSpec(BANK), simulation)
 

@@ -43,7 +43,9 @@ class TwoCurrencies:
         """``P(t, maturity)`` of either currency given its x."""
         rate, sigma = (self.r_d, self.sigma_d) if domestic else (self.r_f, self.sigma_f)
         v = [self.integrated_variance(sigma, s) for s in (maturity - t, maturity, t)]
-        return np.asarray(np.exp(-rate * (maturity - t) - self.b(maturity - t) * x + 0.5 * (v[0] - v[1] + v[2])))
+        return np.asarray(
+            np.exp(-rate * (maturity - t) - self.b(maturity - t) * x + 0.5 * (v[0] - v[1] + v[2]))
+        )
 
     def simulate(self, times: list[float], paths: int, seed: int) -> list[State]:
         """States at increasing ``times``, antithetic."""
@@ -60,10 +62,18 @@ class TwoCurrencies:
         u = 0.5 * h * (_NODES + 1.0)  # time left in the step
         decay, one = np.exp(-self.kappa * u), np.ones_like(u)
         loads = np.array(
-            [self.sigma_d * decay, self.sigma_d * self.b(u), self.sigma_f * decay, self.sigma_f * self.b(u), one]
+            [
+                self.sigma_d * decay,
+                self.sigma_d * self.b(u),
+                self.sigma_f * decay,
+                self.sigma_f * self.b(u),
+                one,
+            ]
         )
         driver = [0, 0, 1, 1, 2]
-        rho = np.array([[1, self.rho_df, self.rho_dx], [self.rho_df, 1, self.rho_fx], [self.rho_dx, self.rho_fx, 1]])
+        rho = np.array(
+            [[1, self.rho_df, self.rho_dx], [self.rho_df, 1, self.rho_fx], [self.rho_dx, self.rho_fx, 1]]
+        )
         covariance = 0.5 * h * (loads * _WEIGHTS) @ loads.T * rho[np.ix_(driver, driver)]
         half = np.linalg.cholesky(covariance) @ rng.standard_normal((5, state.shape[1] // 2))
         noise = np.concatenate([half, -half], axis=1)

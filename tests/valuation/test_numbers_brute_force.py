@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,9 @@ def test_the_parts_of_the_mixed_set() -> None:
     states = PLAIN.simulate([years(d) for d in dates], PATHS, seed=2)
     parts = (lambda s: usd_swap(s) * s.fx, fx_forward, fx_call)
     for trade, value in zip(mixed(), parts):
-        compare(run(make_engine(world(), [trade], dates, 512)), dates, [s.discount * value(s) for s in states])
+        compare(
+            run(make_engine(world(), [trade], dates, 512)), dates, [s.discount * value(s) for s in states]
+        )
 
 
 # resetting cross-currency swaps: we receive EUR at a constant notional, pay USD at a notional reset to EUR 1m
@@ -143,7 +146,7 @@ FX_FIXING = {("FX/USD/EUR", "2025-01-15"): 1.0 / 1.10}
 
 
 def resetting(fixed: bool) -> CrossCurrencySwap:
-    legs = (
+    legs: dict[str, Any] = (
         {"receive_fixed_rate": FIXED_EUR, "pay_fixed_rate": FIXED_USD}
         if fixed
         else {"receive_index": "EUR-FLAT-6M", "pay_index": "USD-FLAT-6M", "pay_spread": SPREAD}
@@ -160,7 +163,7 @@ def resetting(fixed: bool) -> CrossCurrencySwap:
         frequency="6M",
         resetting="pay",
         fixed_day_count="A365",
-        **legs,  # type: ignore[arg-type]
+        **legs,
     )
 
 

@@ -57,5 +57,5 @@ def test_epe_profile_to_five_hundredths_of_a_percent() -> None:
 @pytest.mark.parametrize(("quadrature", "row"), [("right", "cva_right"), ("trapezoid", "cva_trapezoid")])
 def test_cva(quadrature: str, row: str) -> None:
     found = run(engine(2048, quadrature)).sel(measure="CVA", netting_set="N")
-    assert_within(found.xva, found.xva_se, SWAP[row], more=1e-5)
-    assert found.xva.item() == pytest.approx(SWAP[row], rel=5e-4)
+    assert_within(found["xva"], found.xva_se, SWAP[row], more=1e-5)
+    assert found["xva"].item() == pytest.approx(SWAP[row], rel=5e-4)

@@ -223,7 +223,9 @@ def test_profiles_on_8192_paths(name: str) -> None:
     found = exposure(name, 256)
     epe, ene = exact_profile(name)
     assert_within(found.epe[0], found.epe_se[0], epe, floor=1e-7)
-    interpolation = 3e-6 * epe.max()  # a positive option's Chebyshev interpolant dips below zero where it is worth nothing
+    interpolation = (
+        3e-6 * epe.max()
+    )  # a positive option's Chebyshev interpolant dips below zero where it is worth nothing
     assert_within(found.ene[0], found.ene_se[0], ene, floor=1e-7, more=interpolation)
 
 
@@ -233,23 +235,25 @@ def test_adjustments_against_the_exact_reference_and_ore(name: str) -> None:
     exact = exact_measures(name, *exact_profile(name))
     for measure, value in exact.items():
         got = found.sel(measure=measure)
-        assert_within(got.xva, got.xva_se, value, floor=1e-7, more=0.01)
+        assert_within(got["xva"], got.xva_se, value, floor=1e-7, more=0.01)
     ore = CASES[name]["classic"]["xva"]
     for measure in ("CVA", "FCA"):
-        assert found.xva.sel(measure=measure).item() == pytest.approx(ore[measure], rel=3e-3)
+        assert found["xva"].sel(measure=measure).item() == pytest.approx(ore[measure], rel=3e-3)
     for measure in ("DVA", "FBA"):  # the swaption's are small: ours are noisier than the 1 % that ORE is off
         noise = 3.0 * found.xva_se.sel(measure=measure).item()
         allowed = max(1e-2 * ore[measure], noise) + 0.01
         assert exact[measure] == pytest.approx(ore[measure], rel=1e-2, abs=0.01)
-        assert found.xva.sel(measure=measure).item() == pytest.approx(ore[measure], abs=allowed)
+        assert found["xva"].sel(measure=measure).item() == pytest.approx(ore[measure], abs=allowed)
 
 
 @pytest.mark.parametrize("name", ["swap_payer_10y", "fxfwd_5y"])
 def test_ore_amc_of_the_linear_cases(name: str) -> None:
     """Its regression is 0.4 % off on the swaption's CVA (22,176 against 22,094.7), so not that one."""
-    found = exposure(name, 1024).xva.sel(netting_set="CPTY_A")
+    found = exposure(name, 1024)["xva"].sel(netting_set="CPTY_A")
     for measure in ("CVA", "FCA"):
-        assert found.sel(measure=measure).item() == pytest.approx(CASES[name]["amc"]["xva"][measure], rel=3e-3)
+        assert found.sel(measure=measure).item() == pytest.approx(
+            CASES[name]["amc"]["xva"][measure], rel=3e-3
+        )
 
 
 def test_funding_variants_against_ore() -> None:

@@ -111,7 +111,9 @@ def test_value_gradient_and_hessian_product_are_those_of_one_graph() -> None:
 def test_bump_is_the_gradient_along_the_shift() -> None:
     shift = 1e-5 * torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64)
     found = Sweep().bump(CHAIN, QUOTES, shift)
-    expected = torch.stack([Sweep().gradient(CHAIN, QUOTES, one) @ shift for one in torch.eye(2, dtype=torch.float64)])
+    expected = torch.stack(
+        [Sweep().gradient(CHAIN, QUOTES, one) @ shift for one in torch.eye(2, dtype=torch.float64)]
+    )
     torch.testing.assert_close(found, expected, rtol=1e-7, atol=0.0)
 
 
@@ -197,7 +199,9 @@ def test_smoothing_widths_of_the_bank() -> None:
     units = [len(s.units) for s in data.sets[1:3] if isinstance(s, SetInputs)]
     assert found.shape == (sum(units), len(data.days))
     assert bool((found[:, 0] == 0.0).all())
-    values = np.concatenate([ExposurePlan(small_data(data, [1])).run(b).cube["value"][:, :, 0] for b in range(2)])
+    values = np.concatenate(
+        [ExposurePlan(small_data(data, [1])).run(b).cube["value"][:, :, 0] for b in range(2)]
+    )
     np.testing.assert_allclose(found[0, 1:4].numpy(), 0.02 * values[:, 1:4].std(0), rtol=0.05)
 
 

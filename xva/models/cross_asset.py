@@ -87,8 +87,9 @@ class CrossAssetModel:
     @cached_property
     def breaks(self) -> NDArray[np.float64]:
         """All times at which a volatility jumps."""
-        assets = [*self.fx.values(), *self.equities.values(), *self.rates.values()]
-        return np.unique(np.concatenate([a.times[:-1] for a in assets] + [np.zeros(0)]))
+        times = [a.times for a in (*self.fx.values(), *self.equities.values())]
+        times += [m.times for m in self.rates.values()]
+        return np.unique(np.concatenate([t[:-1] for t in times]))
 
     def leading(self, count: int) -> CrossAssetModel:
         """The same model with its first ``count`` factors only, all rates and FX among them.

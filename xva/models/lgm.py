@@ -76,24 +76,18 @@ class Lgm:
         piece = self._pieces(time, lambda t: torch.exp(2.0 * self.mean_reversion * t))
         return (piece * self.sigmas**2).sum(-1) / (2.0 * self.mean_reversion)
 
-    def zeta_integrals(self, time: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
-        """``int_0^t zeta dH`` and ``int_0^t zeta H dH``, closed form, same shape as ``time``.
+    def zeta_integral(self, time: ArrayLike | Tensor) -> Tensor:
+        """``int_0^t zeta dH``, closed form, same shape as ``time``: the covariance of ``int_0^t x dH`` with x.
 
-        They give the conditional law of a running compounded overnight rate (DESIGN 4.1).
+        It gives the conditional law of a running compounded overnight rate (DESIGN 4.1).
         """
         kappa = self.mean_reversion
-        lower, _ = self._edges
-        start = torch.clamp(lower, max=1e6)
-        zeta_start = self.zeta(start)
+        start, _ = self._edges
         scale = self.sigmas**2 / (2.0 * kappa)
-        offset = zeta_start - scale * torch.exp(2.0 * kappa * start)
+        offset = self.zeta(start) - scale * torch.exp(2.0 * kappa * start)
         d_h = self._pieces(time, lambda t: -torch.exp(-kappa * t) / kappa)
         d_up = self._pieces(time, lambda t: torch.exp(kappa * t) / kappa)
-        d_down2 = self._pieces(time, lambda t: -torch.exp(-2.0 * kappa * t) / (2.0 * kappa))
-        d_time = self._pieces(time, lambda t: t)
-        first = (offset * d_h + scale * d_up).sum(-1)
-        damped = (offset * d_down2 + scale * d_time).sum(-1)
-        return first, (first - damped) / kappa
+        return (offset * d_h + scale * d_up).sum(-1)
 
     def _pieces(self, time: ArrayLike | Tensor, primitive) -> Tensor:  # type: ignore[no-untyped-def]
         """Increments of ``primitive`` over the part of each pillar interval before ``time``: (..., pillar)."""
@@ -107,9 +101,7 @@ class Lgm:
         return h, 0.5 * h * h * self.zeta(time)
 
 
-def at_unique(
-    function: Callable[[NDArray[np.float64]], Tensor], time: NDArray[np.float64]
-) -> Tensor:
+def at_unique(function: Callable[[NDArray[np.float64]], Tensor], time: NDArray[np.float64]) -> Tensor:
     """``function(time)`` for many repeated times, computed (and differentiated) once for each distinct one."""
     distinct, inverse = np.unique(time, return_inverse=True)
     return function(distinct)[torch.from_numpy(inverse.reshape(np.shape(time)))]

@@ -78,4 +78,5 @@ def swaption_value(terms: SwaptionTerms, x: Tensor, zeta: Tensor) -> Tensor:
     tilt = terms.h * remaining
     growth = torch.exp(-terms.h * state + 0.5 * terms.h * tilt - 0.5 * terms.q * terms.zeta_expiry)
     probability = torch.special.ndtr(terms.sense * (state - tilt - terms.root) / torch.sqrt(remaining))
-    return (terms.weight * growth * probability).sum(-1)
+    value: Tensor = (terms.weight * growth * probability).sum(-1)
+    return value

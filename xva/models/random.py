@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from torch.quasirandom import SobolEngine
 
 from xva.errors import DomainError
 
-MAX_DIMENSION = SobolEngine.MAXDIM
+MAX_DIMENSION: int = SobolEngine.MAXDIM
+_SOBOL: Any = SobolEngine  # torch leaves it untyped
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,10 @@ class PathNoise:
         n_dates = self.rotation.shape[0]
         seeds = np.random.SeedSequence(self.seed).spawn(self.scrambles)
         scramble_seed = int(seeds[block % self.scrambles].generate_state(1, np.uint32)[0])
-        engine = SobolEngine(n_dates * self.n_factors, scramble=True, seed=scramble_seed)
+        engine: Any = _SOBOL(n_dates * self.n_factors, scramble=True, seed=scramble_seed)
         engine.fast_forward((block // self.scrambles) * self.block_size)
-        uniform = engine.draw(self.block_size, dtype=torch.float64)
-        normal = torch.special.ndtri(uniform.clamp(2.0**-31, 1.0 - 2.0**-31))
+        uniform: Tensor = engine.draw(self.block_size, dtype=torch.float64)
+        normal: Tensor = torch.special.ndtri(uniform.clamp(2.0**-31, 1.0 - 2.0**-31))
         components = normal.T.reshape(n_dates, self.n_factors * self.block_size)
         return (self.rotation @ components).reshape(n_dates, self.n_factors, self.block_size)
 
@@ -71,7 +73,8 @@ class PathNoise:
         generator.advance(first // 4)
         raw = generator.random_raw(self.block_size + first % 4)[first % 4 :]
         uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        return torch.special.ndtri(torch.from_numpy(uniform))
+        normal: Tensor = torch.special.ndtri(torch.from_numpy(uniform))
+        return normal
 
 
 def brownian_rotation(times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Tensor:

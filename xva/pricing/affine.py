@@ -68,11 +68,11 @@ def affine_terms(book: FlowBook, curves: CurveSource, lgm: Lgm) -> AffineTerms:
     bonds, table = book.bonds, book.forwards
     log_p = curves.discount_curve(book.currency).log_discount(bonds.pay)
     h_bond = lgm.h(bonds.pay)
-    h_s, h_e, h_p = lgm.h(table.start), lgm.h(table.end), lgm.h(table.pay)
+    h_forward = lgm.h(table.start) - lgm.h(table.end) + lgm.h(table.pay)
     return AffineTerms(
         torch.cat([torch.from_numpy(bonds.amount) * torch.exp(log_p), forward_weights(book, curves)]),
-        torch.cat([h_bond, h_s - h_e + h_p]),
-        torch.cat([h_bond**2, h_s**2 - h_e**2 + h_p**2]),
+        torch.cat([h_bond, h_forward]),
+        torch.cat([h_bond**2, h_forward**2]),
         np.concatenate([bonds.until, np.minimum(table.fixing, table.until)]),
     )
 
@@ -92,32 +92,21 @@ def running_exponents(
 ) -> tuple[Tensor, Tensor]:
     """``(h, shift)`` of the conditional mean of coupons ``row`` seen at ``time``, both ``(row,)``.
 
-    Term: ``exp(-h x + shift)``. With ``r = zeta(F)/zeta(t)`` a coupon fixed at F has
-    ``x_F | x_t ~ N(r x_t, zeta_F (1 - r))``; a compounded one integrates ``x dH`` over [S, min(t, E)] the same way.
+    Term: ``exp(-h x + shift)``, h being the regression of the coupon's exponent on x. A coupon fixed at F has
+    ``E[x_F | x_t] = zeta(F)/zeta(t) x_t``; a compounded one integrates ``x dH`` over [S, min(t, E)] the same way. The
+    conditional mean of a lognormal is lognormal, and a deflated value keeps its expectation: ``shift = -h^2 zeta/2``.
     """
     zeta_t = at_unique(lgm.zeta, time)
     safe = torch.where(zeta_t > 0, zeta_t, torch.ones_like(zeta_t))
     h_s, h_e = at_unique(lgm.h, table.start[row]), at_unique(lgm.h, table.end[row])
     h_p = at_unique(lgm.h, table.pay[row])
-    # known at fixing
-    zeta_f = at_unique(lgm.zeta, table.fixing[row])
-    share = zeta_f / safe
-    gap = h_s - h_e
-    h_fixed = gap * share + h_p
-    shift_fixed = 0.5 * gap**2 * zeta_f * (1.0 - share) - 0.5 * (h_s**2 - h_e**2) * zeta_f
-    # compounded so far
+    share = at_unique(lgm.zeta, table.fixing[row]) / safe
+    h_fixed = (h_s - h_e) * share + h_p
     accrued_to = np.minimum(time, table.end[row])
-    h_m, zeta_m = at_unique(lgm.h, accrued_to), at_unique(lgm.zeta, accrued_to)
-    before = at_unique(lambda t: torch.stack(lgm.zeta_integrals(t), -1), table.start[row])
-    after = at_unique(lambda t: torch.stack(lgm.zeta_integrals(t), -1), accrued_to)
-    first, second = (after - before).unbind(-1)
-    variance = 2.0 * (h_m * first - second) - first**2 / safe
-    h_compounded = -first / safe - (h_e - h_m) + h_p
-    shift_compounded = 0.5 * variance + second + 0.5 * (h_e**2 - h_m**2) * zeta_m
-    compounded = torch.from_numpy(table.compounded[row])
-    h = torch.where(compounded, h_compounded, h_fixed)
-    shift = torch.where(compounded, shift_compounded, shift_fixed) - 0.5 * h_p**2 * zeta_t
-    return h, shift
+    integral = at_unique(lgm.zeta_integral, accrued_to) - at_unique(lgm.zeta_integral, table.start[row])
+    h_compounded = -integral / safe - (h_e - at_unique(lgm.h, accrued_to)) + h_p
+    h = torch.where(torch.from_numpy(table.compounded[row]), h_compounded, h_fixed)
+    return h, -0.5 * h**2 * zeta_t
 
 
 def node_values(book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats, x: Tensor) -> Tensor:

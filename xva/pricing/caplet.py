@@ -73,7 +73,7 @@ def caplet_rows(
     h_p = at_unique(lgm.h, table.pay[row])
     gap = h_s - h_e
     h_run, shift_run = running_exponents(table, row, time, lgm)
-    shift_forward = -0.5 * (h_s**2 - h_e**2 + h_p**2) * zeta_t
+    shift_forward = -0.5 * (gap + h_p) ** 2 * zeta_t
     is_fixed = torch.from_numpy(fixed)
     log_weight = torch.log(forward_weights(caplets.book, curves))[torch.from_numpy(row)]
     log_a = log_weight + torch.where(is_fixed, shift_run, shift_forward)

@@ -52,7 +52,7 @@ class Revaluer:
 
     def measures(self, quote_id: str, amount: float) -> Floats:
         """``(measure, netting_set)``, the mean of `samples`."""
-        return self.samples(quote_id, amount).mean(0)
+        return np.asarray(self.samples(quote_id, amount).mean(0))
 
     def derivative_samples(self, quote_id: str, amount: float) -> Floats:
         """Central difference ``(scramble, measure, netting_set)`` per unit of quote."""
@@ -61,7 +61,7 @@ class Revaluer:
 
     def derivative(self, quote_id: str, amount: float) -> Floats:
         """Central difference ``(measure, netting_set)`` per unit of quote."""
-        return self.derivative_samples(quote_id, amount).mean(0)
+        return np.asarray(self.derivative_samples(quote_id, amount).mean(0))
 
     def _paths_move(self, world: World) -> bool:
         base = self.engine.world
@@ -89,7 +89,10 @@ class Revaluer:
         rows = torch.from_numpy(self.base.active[number])
         pairs = [
             (found.sets[number], self._inputs.sets[number]),
-            *((getattr(found.grid, n)[..., rows], getattr(self.base.grid, n)[..., rows]) for n in ("initial", "drift")),
+            *(
+                (getattr(found.grid, n)[..., rows], getattr(self.base.grid, n)[..., rows])
+                for n in ("initial", "drift")
+            ),
             (found.grid.factor[:, rows], self.base.grid.factor[:, rows]),
         ]
         own = self._inputs.sets[number]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from xva.errors import TradeError
 from xva.market.quotes import QuoteSet
@@ -17,8 +18,8 @@ from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
-from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.event_scalars import EventScalars
+from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.frame import Frame, make_frame
 from xva.valuation.measures import XvaSpec, measure_weights
 from xva.valuation.set_inputs import SetInputs, set_inputs
@@ -155,9 +156,7 @@ class ExposureEngine:
 
     def frame(self, world: World) -> tuple[Frame, EventScalars]:
         """Frame and event scalars of all netting sets on a world."""
-        return make_frame(
-            world.market, world.model, self.times, self.compiled, self.compiled, self.day_zero
-        )
+        return make_frame(world.market, world.model, self.times, self.compiled, self.compiled, self.day_zero)
 
     def set_frame(self, world: World, number: int, events: bool) -> tuple[Frame, EventScalars]:
         """What one netting set needs of the frame, with the run's ``events`` or without any."""

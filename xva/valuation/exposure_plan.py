@@ -145,7 +145,8 @@ def _place(data: ExposureData) -> ExposureData:
         return value.to(device=device, dtype=dtype)
 
     moved = {
-        name: tree.map_tensors(getattr(data, name), move) for name in ("grid", "events", "centre", "scale", "sets")
+        name: tree.map_tensors(getattr(data, name), move)
+        for name in ("grid", "events", "centre", "scale", "sets")
     }
     return replace(data, **moved)
 
@@ -179,7 +180,10 @@ def noise_paths(data: ExposureData, noise: BlockNoise) -> tuple[Tensor, Tensor]:
 def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> DateContext:
     """What the netting sets see of date ``t``."""
     degrees = [
-        max(int(s.smooth.degree[t, c]) if not len(s.live.unit) else max(int(s.smooth.degree[t, c]), 12) for s in data.sets)
+        max(
+            int(s.smooth.degree[t, c]) if not len(s.live.unit) else max(int(s.smooth.degree[t, c]), 12)
+            for s in data.sets
+        )
         for c in range(data.centre.shape[1])
     ]
     return date_context(t, states[t], data.centre[t], data.scale[t], events, degrees)
@@ -196,7 +200,9 @@ class _BlockRun:
         self.profiles = {name: np.zeros(shape) for name in PROFILES}
         cube = (data.noise.block_size, len(data.days), len(data.sets))
         self.cube = {name: np.empty(cube) for name in ("value", "exposure")}
-        self.adjoints = [SetAdjoint(data, i, self.states) for i in range(len(data.sets))] if data.adjoint else []
+        self.adjoints = (
+            [SetAdjoint(data, i, self.states) for i in range(len(data.sets))] if data.adjoint else []
+        )
 
     def result(self) -> BlockResult:
         for t in reversed(range(len(self.data.days))):
@@ -227,4 +233,3 @@ class _BlockRun:
             for side, sign in (("epe", 1.0), ("ene", -1.0)):
                 found = self.profiles[side][i, t] if same else float(torch.relu(sign * value.double()).sum())
                 self.profiles[f"{side}_{name}"][i, t] = found
-

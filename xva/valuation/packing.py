@@ -51,7 +51,8 @@ def _pack(value: Any, path: str, arrays: Arrays) -> Any:
         return None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            f.name: _pack(getattr(value, f.name), f"{path}/{f.name}", arrays) for f in dataclasses.fields(value)
+            f.name: _pack(getattr(value, f.name), f"{path}/{f.name}", arrays)
+            for f in dataclasses.fields(value)
         }
     if isinstance(value, tuple):
         return [_pack(item, f"{path}/{k}", arrays) for k, item in enumerate(value)]
@@ -76,7 +77,13 @@ def _unpack(kind: Any, arrays: Mapping[str, NDArray[Any]], meta: Any, path: str)
     if origin is tuple:
         inner = typing.get_args(kind)
         item = [inner[0]] * len(meta) if inner[-1] is Ellipsis else inner
-        return tuple(_unpack(i, arrays, m, f"{path}/{k}") for k, (i, m) in enumerate(zip(item, meta, strict=True)))
-    if origin in (typing.Union, types.UnionType) or origin is typing.Literal or kind in (str, int, float, bool):
+        return tuple(
+            _unpack(i, arrays, m, f"{path}/{k}") for k, (i, m) in enumerate(zip(item, meta, strict=True))
+        )
+    if (
+        origin in (typing.Union, types.UnionType)
+        or origin is typing.Literal
+        or kind in (str, int, float, bool)
+    ):
         return meta
     raise TypeError(f"cannot load a {kind} at {path}")

@@ -133,14 +133,14 @@ def _set_graph(
         cotangents.append(
             _batch(
                 means,
-                lambda mean, k=prefix + key, o=output, d=date_of: _weighted(_fit(mean[k], o), fixed, d),  # type: ignore[misc]
+                lambda mean, k=prefix + key, o=output, d=date_of: _weighted(_fit(mean[k], o), fixed, d),
             )
         )
     active = data.active[number]
     for key in _STATE_TENSORS:
         outputs.append(_state_tensor(state, key))
         cotangents.append(
-            _batch(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))  # type: ignore[misc]
+            _batch(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))
         )
     if events:
         if inputs.live.root.numel():
@@ -150,7 +150,7 @@ def _set_graph(
             outputs.append(_state_tensor(state, key))
             output = outputs[-1]
             cotangents.append(
-                _batch(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))  # type: ignore[misc]
+                _batch(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))
             )
     return outputs, cotangents
 

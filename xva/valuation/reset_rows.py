@@ -149,9 +149,7 @@ def _terms(
     numbers = np.full(len(resets.start), NO_EVENT, dtype=np.int64)
     if begun:
         for j in np.unique(row).tolist():
-            key = reset_key(
-                resets.base_currency, resets.currency, float(resets.start[j]), frame.day_zero
-            )
+            key = reset_key(resets.base_currency, resets.currency, float(resets.start[j]), frame.day_zero)
             numbers[j] = frame.event_of[key]
     size = torch.from_numpy(np.log(np.abs(amount)))
     return _Terms(date, resets.unit[row], numbers[row], np.sign(amount), log + size, load)

@@ -56,7 +56,9 @@ def results(
     found = _profiles(engine, data, means)
     found = found.merge(_adjustments(engine, data, means))
     if data.adjoint:
-        found = found.merge(labelled(engine, quote_gradients(engine, data, means, map_sets), engine.quotes.ids))
+        found = found.merge(
+            labelled(engine, quote_gradients(engine, data, means, map_sets), engine.quotes.ids)
+        )
     spec = engine.xva
     found.attrs = {
         "units": data.currency,
@@ -97,11 +99,16 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
     variables["ee"] = (dims, ee.T)
     variables["eee"] = (dims, exposure_profiles.eee(ee).T)
     variables["eepe"] = (("netting_set",), np.array(eepe))
-    variables["value0"] = (("netting_set",), _stack(means, "value").mean(0)[:, 0])
+    value0 = _stack(means, "value").mean(0)[:, 0]
+    variables["value0"] = (("netting_set",), value0)
+    own = [n.currency for n in engine.book.netting_sets]
+    spots = np.array([float(engine.world.market.fx_spot(c).detach()) for c in own])
+    variables["value0_own_currency"] = (("netting_set",), value0 / spots)
     variables["discount"] = (("time",), discount)
     coordinates = {
         "netting_set": list(data.netting_sets),
         "counterparty": ("netting_set", list(data.counterparties)),
+        "currency": ("netting_set", own),
         "time": data.days.astype("datetime64[D]").astype("datetime64[ns]"),
         "year_fraction": ("time", data.times),
     }
@@ -127,9 +134,7 @@ def _adjustments(engine: ExposureEngine, data: ExposureData, means: Sequence[Sum
     return xr.Dataset(variables, {"measure": list(MEASURE_NAMES), "variant": labels})
 
 
-def _variant(
-    engine: ExposureEngine, means: Sequence[Sums], measure: str, options: dict[str, Any]
-) -> Floats:
+def _variant(engine: ExposureEngine, means: Sequence[Sums], measure: str, options: dict[str, Any]) -> Floats:
     """``(scramble, netting_set)`` of one measure under other credit or funding options, on the same paths."""
     spec = replace(engine.xva, **options)
     weights = measure_weights(engine.world.market, engine.credit, engine.times, spec).detach().numpy()

@@ -38,7 +38,7 @@ def sensitivities(
     Parameters
     ----------
     measures : sequence of str
-        Of ``CVA DVA FCA FBA FVA``.
+        Of `MEASURE_NAMES`.
     method : "aad" or "bump"
         One reverse pass, or central differences with the run's own random numbers.
     quotes : sequence of str, optional
@@ -80,11 +80,13 @@ def hessian_product(
     Parameters
     ----------
     measure : str
-        Of ``CVA DVA FCA FBA FVA``.
+        Of `MEASURE_NAMES`.
     direction : mapping
         Quote id to its component, in the quote's unit; a single quote gives that quote's row of the Hessian.
     share : float
         ``max(V, 0)`` is smoothed by a Gaussian of this share of the value's standard deviation on the date (DESIGN 4.10).
+        A physically settled swaption's exercise is smoothed by the engine's ``exercise_width``, and its second derivative
+        is the noisiest part of the result: look at the standard error.
 
     Returns
     -------
@@ -128,7 +130,7 @@ def bump_samples(revaluer: Revaluer, quotes: Sequence[str], shift: float = SMALL
 
 
 def labelled(engine: ExposureEngine, samples: Floats, quotes: Sequence[str]) -> xr.Dataset:
-    """From ``(scramble, measure, netting_set, quote)`` with the measures CVA, DVA, FCA, FBA; FVA is added."""
+    """From ``(scramble, measure, netting_set, quote)`` with the measures CVA, DVA, FCA, FBA; FVA and XVA are added."""
     every = with_totals(samples, axis=1)
     total = every.sum(2)
     dims = ("measure", "netting_set", "quote")
@@ -187,10 +189,8 @@ def _aad(engine: ExposureEngine, quotes: Sequence[str]) -> Floats:
 
 def _picked(measure: str) -> torch.Tensor:
     """Cotangent ``(measure, 1)`` that picks one measure of one netting set."""
-    found = torch.zeros(len(MEASURES), 1, dtype=torch.float64)
-    for name, sign in {"FVA": (("FCA", 1.0), ("FBA", -1.0))}.get(measure, ((measure, 1.0),)):
-        found[MEASURES.index(name)] = sign
-    return found
+    rows = with_totals(np.eye(len(MEASURES)), axis=0)
+    return torch.from_numpy(rows[MEASURE_NAMES.index(measure)])[:, None]
 
 
 def _known(what: str, asked: Sequence[str] | Mapping[str, Any], known: Sequence[str]) -> None:

@@ -123,7 +123,11 @@ def _pair_coefficients(
     x12, x48 = frame.nodes(currency, LINEAR_NODES), frame.nodes(currency, OPTION_NODES)
     linear = future_reset_values(compiled, unit, currency, frame, x12)
     last = max(
-        (float(r.start.max()) for r in compiled.resets if r.base_currency == currency and (r.unit == unit).any()),
+        (
+            float(r.start.max())
+            for r in compiled.resets
+            if r.base_currency == currency and (r.unit == unit).any()
+        ),
         default=0.0,
     )
     if (unit, currency) in compiled.books:

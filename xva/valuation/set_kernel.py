@@ -283,7 +283,10 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
     if tape.rows is not None:
         a, b = int(s.rows.edges[t]), int(s.rows.edges[t + 1])
         unit, position = s.rows.unit[a:b], torch.from_numpy(s.rows.position[a:b]).to(mask)
-        for side, value, sign in (("receive", tape.rows.received, 1.0), ("deliver", tape.rows.delivered, -1.0)):
+        for side, value, sign in (
+            ("receive", tape.rows.received, 1.0),
+            ("deliver", tape.rows.delivered, -1.0),
+        ):
             log, load = _row_sums(value, unit, mask, at.state)
             found[f"rows.log_{side}"] = sign * position * log
             found[f"rows.load_{side}"] = sign * position[:, None] * load
@@ -303,15 +306,11 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
         found["live.coefficients"] = coefficients
     if tape.resets is not None:
         a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
-        found["resets.log"], found["resets.load"] = _row_sums(
-            tape.resets, s.resets.unit[a:b], mask, at.state
-        )
+        found["resets.log"], found["resets.load"] = _row_sums(tape.resets, s.resets.unit[a:b], mask, at.state)
     return found
 
 
-def _row_sums(
-    value: Tensor, unit: NDArray[np.int64], mask: Tensor, state: Tensor
-) -> tuple[Tensor, Tensor]:
+def _row_sums(value: Tensor, unit: NDArray[np.int64], mask: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Sums over paths of ``mask value`` ``(2, row)`` and of ``mask value state`` ``(2, row, state)``, and without mask.
 
     With one unit the mask goes to the states, so that no (row, path) array is made.

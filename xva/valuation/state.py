@@ -78,8 +78,10 @@ def covariance_table(model: CrossAssetModel, times: Sequence[Floats]) -> Covaria
     """Cumulative covariances at all of ``times`` and at 0."""
     knots = np.unique(np.concatenate([np.zeros(1), *times]))
     knots = knots[np.concatenate([[True], np.diff(knots) > _SAME_TIME])]
-    steps = model.covariances(knots)
-    total = torch.cat([torch.zeros_like(steps[:1]), torch.cumsum(steps, 0)])
+    n = len(model.factors)
+    total = model.correlation.new_zeros(1, n, n)
+    if len(knots) > 1:
+        total = torch.cat([total, torch.cumsum(model.covariances(knots), 0)])
     return CovarianceTable(knots, total)
 
 
@@ -161,7 +163,9 @@ def _residuals(
     row_of = np.zeros(len(layout.noises), dtype=np.int64)
     row_of[steps] = np.arange(len(steps))
     known = layout.address >= 0
-    rows = bridge[torch.from_numpy(row_of[layout.step])[:, None], torch.from_numpy(np.maximum(layout.address, 0))]
+    rows = bridge[
+        torch.from_numpy(row_of[layout.step])[:, None], torch.from_numpy(np.maximum(layout.address, 0))
+    ]
     weight = scalars.coefficients * torch.from_numpy(known.astype(np.float64))
     return torch.einsum("jf,jfm->jm", weight, rows)
 

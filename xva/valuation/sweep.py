@@ -113,7 +113,8 @@ class Sweep:
         return tuple(total)
 
     def _run(self, chain: Chain, quotes: Tensor) -> Tensor:
-        market, sums = chain.market(quotes), ()
+        market = chain.market(quotes)
+        sums: Tensors = ()
         for step in chain.steps:
             sums = (*sums, self.sums(step.stage, step.inputs(market, sums)))
         return chain.finish(market, sums)
@@ -149,7 +150,9 @@ class _Task:
         return found if self.directions is None else _grad(found, [bar, *leaves], self.directions, False)
 
 
-def _grad(outputs: Sequence[Tensor], inputs: Sequence[Tensor], bars: Sequence[Tensor], again: bool) -> Tensors:
+def _grad(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], bars: Sequence[Tensor], again: bool
+) -> Tensors:
     """Vector-Jacobian product, zero where an input is not reached."""
     live = [(o, b) for o, b in zip(outputs, bars, strict=True) if o.requires_grad]
     if not live:
@@ -186,7 +189,13 @@ class _Pull(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, sweep: Sweep, stage: Stage, plain: Any, wanted: tuple[bool, ...], bar: Tensor, *leaves: Tensor
+        ctx: Any,
+        sweep: Sweep,
+        stage: Stage,
+        plain: Any,
+        wanted: tuple[bool, ...],
+        bar: Tensor,
+        *leaves: Tensor,
     ) -> Tensors:
         ctx.sweep, ctx.stage, ctx.plain, ctx.wanted = sweep, stage, plain, wanted
         ctx.save_for_backward(bar)

@@ -90,7 +90,8 @@ class WorldBuilder:
                 RateLeg(1.0, rates[home], rho(f"IR:{home}", f"FX:{c}")),
                 RateLeg(-1.0, rates[c], rho(f"IR:{c}", f"FX:{c}")),
             ]
-            joint = correlation[[[place[f"IR:{home}"]], [place[f"IR:{c}"]]], [place[f"IR:{home}"], place[f"IR:{c}"]]]
+            rows = torch.tensor([place[f"IR:{home}"], place[f"IR:{c}"]])
+            joint = correlation[rows[:, None], rows[None, :]]
             vols = market.fx_vol(c)
             sigmas = calibrate_lognormal(f"FX:{c}", vols.times, vols.vols, legs, joint)
             zero = torch.zeros((), dtype=torch.float64)
@@ -113,7 +114,8 @@ class WorldBuilder:
         index = SWAPTION_INDEX.get(currency, "")
         if index not in market.config.indices:
             raise MarketDataError(
-                f"LGM {currency}: expected a swaption index among {', '.join(sorted(SWAPTION_INDEX))}", [currency]
+                f"LGM {currency}: expected a swaption index among {', '.join(sorted(SWAPTION_INDEX))}",
+                [currency],
             )
         strip = _strip(self.config, index, tuple(vols.expiries.tolist()), self.coterminal)
         if not strip:
@@ -122,7 +124,7 @@ class WorldBuilder:
                 f"{', '.join(f'{e:.2f}y' for e in vols.expiries)}",
                 [currency],
             )
-        quoted = vols.vol([s.expiry for s in strip], [s.tenor for s in strip])
+        quoted = vols.vol(np.array([s.expiry for s in strip]), np.array([s.tenor for s in strip]))
         return calibrate_lgm(
             currency,
             market.mean_reversion(currency),
