@@ -128,7 +128,9 @@ def sensitivity_report(results: xr.Dataset) -> pd.DataFrame:
 def _write(
     frame: pd.DataFrame, file: Path, formats: dict[str, str] | None = None, float_format: str = _TWO_DECIMALS
 ) -> Path:
-    text = frame.assign(**{c: frame[c].map(f.__mod__) for c, f in (formats or {}).items()})
+    text = frame.assign(
+        **{c: frame[c].map(f.__mod__, na_action="ignore") for c, f in (formats or {}).items()}
+    )
     first = text.columns[0]
     text.rename(columns={first: f"#{first}"}).to_csv(file, index=False, float_format=float_format)
     return file

@@ -45,6 +45,7 @@ def test_csv_of_a_run(tmp_path: Path, results: xr.Dataset, table: pd.DataFrame) 
     assert report.loc["FXO_1", "QuotedVol"] == 0.1
     assert report.loc["FXO_1", "ModelMinusQuoted"] == -1.0
     assert np.isnan(report.loc["FXO_2", "QuotedVolValue"])
+    assert "nan" not in files["reconciliation.csv"].read_text()
     assert report.loc["FXO_2", "Note"].startswith("no volatility quoted for GBP/USD")
 
 
