@@ -53,12 +53,15 @@ class Problem:
         What should stand there, and what does.
     fix : str, optional
         What to do about it.
+    unsupported : bool
+        The input is in order, but of a kind that the platform does not cover.
     """
 
     where: str
     expected: str
     got: str
     fix: str = ""
+    unsupported: bool = False
 
     def __str__(self) -> str:
         tail = f" -> {self.fix}" if self.fix else ""
@@ -73,6 +76,11 @@ class InputErrors(XvaError):
         count = len(self.problems)
         head = f"{count} problem{'s' if count != 1 else ''} in the inputs:"
         super().__init__("\n".join([head, *(f"  {p}" for p in self.problems)]))
+
+    @property
+    def unsupported(self) -> bool:
+        """Whether nothing is wrong but trades that the platform does not cover."""
+        return all(p.unsupported for p in self.problems)
 
     def __reduce__(self) -> tuple[type[InputErrors], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
         return type(self), (self.problems,)

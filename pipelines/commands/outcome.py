@@ -45,10 +45,12 @@ def exit_code(error: Exception) -> int:
     """The exit code of an error made on purpose."""
     from pipelines.execution.errors import ClusterError, InsecureClusterError, QuarantineError
     from pipelines.storage.manifest import ForeignRunError
-    from xva.errors import StoreError
+    from xva.errors import InputErrors, StoreError
 
     if isinstance(error, ForeignRunError | InsecureClusterError):
         return BAD_INPUT
+    if isinstance(error, InputErrors) and error.unsupported:
+        return UNSUPPORTED
     if isinstance(error, QuarantineError | ClusterError | StoreError):
         return INCOMPLETE
     return BAD_INPUT

@@ -54,7 +54,9 @@ def _tables(folder: Path, name: str, problems: Problems) -> list[Path]:
     for path in sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".")):
         if path.stem not in TRADE_TYPES:
             expected = f"a table named {', '.join(sorted(TRADE_TYPES))}"
-            problems.add(f"{name}/{path.name}", expected, path.stem, closest(path.stem, TRADE_TYPES))
+            fix = closest(path.stem, TRADE_TYPES)
+            # a misspelt name is a mistake; any other table holds trades of a kind that is not covered
+            problems.add(f"{name}/{path.name}", expected, path.stem, fix, unsupported=not fix)
         elif path.stem in found:
             got = f"{found[path.stem].name} beside it"
             problems.add(f"{name}/{path.name}", "one table per trade type", got, "remove one")

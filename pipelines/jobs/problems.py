@@ -21,8 +21,8 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[Problem] = []
 
-    def add(self, where: str, expected: str, got: str, fix: str = "") -> None:
-        self._found.append(Problem(where, expected, got, fix))
+    def add(self, where: str, expected: str, got: str, fix: str = "", unsupported: bool = False) -> None:
+        self._found.append(Problem(where, expected, got, fix, unsupported))
 
     def extend(self, problems: Iterable[Problem]) -> None:
         self._found.extend(problems)

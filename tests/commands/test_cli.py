@@ -51,6 +51,8 @@ def test_every_verb_explains_itself(verb: str) -> None:
     ("error", "code"),
     [
         (InputErrors([Problem("job.toml", "a", "b")]), 2),
+        (InputErrors([Problem("autocallables.csv", "a", "b", unsupported=True)]), 3),
+        (InputErrors([Problem("autocallables.csv", "a", "b", unsupported=True), Problem("x", "a", "b")]), 2),
         (MarketDataError("quote"), 2),
         (DomainError("pfe"), 2),
         (ForeignRunError("another job"), 2),

@@ -83,9 +83,18 @@ def test_unknown_table_and_two_of_one(bank):
     unknown, twice = bank.problems()
     assert unknown.where == "trades/demo/swap.csv"
     assert unknown.fix.startswith("did you mean swap")
+    assert not unknown.unsupported
     assert str(twice) == (
         "trades/demo/swaps.parquet: expected one table per trade type, got swaps.csv beside it -> remove one"
     )
+
+
+def test_a_table_of_a_kind_that_is_not_covered(bank):
+    (bank.folder / "trades/demo/autocallables.csv").write_text("trade_id\n")
+    unknown = bank.problem()
+    assert unknown.where == "trades/demo/autocallables.csv"
+    assert unknown.expected.startswith("a table named basis_swaps, caps_floors")
+    assert unknown.unsupported
 
 
 # Quotes
