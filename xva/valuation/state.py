@@ -2,7 +2,9 @@
 
 ``s_k = s_{k-1} + mu_k + L_k z_k`` on grid dates; event dates (FX resets, exercises) by a Gaussian bridge inside their
 interval: with ``A`` the covariance of the event's increments with the interval's, the event scalar is
-``e0 + load . s_{k-1} + M z_k + R xi`` with ``M = A L^-T`` and ``R`` the Cholesky factor of what is left.
+``e0 + load . s_{k-1} + M z_k + R xi`` with ``M = A L^-T`` and ``R`` the Cholesky factor of what is left. The normals xi are
+addressed by (seed, path, date, factor); an event added earlier in the same interval changes R, and so the paths (not the
+law) of the later ones.
 """
 
 from __future__ import annotations
