@@ -74,7 +74,9 @@ notebooks: $(STAMP)
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
 
 bench: $(STAMP)
+	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/main_job.py
+	$(BIN)/python benchmarks/aad_vs_bump.py --quick
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,12 @@ def invoke(*args: str) -> Result:
     return CliRunner().invoke(app, args)
 
 
-def test_help_imports_nothing_heavy_and_is_fast() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = "import sys, pipelines.cli; print(*(m for m in sys.argv[1:] if m in sys.modules))"
-    started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, *HEAVY], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.split() == []
-    assert time.perf_counter() - started < 5.0  # 0.3 s on an idle machine
 
 
 def test_help_names_every_verb_and_the_exit_codes() -> None:

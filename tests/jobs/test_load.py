@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +44,6 @@ def test_demo(demo):
 def test_factors_do_not_depend_on_the_order_of_trades(demo, full):
     assert demo.factors == full.factors
     assert demo.factors[:7] == ("IR:EUR", "IR:GBP", "IR:JPY", "IR:USD", "FX:GBP", "FX:JPY", "FX:USD")
-
-
-def test_loading_the_bank_is_quick():
-    load_job(BANK / "demo.toml")
-    begin = time.process_time()
-    load_job(BANK / "full.toml")
-    assert time.process_time() - begin < 3.0
 
 
 def test_validation_counts_what_the_claims_say(demo):
