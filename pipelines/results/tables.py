@@ -92,9 +92,12 @@ def sensitivity_table(sensitivities: Sensitivities, count: int = 10) -> Table:
 
 
 def number(value: float) -> str:
-    """Thousands separated; whole units from 1,000 up, else three significant digits."""
+    """Thousands separated; whole units from 1,000 up, else three significant digits; ``n/a`` for no number.
+
+    A single scramble has no standard error.
+    """
     if value == 0.0 or not np.isfinite(value):
-        return "0" if value == 0.0 else str(value)
+        return "0" if value == 0.0 else "n/a"
     decimals = int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6))
     return f"{value:,.{decimals}f}"
 
