@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,11 +53,3 @@ def require_finite(arrays: Mapping[str, NDArray[Any]], what: str) -> None:
                 f"{what}: {name!r}: expected finite numbers, got {array[tuple(bad[0])]} at index "
                 f"{tuple(int(i) for i in bad[0])} and {len(bad) - 1} more"
             )
-
-
-def read_arrays(path: Path) -> Arrays:
-    """Read a safetensors file; raises StoreError naming it."""
-    try:
-        return decode_arrays(path.read_bytes(), str(path))
-    except OSError as error:
-        raise StoreError(f"{path}: expected a readable safetensors file, got {error.strerror}") from error

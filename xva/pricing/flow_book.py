@@ -10,7 +10,7 @@ Ten thousand swaps cost what one costs: terms of the same dates are added before
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,13 +102,3 @@ def _add_up(rows: Floats) -> Floats:
         return rows
     keys, inverse = np.unique(rows[:, :-1], axis=0, return_inverse=True)
     return np.column_stack([keys, np.bincount(inverse.ravel(), weights=rows[:, -1], minlength=len(keys))])
-
-
-def split_by_currency(
-    flows: Sequence[tuple[LinearFlow, float]],
-) -> dict[str, list[tuple[LinearFlow, float]]]:
-    """Group ``(flow, break)`` pairs by the flow's currency."""
-    groups: dict[str, list[tuple[LinearFlow, float]]] = {}
-    for flow, stop in flows:
-        groups.setdefault(flow.currency, []).append((flow, stop))
-    return groups

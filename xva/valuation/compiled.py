@@ -260,22 +260,3 @@ def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float) -> Compi
         claim.settlement == "physical",
         flow_book(claim.currency, [(flow, stop) for flow in claim.flows]),
     )
-
-
-def last_time(sets: Sequence[CompiledSet]) -> float:
-    """Time of the last flow of any set, for choosing the simulation grid."""
-    times: list[float] = [0.0]
-    for s in sets:
-        times += [b.last for b in s.books.values()]
-        times += [float(c.book.forwards.until.max(initial=0.0)) for c in s.caplets.values()]
-        times += [w.underlying.last if w.physical else w.expiry for w in s.swaptions]
-        times += [e.until for e in s.exchanges] + [e.until for e in s.equities]
-        times += [float(r.until.max()) for r in s.resets]
-    return max(times)
-
-
-def event_times(sets: Sequence[CompiledSet]) -> NDArray[np.float64]:
-    """Distinct times at which a reset or an exercise is simulated."""
-    times = {float(t) for s in sets for r in s.resets for t in r.start}
-    times |= {w.expiry for s in sets for w in s.swaptions if w.physical and w.stop > w.expiry}
-    return np.array(sorted(times))
