@@ -17,9 +17,11 @@ def _whole() -> ExposureEngine:
     return Exposure(load_job(DEMO)).engine
 
 
-def demo_engine(paths: int, block_size: int, scrambles: int, every: int = 1) -> ExposureEngine:
+def demo_engine(
+    paths: int, block_size: int, scrambles: int, every: int = 1, seed: int = 42
+) -> ExposureEngine:
     """The demo book on its market, every ``every``-th of its dates."""
     whole = _whole()
     dates = whole.dates[1:][::every]
-    simulation = Simulation(paths, block_size, scrambles)
+    simulation = Simulation(paths, block_size, scrambles, seed)
     return ExposureEngine(whole.book, whole.quotes, whole.build, dates, whole.xva, simulation)

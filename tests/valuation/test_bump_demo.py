@@ -2,6 +2,9 @@
 
 Same paths, exercise widths and Chebyshev intervals of the base run. This checks that AD differentiates the function that is
 computed; that the function is the right one where paths decide is for the tests on exact numbers (DESIGN 4.5.7).
+
+A bump is itself wrong where a path's value crosses zero inside it, by up to the path's share of 1/1024: with seed 42 one
+does (a swaption volatility, 1.07e-4 of the largest sensitivity at 0.01 bp and 5e-10 at 0.001 bp), with seed 7 none.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ FAMILIES = {
 
 @cache
 def revaluer() -> Revaluer:
-    return Revaluer(demo_engine(1024, 128, 8))
+    return Revaluer(demo_engine(1024, 128, 8, seed=7))
 
 
 @cache

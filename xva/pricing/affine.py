@@ -96,24 +96,59 @@ def running_exponents(
     ``E[x_F | x_t] = zeta(F)/zeta(t) x_t``; a compounded one integrates ``x dH`` over [S, min(t, E)] the same way. The
     conditional mean of a lognormal is lognormal, and a deflated value keeps its expectation: ``shift = -h^2 zeta/2``.
     """
-    zeta_t = at_unique(lgm.zeta, time)
-    safe = torch.where(zeta_t > 0, zeta_t, torch.ones_like(zeta_t))
+    h = _regression(table, row, time, lgm, 0.0)
+    return h, -0.5 * h**2 * at_unique(lgm.zeta, time)
+
+
+def tied_exponents(
+    table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: Lgm, anchor: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``(h, tie, shift)`` of the conditional mean given the states at ``time`` and at ``anchor`` before it, each ``(row,)``.
+
+    Term: ``exp(-h x_t - tie x_anchor + shift)``. Since the anchor the state is a process of its own, so h is the regression
+    on its increment; seen at the anchor the coupon is the forward ``exp(-h_0 x - h_0^2 zeta/2)``, which fixes the rest.
+    Coupons fix at or after the anchor.
+    """
+    zeta = lgm.zeta(anchor)
+    h = _regression(table, row, time, lgm, anchor)
+    forward = at_unique(lgm.h, table.start[row]) - at_unique(lgm.h, table.end[row])
+    forward = forward + at_unique(lgm.h, table.pay[row])
+    since = at_unique(lgm.zeta, time) - zeta
+    return h, forward - h, -0.5 * forward**2 * zeta - 0.5 * h**2 * since
+
+
+def _regression(table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: Lgm, anchor: float) -> Tensor:
+    """Regression ``(row,)`` of the coupons' exponents on the state's increment from ``anchor`` to ``time``."""
+    before = lgm.zeta(anchor)
+    live = torch.from_numpy(time > anchor + 1e-9)
+    since = at_unique(lgm.zeta, time) - before
+    safe = torch.where(live, since, torch.ones_like(since))
     h_s, h_e = at_unique(lgm.h, table.start[row]), at_unique(lgm.h, table.end[row])
     h_p = at_unique(lgm.h, table.pay[row])
-    share = at_unique(lgm.zeta, table.fixing[row]) / safe
+    share = torch.where(
+        live, (at_unique(lgm.zeta, table.fixing[row]) - before) / safe, torch.zeros_like(since)
+    )
     h_fixed = (h_s - h_e) * share + h_p
     accrued_to = np.minimum(time, table.end[row])
+    h_m = at_unique(lgm.h, accrued_to)
     integral = at_unique(lgm.zeta_integral, accrued_to) - at_unique(lgm.zeta_integral, table.start[row])
-    h_compounded = -integral / safe - (h_e - at_unique(lgm.h, accrued_to)) + h_p
-    h = torch.where(torch.from_numpy(table.compounded[row]), h_compounded, h_fixed)
-    return h, -0.5 * h**2 * zeta_t
+    covariance = torch.where(live, (integral - before * (h_m - h_s)) / safe, torch.zeros_like(since))
+    h_compounded = -covariance - (h_e - h_m) + h_p
+    return torch.where(torch.from_numpy(table.compounded[row]), h_compounded, h_fixed)
 
 
-def node_values(book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats, x: Tensor) -> Tensor:
-    """Deflated values ``(date, node)`` of the book, in its own currency, at states ``x`` ``(date, node)``."""
+def node_values(
+    book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats, x: Tensor, with_running: bool = True
+) -> Tensor:
+    """Deflated values ``(date, node)`` of the book, in its own currency, at states ``x`` ``(date, node)``.
+
+    Without ``with_running`` coupons count until they fix or begin to accrue.
+    """
     terms = affine_terms(book, curves, lgm)
     alive = torch.from_numpy((times[:, None] < terms.until).astype(np.float64))
     total: Tensor = _TermSum.apply(terms.weight, terms.h, terms.q, lgm.zeta(times), x, alive)  # type: ignore[no-untyped-call]
+    if not with_running:
+        return total
     running = running_terms(book, curves, lgm, times)
     if len(running.date):
         row = torch.from_numpy(running.date)

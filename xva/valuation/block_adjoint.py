@@ -26,6 +26,9 @@ ROW_TENSORS = {
     "pairs.h": "terms",
     "pairs.centre": "terms",
     "pairs.width": "pairs.edges",
+    "tied.log": "tied.edges",
+    "tied.load": "tied.edges",
+    "tied.tie": "tied.edges",
     "resets.log": "resets.edges",
     "resets.load": "resets.edges",
 }
@@ -139,6 +142,8 @@ def row_edges(inputs: SetInputs, key: str) -> NDArray[np.int64]:
             return inputs.rows.edges
         case "pairs.edges":
             return inputs.pairs.edges
+        case "tied.edges":
+            return inputs.tied.edges
         case "resets.edges":
             return inputs.resets.edges
         case _:

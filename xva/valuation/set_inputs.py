@@ -27,9 +27,11 @@ from xva.valuation.reset_rows import ResetRows, future_reset_values, reset_rows
 from xva.valuation.swaption_rows import (
     LiveSwaptions,
     SwaptionPairs,
+    TiedRows,
     live_swaptions,
     option_node_values,
     swaption_pairs,
+    tied_rows,
 )
 
 LINEAR_NODES = 12
@@ -66,6 +68,7 @@ class SetInputs:
     rows: ExchangeRows
     pairs: SwaptionPairs
     live: LiveSwaptions
+    tied: TiedRows
     resets: ResetRows
 
 
@@ -83,6 +86,7 @@ def set_inputs(compiled: CompiledSet, frame: Frame, smoothing: float) -> SetInpu
         exchange_rows(compiled, frame.curves, frame.model, frame.times, frame.table, caplets),
         swaption_pairs(compiled, options, frame, DIRECT_YEARS),
         live_swaptions(compiled, options, frame, smoothing, LINEAR_NODES),
+        tied_rows(compiled, frame),
         reset_rows(compiled, frame),
     )
 

@@ -67,6 +67,17 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Live:
+    """By-products of one swaption that lives on as a swap: all of it, and its running coupons' ``rows`` ``(row, path)``."""
+
+    number: int
+    exercised: Tensor
+    swap: Tensor
+    rows: slice
+    running: Tensor
+
+
+@dataclass(frozen=True)
 class DateTape:
     """Values ``(unit, path)`` of a netting set on a date, and by-products.
 
@@ -80,7 +91,7 @@ class DateTape:
     smooth: dict[int, Tensor]
     rows: ExchangeValue | None
     pairs: tuple[Pair, ...]
-    live: tuple[tuple[int, Tensor, Tensor], ...]
+    live: tuple[Live, ...]
     resets: Tensor | None
 
 
@@ -128,15 +139,27 @@ def _with_live(
             continue
         c, unit = int(s.live.currency[j]), int(s.live.unit[j])
         count = s.live.coefficients.shape[-1]
-        swap = at.y[c] * (s.live.coefficients[at.date, j] @ at.basis[c][:count])
-        gap = float(s.live.sense[j]) * (at.events[int(s.live.event[j])] - s.live.root[j])
+        decision = at.events[int(s.live.event[j])]
+        tied = _tied_slice(s, at.date, j)
+        sign = torch.from_numpy(s.tied.sign[tied]).to(value)[:, None]
+        log = s.tied.log[tied, None] + s.tied.load[tied] @ at.state - s.tied.tie[tied, None] * decision
+        running = sign * torch.exp(log)
+        swap = at.y[c] * (s.live.coefficients[at.date, j] @ at.basis[c][:count]) + running.sum(0)
+        gap = float(s.live.sense[j]) * (decision - s.live.root[j])
         softness = float(s.live.softness[j])
         exercised = torch.sigmoid(gap / softness)
         value = _add(value, unit, exercised * swap)
         half = _add(half, unit, torch.sigmoid(2.0 * gap / softness) * swap)
         hard = _add(hard, unit, (gap > 0).to(swap) * swap)
-        live.append((j, exercised, swap))
+        live.append(Live(j, exercised, swap, tied, running))
     return DateTape(value, hard, half, smooth, rows, pairs, tuple(live), resets)
+
+
+def _tied_slice(s: SetInputs, date: int, number: int) -> slice:
+    """The rows of one live swaption's running coupons on a date."""
+    a, b = int(s.tied.edges[date]), int(s.tied.edges[date + 1])
+    found = np.searchsorted(s.tied.swaption[a:b], [number, number + 1])
+    return slice(a + int(found[0]), a + int(found[1]))
 
 
 def _add(value: Tensor, unit: int, part: Tensor) -> Tensor:
@@ -203,14 +226,16 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
         g -= (position * s.rows.load_deliver[a:b]).T @ _row_mask(tape.rows.delivered, unit, mask)
     for pair in tape.pairs:
         _add_pair(s, at, pair, mask, g)
-    for j, exercised, swap in tape.live:
+    for live in tape.live:
+        j = live.number
         c, unit_mask = int(s.live.currency[j]), _unit_mask(mask, int(s.live.unit[j]))
         count = s.live.coefficients.shape[-1]
         slope = _derivative(count, g) @ s.live.coefficients[t, j] / at.scale[c]
-        weight = exercised * unit_mask
+        weight = live.exercised * unit_mask
         g[c] += weight * at.y[c] * (slope @ at.basis[c][:count])
         if c:
-            g[n + c - 1] += weight * swap
+            g[n + c - 1] += weight * (live.swap - live.running.sum(0))
+        g += s.tied.load[live.rows].T @ (weight * live.running)
     if tape.resets is not None:
         a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
         g += s.resets.load[a:b].T @ _row_mask(tape.resets, s.resets.unit[a:b], mask)
@@ -298,16 +323,31 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
         found.update({key: torch.stack([part[key] for part in both]) for key in both[0]})
     if tape.live:
         coefficients = s.live.coefficients.new_zeros(2, *s.live.coefficients.shape[1:])
-        for j, exercised, _ in tape.live:
-            c = int(s.live.currency[j])
-            weight = exercised * at.y[c]
-            masked = torch.stack([weight * mask[int(s.live.unit[j])], weight])
-            coefficients[:, j] = masked @ at.basis[c][: coefficients.shape[-1]].T
+        for live in tape.live:
+            c = int(s.live.currency[live.number])
+            weight = live.exercised * at.y[c]
+            masked = torch.stack([weight * mask[int(s.live.unit[live.number])], weight])
+            coefficients[:, live.number] = masked @ at.basis[c][: coefficients.shape[-1]].T
         found["live.coefficients"] = coefficients
+        found.update(_pull_tied(s, at, tape, mask))
     if tape.resets is not None:
         a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
         found["resets.log"], found["resets.load"] = _row_sums(tape.resets, s.resets.unit[a:b], mask, at.state)
     return found
+
+
+def _pull_tied(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[str, Tensor]:
+    """As `pull`, for the running coupons of live swaptions; rows are in the swaptions' order."""
+    log, load, tie = [], [], []
+    for live in tape.live:
+        weighted = live.exercised * live.running
+        both = torch.stack([mask[int(s.live.unit[live.number])] * weighted, weighted])
+        log.append(both.sum(-1))
+        load.append(both @ at.state.T)
+        tie.append(-(both @ at.events[int(s.live.event[live.number])]))
+    if not s.tied.edges[at.date + 1] - s.tied.edges[at.date]:
+        return {}
+    return {"tied.log": torch.cat(log, 1), "tied.load": torch.cat(load, 1), "tied.tie": torch.cat(tie, 1)}
 
 
 def _row_sums(value: Tensor, unit: NDArray[np.int64], mask: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -353,9 +393,13 @@ def event_gradients(s: SetInputs, at: DateContext, tape: DateTape) -> list[tuple
     The exercise boundary of a live swaption (number >= 0) has minus the same derivative.
     """
     found = []
-    for j, exercised, swap in tape.live:
+    for live in tape.live:
+        j, exercised = live.number, live.exercised
+        event, unit = int(s.live.event[j]), int(s.live.unit[j])
         slope = float(s.live.sense[j]) / float(s.live.softness[j]) * exercised * (1.0 - exercised)
-        found.append((int(s.live.event[j]), int(s.live.unit[j]), j, slope * swap))
+        found.append((event, unit, j, slope * live.swap))
+        if live.running.shape[0]:
+            found.append((event, unit, -1, -exercised * (s.tied.tie[live.rows] @ live.running)))
     if tape.resets is not None:
         a = int(s.resets.edges[at.date])
         for k, value in enumerate(tape.resets):

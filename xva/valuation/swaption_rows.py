@@ -12,7 +12,7 @@ from torch import Tensor
 
 from xva.models.lgm_swaption import SwaptionTerms, swaption_value
 from xva.numerics import chebyshev
-from xva.pricing.affine import node_values
+from xva.pricing.affine import forward_weights, node_values, tied_exponents
 from xva.valuation.compiled import CompiledSet, CompiledSwaption
 from xva.valuation.event_scalars import EventKey, exercise_key
 from xva.valuation.frame import Frame
@@ -44,8 +44,8 @@ class LiveSwaptions:
     """Physically settled swaptions from expiry on: ``exercised(path) Y g(x)``.
 
     ``unit``, ``currency``, ``event``, ``sense`` ``(swaption,)``; ``softness`` is the width of the exercise in the state,
-    a constant of the run; ``coefficients`` ``(date, swaption, degree)`` of the swap (with the position), zero before
-    expiry; ``root`` ``(swaption,)`` the exercise boundary.
+    a constant of the run; ``coefficients`` ``(date, swaption, degree)`` of the swap (with the position) less its running
+    coupons (`TiedRows`), zero before expiry; ``root`` ``(swaption,)`` the exercise boundary.
     """
 
     unit: Ints
@@ -56,6 +56,23 @@ class LiveSwaptions:
     first: Ints
     coefficients: Tensor
     root: Tensor
+
+
+@dataclass(frozen=True)
+class TiedRows:
+    """Running coupons of live swaptions, one at one date each: ``exercised(path) sign exp(log + load . s - tie u)``.
+
+    Sorted by date. Each is the coupon's conditional mean given the state and u, the state at exercise: what decided the
+    exercise also moved the coupon. ``edges`` ``(date + 1,)``; ``swaption`` (its number among the live ones), ``sign``,
+    ``log``, ``tie`` ``(row,)``; ``load`` ``(row, state)``.
+    """
+
+    edges: Ints
+    swaption: Ints
+    sign: NDArray[np.float64]
+    log: Tensor
+    load: Tensor
+    tie: Tensor
 
 
 def option_node_values(
@@ -120,18 +137,16 @@ def live_swaptions(
     compiled: CompiledSet, options: Sequence[SwaptionTerms], frame: Frame, smoothing: float, count: int
 ) -> LiveSwaptions:
     """Physically settled swaptions that can be exercised within the grid; ``count`` Chebyshev nodes."""
-    chosen = [
-        j
-        for j, s in enumerate(compiled.swaptions)
-        if s.physical and s.stop > s.expiry and _key(s, frame) in frame.event_of
-    ]
+    chosen = _chosen(compiled, frame)
     swaptions = [compiled.swaptions[j] for j in chosen]
     coefficients, first = [], []
     for swaption in swaptions:
         start = int(np.searchsorted(frame.times, swaption.expiry - 1e-9))
         x = frame.nodes(swaption.currency, count)[start:]
         lgm = frame.model.rates[swaption.currency]
-        value = node_values(swaption.underlying, frame.curves, lgm, frame.times[start:], x)
+        value = node_values(
+            swaption.underlying, frame.curves, lgm, frame.times[start:], x, with_running=False
+        )
         fitted = swaption.position * value @ chebyshev.coefficient_matrix(count).T
         coefficients.append(torch.nn.functional.pad(fitted, (0, 0, start, 0)))
         first.append(start)
@@ -148,6 +163,56 @@ def live_swaptions(
         torch.stack(coefficients, dim=1) if coefficients else empty,
         torch.stack(roots) if roots else empty.new_zeros(0),
     )
+
+
+def tied_rows(compiled: CompiledSet, frame: Frame) -> TiedRows:
+    """Running coupons of the swaptions of `live_swaptions`, in its numbering."""
+    n = len(frame.model.factors)
+    unit = torch.eye(n, dtype=torch.float64)
+    dates, numbers, signs, logs, loads, ties = [], [], [], [], [], []
+    for number, j in enumerate(_chosen(compiled, frame)):
+        swaption = compiled.swaptions[j]
+        table, lgm = swaption.underlying.forwards, frame.model.rates[swaption.currency]
+        times = frame.times[:, None]
+        inside = (times >= table.fixing) & (times < table.until) & (times >= swaption.expiry - 1e-9)
+        date, row = np.nonzero(inside)
+        if not date.size:
+            continue
+        h, tie, shift = tied_exponents(table, row, frame.times[date], lgm, swaption.expiry)
+        weight = swaption.position * forward_weights(swaption.underlying, frame.curves)[torch.from_numpy(row)]
+        load = -h[:, None] * unit[frame.model.index[f"IR:{swaption.currency}"]]
+        if swaption.currency != frame.model.domestic:
+            load = load + unit[frame.model.index[f"FX:{swaption.currency}"]]
+        dates.append(date)
+        numbers.append(np.full(len(date), number, dtype=np.int64))
+        signs.append(np.sign(weight.detach().numpy()))
+        logs.append(torch.log(weight.abs()) + shift)
+        loads.append(load)
+        ties.append(tie)
+    if not dates:
+        none = torch.zeros(0, dtype=torch.float64)
+        edges, empty = np.zeros(len(frame.times) + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return TiedRows(edges, empty, np.zeros(0), none, torch.zeros(0, n, dtype=torch.float64), none)
+    when = np.concatenate(dates)
+    order = np.argsort(when, kind="stable")
+    pick = torch.from_numpy(order)
+    return TiedRows(
+        np.searchsorted(when[order], np.arange(len(frame.times) + 1)),
+        np.concatenate(numbers)[order],
+        np.concatenate(signs)[order],
+        torch.cat(logs)[pick],
+        torch.cat(loads)[pick],
+        torch.cat(ties)[pick],
+    )
+
+
+def _chosen(compiled: CompiledSet, frame: Frame) -> list[int]:
+    """Numbers of the physically settled swaptions whose exercise is simulated."""
+    return [
+        j
+        for j, s in enumerate(compiled.swaptions)
+        if s.physical and s.stop > s.expiry and _key(s, frame) in frame.event_of
+    ]
 
 
 def _key(swaption: CompiledSwaption, frame: Frame) -> EventKey:
