@@ -72,11 +72,13 @@ class SetAdjoint:
             self.sums["events.mix"] = states.new_zeros(n_measures, n_events, n_states)
             self.sums["events.residual"] = states.new_zeros(n_measures, n_events, width)
 
-    def date(self, at: DateContext, tape: DateTape) -> None:
-        """Add one date: its inputs' derivatives per side, its states' to the running adjoints of the measures."""
+    def date(self, at: DateContext, tape: DateTape, positive: Tensor) -> None:
+        """Add one date: its inputs' derivatives per side, its states' to the running adjoints of the measures.
+
+        ``positive`` ``(unit, path)`` is 1 where the netting set is worth more than nothing, else 0.
+        """
         inputs = self.inputs
         # 1{V>0} for EPE; ENE = EPE - E[V], so its derivative is that of EPE less that of V
-        positive = (tape.value > 0).to(tape.value)
         for key, (masked, every) in pull(inputs, at, tape, positive).items():
             if key in DATE_TENSORS:
                 where: int | slice = at.date
@@ -121,6 +123,11 @@ class SetAdjoint:
             own = noise.residuals[k]
             self.sums["events.residual"][:, event, : own.shape[0]] = bar @ own.T
             self.acc += self.load[event][self.active][None, :, None] * bar[:, None]
+
+    def add_states(self, found: dict[str, Tensor]) -> None:
+        """Add adjoints of the state's increments, rows of all states, that came from elsewhere (`residual_adjoint`)."""
+        for key, value in found.items():
+            self.sums[key] += value.index_select(1 if key == "grid.initial" else 2, self.active)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Sums as float64 arrays."""

@@ -16,6 +16,7 @@ from xva.models.random import PathNoise, brownian_rotation
 from xva.numerics import tree
 from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
+from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
 from xva.valuation.event_scalars import EventScalars
@@ -129,7 +130,8 @@ class ExposureEngine:
     build : BuildWorld
         Quotes to market and model.
     dates : ndarray
-        ``(time,)`` datetime64[D] exposure dates after ``as_of``.
+        ``(time,)`` datetime64[D] exposure dates after ``as_of``; the dates on which path-dependent trades look at the
+        market join them.
     xva : XvaSpec
     simulation : Simulation
     """
@@ -146,7 +148,7 @@ class ExposureEngine:
         self.book, self.quotes, self.build = book, quotes, build
         self.xva, self.simulation = xva, simulation
         as_of = book.context.as_of
-        self.dates = np.concatenate([[as_of], dates]).astype("datetime64[D]")
+        self.dates = np.union1d([as_of], np.concatenate([dates, *_observed(book)])).astype("datetime64[D]")
         self.times: Floats = np.asarray((self.dates - as_of).astype(np.int64) / 365.0)
         self.day_zero = int(as_of.astype("datetime64[D]").astype(np.int64))
         self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks)
@@ -211,20 +213,35 @@ class ExposureEngine:
             frame.centre,
             frame.scale,
             sets,
-            tuple(_active(c, frame) for c in self.compiled),
+            tuple(_active(c, self._path_trades(c), frame) for c in self.compiled),
             weights,
             adjoint,
             s.dtype,
             s.device,
         )
 
+    def _path_trades(self, compiled: CompiledSet) -> list[PathTrade]:
+        return path_trades(self.book, compiled.netting_set.name)
+
     def plan(self, adjoint: bool = True) -> ExposurePlan:
         """The run's plan."""
         return ExposurePlan(self.data(adjoint=adjoint))
 
 
-def _active(compiled: CompiledSet, frame: Frame) -> NDArray[np.int64]:
+def path_trades(book: Book, netting_set: str) -> list[PathTrade]:
+    """The trades of a netting set that have no closed form, in the book's order."""
+    return [t for t in book.trades if isinstance(t, PathTrade) and t.netting_set == netting_set]
+
+
+def _observed(book: Book) -> list[NDArray[np.datetime64]]:
+    return [t.observation_dates(book.context) for t in book.trades if isinstance(t, PathTrade)]
+
+
+def _active(compiled: CompiledSet, others: Sequence[PathTrade], frame: Frame) -> NDArray[np.int64]:
     """Numbers of the states that the set's value depends on."""
-    names = {f"IR:{c}" for c in compiled.currencies} | {f"FX:{c}" for c in compiled.currencies}
-    names |= {f"EQ:{e}" for e in compiled.equity_names}
+    currencies = compiled.currencies | {c for t in others for c in t.currencies}
+    names = {f"IR:{c}" for c in currencies} | {f"FX:{c}" for c in currencies}
+    names |= {f"EQ:{e}" for e in compiled.equity_names} | {f"EQ:{e}" for t in others for e, _ in t.equities}
+    if others:
+        names.add(f"IR:{frame.model.domestic}")  # of the numeraire that their cash flows are divided by
     return np.array([k for k, f in enumerate(frame.model.factors) if f in names], dtype=np.int64)

@@ -22,6 +22,8 @@ from xva.numerics import tree
 from xva.valuation.block_adjoint import SetAdjoint
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.valuation.residual import PathStates, Residual, ResidualBlock
+from xva.valuation.residual_adjoint import ResidualAdjoint, increments
 from xva.valuation.set_inputs import SetInputs
 from xva.valuation.set_kernel import DateContext, DateTape, date_context, date_values
 from xva.valuation.state import (
@@ -33,6 +35,12 @@ from xva.valuation.state import (
 )
 
 PROFILES = ("epe", "ene", "value", "epe_soft", "ene_soft", "epe_half", "ene_half")
+PLUG_IN = (
+    "epe_plugin",
+    "ene_plugin",
+    "value_plugin",
+    "outside",
+)  # where part of a netting set is a surrogate
 
 
 @dataclass(frozen=True)
@@ -86,12 +94,17 @@ class ExposureData:
 
 
 class ExposurePlan(Plan):
-    """`ExposureData` cut into blocks of paths."""
+    """`ExposureData` cut into blocks of paths.
+
+    ``residuals`` are the netting sets' parts without closed form, by the set's number; a plan that has any is a subclass that
+    can store them.
+    """
 
     kind: ClassVar[str] = "exposure"
 
-    def __init__(self, data: ExposureData) -> None:
+    def __init__(self, data: ExposureData, residuals: Mapping[int, Residual] | None = None) -> None:
         self.data = data
+        self.residuals = dict(residuals or {})
         self._placed = _place(data)
 
     @property
@@ -122,11 +135,13 @@ class ExposurePlan(Plan):
         units = max((len(s.units) for s in d.sets), default=1)
         live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.step) * 2
         working = 12 * rows + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 300
-        return 8 * paths * (live + working)
+        largest = max((len(r.trades) for r in self.residuals.values()), default=0)
+        residual = n_dates * (12 * n_states + 40) * min(largest, 1) + 2 * n_dates * largest
+        return 8 * paths * (live + working + residual)
 
     def run(self, block: int) -> BlockResult:
         with torch.no_grad():
-            return _BlockRun(self._placed, block).result()
+            return _BlockRun(self._placed, self.residuals, block).result()
 
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = pack(self.data, "data")
@@ -192,17 +207,24 @@ def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> Dat
 class _BlockRun:
     """One block, dates walked backwards."""
 
-    def __init__(self, data: ExposureData, block: int) -> None:
+    def __init__(self, data: ExposureData, residuals: Mapping[int, Residual], block: int) -> None:
         self.data = data
         self.noise = block_noise(data, block)
         self.states, self.events = noise_paths(data, self.noise)
         shape = (len(data.sets), len(data.days))
-        self.profiles = {name: np.zeros(shape) for name in PROFILES}
+        names = (*PROFILES, *PLUG_IN) if residuals else PROFILES
+        self.profiles = {name: np.zeros(shape) for name in names}
         cube = (data.noise.block_size, len(data.days), len(data.sets))
         self.cube = {name: np.empty(cube) for name in ("value", "exposure")}
         self.adjoints = (
             [SetAdjoint(data, i, self.states) for i in range(len(data.sets))] if data.adjoint else []
         )
+        days = data.days.astype("datetime64[D]")
+        at = PathStates(days, data.times, data.factors, self.states.double().cpu())
+        self.residuals = {i: ResidualBlock(r, at) for i, r in residuals.items()}
+        self.pulls = {
+            i: ResidualAdjoint(i, r, at, data.weights[:, i]) for i, r in residuals.items() if data.adjoint
+        }
 
     def result(self) -> BlockResult:
         for t in reversed(range(len(self.data.days))):
@@ -211,20 +233,33 @@ class _BlockRun:
                 tape = date_values(inputs, at)
                 self._profile(i, t, tape)
                 if self.adjoints:
-                    self.adjoints[i].date(at, tape)
+                    self.adjoints[i].date(at, tape, self._positive(i, t, tape))
             for adjoint in self.adjoints:
                 adjoint.step(t, self.noise, self.states)
         sums: Arrays = dict(self.profiles)
+        for i, pull in self.pulls.items():
+            by_state, found = pull.pull()
+            self.adjoints[i].add_states(increments(by_state.to(self.states), self.noise))
+            sums.update(found)
         for i, adjoint in enumerate(self.adjoints):
             sums.update({f"adjoint/{i}/{key}": value for key, value in adjoint.arrays().items()})
         return BlockResult(self.cube, sums)
 
+    def _positive(self, i: int, t: int, tape: DateTape) -> Tensor:
+        """1 where the netting set's soft value is positive; handed to the residual's adjoint too."""
+        if i not in self.residuals:
+            return (tape.value > 0).to(tape.value)
+        positive = (tape.value + self.residuals[i].soft.plug_in[t].to(tape.value) > 0).to(tape.value)
+        self.pulls[i].date(t, positive.double().cpu())
+        return positive
+
     def _profile(self, i: int, t: int, tape: DateTape) -> None:
+        if i in self.residuals:
+            return self._mixed_profile(i, t, tape)
         hard = tape.hard.double()
         positive = torch.relu(hard).sum(0)
         total = hard.sum(0)
-        self.cube["value"][:, t, i] = total.cpu().numpy()
-        self.cube["exposure"][:, t, i] = positive.cpu().numpy()
+        self._keep(i, t, total, positive)
         self.profiles["epe"][i, t] = float(positive.sum())
         self.profiles["ene"][i, t] = float(torch.relu(-hard).sum())
         self.profiles["value"][i, t] = float(total.sum())
@@ -233,3 +268,33 @@ class _BlockRun:
             for side, sign in (("epe", 1.0), ("ene", -1.0)):
                 found = self.profiles[side][i, t] if same else float(torch.relu(sign * value.double()).sum())
                 self.profiles[f"{side}_{name}"][i, t] = found
+        for name in PLUG_IN[:3] if self.residuals else ():
+            self.profiles[name][i, t] = self.profiles[name.removesuffix("_plugin")][i, t]
+        return None
+
+    def _mixed_profile(self, i: int, t: int, tape: DateTape) -> None:
+        """Indicator estimator: the sign by plug-in values, the amount by the paths' own cash flows (DESIGN 4.5.3)."""
+        mine = self.residuals[i]
+        for name, closed, part in (
+            ("", tape.hard, mine.hard),
+            ("_soft", tape.value, mine.soft),
+            ("_half", tape.half, mine.half),
+        ):
+            known = closed.double().cpu()
+            plug_in, realised = known + part.plug_in[t], known + part.realised[t]
+            self.profiles[f"epe{name}"][i, t] = float(realised[plug_in > 0].sum())
+            self.profiles[f"ene{name}"][i, t] = -float(realised[plug_in <= 0].sum())
+            if not name:
+                self.profiles["value"][i, t] = float(realised.sum())
+                self._plug_in_profile(i, t, plug_in)
+
+    def _plug_in_profile(self, i: int, t: int, plug_in: Tensor) -> None:
+        self._keep(i, t, plug_in.sum(0), torch.relu(plug_in).sum(0))
+        self.profiles["epe_plugin"][i, t] = float(torch.relu(plug_in).sum())
+        self.profiles["ene_plugin"][i, t] = float(torch.relu(-plug_in).sum())
+        self.profiles["value_plugin"][i, t] = float(plug_in.sum())
+        self.profiles["outside"][i, t] = self.residuals[i].outside[t]
+
+    def _keep(self, i: int, t: int, total: Tensor, positive: Tensor) -> None:
+        self.cube["value"][:, t, i] = total.cpu().numpy()
+        self.cube["exposure"][:, t, i] = positive.cpu().numpy()

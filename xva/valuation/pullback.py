@@ -22,9 +22,14 @@ from xva.valuation.engine import ExposureEngine, StateTensors
 from xva.valuation.exposure_plan import ExposureData
 from xva.valuation.measures import SIDES, measure_weights
 from xva.valuation.set_inputs import SetInputs
+from xva.valuation.world import World
 
 Sums = Mapping[str, NDArray[Any]]
 MapSets = Callable[[Callable[[int], list[Tensor]], Iterable[int]], Iterable[list[Tensor]]]
+Pulled = tuple[list[Tensor], list[Tensor]]
+"""Tensors with their graph to the world, and the batch of their cotangents ``(measure * scramble, ...)``, scramble fastest."""
+ResidualGraph = Callable[[World, int, Sequence[Sums]], Pulled]
+"""What the measures of a netting set (by number) depend on through its residual."""
 _CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 _STATE_TENSORS = ("grid.initial", "grid.drift", "grid.factor")
 _EVENT_TENSORS = ("events.constant", "events.load", "events.mix", "events.residual")
@@ -45,7 +50,11 @@ def scramble_means(data: ExposureData, blocks: Sequence[Sums]) -> list[dict[str,
 
 
 def quote_gradients(
-    engine: ExposureEngine, data: ExposureData, means: Sequence[Sums], map_sets: MapSets = map
+    engine: ExposureEngine,
+    data: ExposureData,
+    means: Sequence[Sums],
+    map_sets: MapSets = map,
+    residual_graph: ResidualGraph | None = None,
 ) -> NDArray[np.float64]:
     """Derivatives of every measure to every quote, per scramble.
 
@@ -55,6 +64,8 @@ def quote_gradients(
         One per scramble, from `scramble_means` of a plan with ``adjoint=True``.
     map_sets : callable
         ``map`` or a thread pool's: netting sets are independent, and no bit depends on how they are spread.
+    residual_graph : callable, optional
+        Of a plan with residuals (`residual_pullback`).
 
     Returns
     -------
@@ -69,6 +80,9 @@ def quote_gradients(
 
     def one_set(number: int) -> list[Tensor]:
         outputs, cotangents = _set_graph(engine, world, data, number, means)
+        if residual_graph is not None:
+            more, theirs = residual_graph(world, number, means)
+            outputs, cotangents = outputs + more, cotangents + theirs
         return _batched_grad(outputs, leaves, cotangents, batch)
 
     merged = [torch.cat(parts) for parts in zip(*map_sets(one_set, range(n_sets)))]
@@ -123,7 +137,7 @@ def _set_graph(
     fixed = data.weights[:, number]
     prefix = f"adjoint/{number}/"
     outputs: list[Tensor] = [weights]
-    cotangents: list[Tensor] = [_batch(means, lambda mean: _profile_cotangent(mean, number))]
+    cotangents: list[Tensor] = [batched(means, lambda mean: _profile_cotangent(mean, number))]
     for key in (*DATE_TENSORS, *ROW_TENSORS):
         if prefix + key not in means[0]:
             continue
@@ -131,7 +145,7 @@ def _set_graph(
         output = input_tensor(inputs, key)
         outputs.append(output)
         cotangents.append(
-            _batch(
+            batched(
                 means,
                 lambda mean, k=prefix + key, o=output, d=date_of: _weighted(_fit(mean[k], o), fixed, d),
             )
@@ -140,17 +154,17 @@ def _set_graph(
     for key in _STATE_TENSORS:
         outputs.append(_state_tensor(state, key))
         cotangents.append(
-            _batch(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))
+            batched(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))
         )
     if events:
         if inputs.live.root.numel():
             outputs.append(inputs.live.root)
-            cotangents.append(_batch(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))
+            cotangents.append(batched(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))
         for key in _EVENT_TENSORS:
             outputs.append(_state_tensor(state, key))
             output = outputs[-1]
             cotangents.append(
-                _batch(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))
+                batched(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))
             )
     return outputs, cotangents
 
@@ -160,7 +174,7 @@ def _fit(value: NDArray[Any], like: Tensor) -> NDArray[Any]:
     return value[(slice(None), *(slice(0, size) for size in like.shape))]
 
 
-def _batch(means: Sequence[Sums], one: Any) -> Tensor:
+def batched(means: Sequence[Sums], one: Any) -> Tensor:
     """Stack ``(measure, ...)`` of every scramble as ``(measure * scramble, ...)``, scramble fastest."""
     return torch.stack([one(mean) for mean in means], dim=1).flatten(0, 1)
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from xva.exposure import profiles as exposure_profiles
 from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_plan import ExposureData
+from xva.valuation.exposure_plan import PLUG_IN, ExposureData
 from xva.valuation.measures import MEASURES, measure_weights
-from xva.valuation.pullback import MapSets, Sums, quote_gradients, scramble_means
+from xva.valuation.pullback import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
 from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error, with_totals
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,11 @@ VARIANTS = (
 
 
 def results(
-    engine: ExposureEngine, data: ExposureData, blocks: Sequence[Sums], map_sets: MapSets = map
+    engine: ExposureEngine,
+    data: ExposureData,
+    blocks: Sequence[Sums],
+    map_sets: MapSets = map,
+    residual_graph: ResidualGraph | None = None,
 ) -> xr.Dataset:
     """All results of a run.
 
@@ -44,6 +48,8 @@ def results(
         Every block's sums, in block order.
     map_sets : callable
         How the reverse pass goes over netting sets (`pullback.quote_gradients`).
+    residual_graph : callable, optional
+        Of a plan with residuals, for the reverse pass.
 
     Returns
     -------
@@ -56,9 +62,8 @@ def results(
     found = _profiles(engine, data, means)
     found = found.merge(_adjustments(engine, data, means))
     if data.adjoint:
-        found = found.merge(
-            labelled(engine, quote_gradients(engine, data, means, map_sets), engine.quotes.ids)
-        )
+        gradients = quote_gradients(engine, data, means, map_sets, residual_graph)
+        found = found.merge(labelled(engine, gradients, engine.quotes.ids))
     spec = engine.xva
     found.attrs = {
         "units": data.currency,
@@ -92,7 +97,8 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
         for i in range(len(data.sets))
     ]
     variables: dict[str, Any] = {}
-    for name in ("epe", "ene", "value"):
+    plug_in = [name for name in PLUG_IN if name in means[0]]
+    for name in ("epe", "ene", "value", *plug_in):
         samples = _stack(means, name)
         variables[name] = (dims, samples.mean(0))
         variables[f"{name}_se"] = (dims, standard_error(samples))

@@ -7,8 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from xva.pricing.closed_form.domain import require
 
-def bachelier(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int = 1) -> Tensor:
+
+def bachelier(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int | Tensor = 1) -> Tensor:
     """Undiscounted ``E[max(sign (F_T - K), 0)]`` of a normal ``F_T``.
 
     Parameters
@@ -23,7 +25,8 @@ def bachelier(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int = 1) -
     Returns
     -------
     Tensor
-        Broadcast shape, in the unit of ``forward``.
+        Broadcast shape, in the unit of ``forward``. Nothing is checked: this runs inside the engine.
+        `bachelier_option` and `xva.pricing.greeks` check.
 
     References
     ----------
@@ -34,4 +37,34 @@ def bachelier(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int = 1) -
     moneyness = sign * (forward - strike)
     d = moneyness / deviation
     density = torch.exp(-0.5 * d * d) / math.sqrt(2.0 * math.pi)
-    return torch.where(alive, moneyness * torch.special.ndtr(d) + deviation * density, torch.relu(moneyness))
+    payoff = torch.where(moneyness > 0, moneyness, torch.zeros_like(moneyness))
+    return torch.where(alive, moneyness * torch.special.ndtr(d) + deviation * density, payoff)
+
+
+def bachelier_option(
+    forward: Tensor,
+    strike: Tensor,
+    expiry: Tensor,
+    rate: Tensor,
+    normal_vol: Tensor,
+    sign: int | Tensor = 1,
+) -> Tensor:
+    """Value today of a European option on a normal forward, discounted at ``rate``.
+
+    Parameters
+    ----------
+    forward, strike : Tensor
+        Any sign.
+    expiry : Tensor
+        Years, >= 0.
+    rate, normal_vol : Tensor
+        Continuous rate; volatility in the unit of the forward per square root of a year, >= 0.
+    sign : {1, -1}
+
+    Raises
+    ------
+    DomainError
+        An argument outside its domain.
+    """
+    require(degenerate=True, forward=forward, strike=strike, expiry=expiry, rate=rate, normal_vol=normal_vol)
+    return torch.exp(-rate * expiry) * bachelier(forward, strike, normal_vol * torch.sqrt(expiry), sign)

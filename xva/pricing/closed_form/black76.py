@@ -1,12 +1,14 @@
-"""Black (1976): European options on a lognormal forward. The others in this folder are this one, reworded."""
+"""Black (1976): European options on a lognormal forward. Many others in this folder are this one, reworded."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from xva.pricing.closed_form.domain import require
 
-def black76(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int = 1) -> Tensor:
+
+def black76(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int | Tensor = 1) -> Tensor:
     """Undiscounted ``E[max(sign (F_T - K), 0)]`` of a lognormal ``F_T``.
 
     Parameters
@@ -21,7 +23,8 @@ def black76(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int = 1) -> 
     Returns
     -------
     Tensor
-        Broadcast shape, in the unit of ``forward``; differentiable to any order where ``std_dev > 0``.
+        Broadcast shape, in the unit of ``forward``; differentiable to any order where ``std_dev > 0``. Nothing is
+        checked: this runs inside the engine. `black76_option` and `xva.pricing.greeks` check.
 
     References
     ----------
@@ -31,4 +34,42 @@ def black76(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int = 1) -> 
     deviation = torch.where(alive, std_dev, torch.ones_like(std_dev))
     d1 = torch.log(forward / strike) / deviation + 0.5 * deviation
     value = forward * torch.special.ndtr(sign * d1) - strike * torch.special.ndtr(sign * (d1 - deviation))
-    return torch.where(alive, sign * value, torch.relu(sign * (forward - strike)))
+    payoff = sign * (forward - strike)
+    return torch.where(alive, sign * value, torch.where(payoff > 0, payoff, torch.zeros_like(payoff)))
+
+
+def black76_option(
+    forward: Tensor,
+    strike: Tensor,
+    expiry: Tensor,
+    rate: Tensor,
+    vol: Tensor,
+    sign: int | Tensor = 1,
+) -> Tensor:
+    """Value today of a European option on a forward, discounted at ``rate``; its Greeks are its derivatives.
+
+    Parameters
+    ----------
+    forward, strike : Tensor
+        Positive.
+    expiry : Tensor
+        Years, >= 0.
+    rate, vol : Tensor
+        Continuous rate; lognormal volatility of the forward, >= 0.
+    sign : {1, -1}
+
+    Raises
+    ------
+    DomainError
+        An argument outside its domain.
+    """
+    require(
+        positive=("forward", "strike"),
+        degenerate=True,
+        forward=forward,
+        strike=strike,
+        expiry=expiry,
+        rate=rate,
+        vol=vol,
+    )
+    return torch.exp(-rate * expiry) * black76(forward, strike, vol * torch.sqrt(expiry), sign)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xva.pricing.closed_form.domain import require
 from xva.pricing.closed_form.margrabe import margrabe
 
 
@@ -15,7 +16,7 @@ def black_scholes(
     rate: Tensor,
     vol: Tensor,
     dividend: Tensor | float = 0.0,
-    sign: int = 1,
+    sign: int | Tensor = 1,
 ) -> Tensor:
     """Value today of a European option; its Greeks are its derivatives.
 
@@ -37,10 +38,19 @@ def black_scholes(
     Tensor
         Broadcast shape of the arguments.
 
+    Raises
+    ------
+    DomainError
+        An argument outside its domain.
+
     References
     ----------
     F. Black and M. Scholes, The pricing of options and corporate liabilities, J. Political Economy 81 (1973).
     """
-    asset = spot * torch.exp(-torch.as_tensor(dividend, dtype=torch.float64) * expiry)
+    require(
+        positive=("strike",), degenerate=True, spot=spot, strike=strike, expiry=expiry, rate=rate, vol=vol
+    )
+    require(dividend=dividend)
+    asset = spot * torch.exp(-dividend * expiry)
     cash = strike * torch.exp(-rate * expiry)
     return margrabe(asset, cash, vol * torch.sqrt(expiry), sign)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from xva.pricing.closed_form.black_scholes import black_scholes
 from xva.pricing.closed_form.margrabe import margrabe
 
 
@@ -13,7 +14,7 @@ def garman_kohlhagen(
     std_dev: Tensor,
     discount_base: Tensor,
     discount_quote: Tensor,
-    sign: int = 1,
+    sign: int | Tensor = 1,
 ) -> Tensor:
     """Value today, in quote currency, of an option on one unit of base currency.
 
@@ -38,3 +39,35 @@ def garman_kohlhagen(
     M. Garman and S. Kohlhagen, Foreign currency option values, J. Int. Money and Finance 2 (1983).
     """
     return margrabe(spot * discount_base, strike * discount_quote, std_dev, sign)
+
+
+def fx_option(
+    spot: Tensor,
+    strike: Tensor,
+    expiry: Tensor,
+    rate_quote: Tensor,
+    rate_base: Tensor,
+    vol: Tensor,
+    sign: int | Tensor = 1,
+) -> Tensor:
+    """As `garman_kohlhagen`, from rates and volatility: the base currency's rate is the asset's dividend.
+
+    Parameters
+    ----------
+    spot, strike : Tensor
+        Units of quote currency per unit of base currency, positive.
+    expiry : Tensor
+        Years, >= 0.
+    rate_quote, rate_base : Tensor
+        Continuous rates of the two currencies.
+    vol : Tensor
+        Lognormal volatility of the exchange rate, >= 0.
+    sign : {1, -1}
+        1 a call on the base currency, -1 a put.
+
+    Raises
+    ------
+    DomainError
+        An argument outside its domain.
+    """
+    return black_scholes(spot, strike, expiry, rate_quote, vol, rate_base, sign)

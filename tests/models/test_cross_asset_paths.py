@@ -1,0 +1,190 @@
+"""The cross-asset model as a path model: the contract, bonds against LGM, packing, paths simulated elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.contracts.path_model import SCRAMBLES, PathModelContract, assert_mean, normals
+from xva.errors import CalibrationError, DomainError, MarketDataError
+from xva.market.curves import DiscountCurve
+from xva.market.indices import RateIndex
+from xva.models.cross_asset import CrossAssetModel, LognormalAsset
+from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.lgm import Lgm
+from xva.models.path_model import walk
+from xva.numerics.tree import equal
+from xva.pricing.closed_form.black76 import black76
+from xva.valuation.packing import pack, unpack
+from xva.valuation.state import covariance_table, grid_state, state_paths
+
+RATES = {"EUR": 0.02, "USD": 0.04, "GBP": 0.035}
+SPOTS = {"USD": 0.9, "GBP": 1.15}
+SHARES = {"HOME": ("EUR", 50.0, 0.01), "ABROAD": ("USD", 120.0, 0.02)}
+INDICES = {"EUR-6M": ("EUR", 0.025), "USD-3M": ("USD", 0.043)}
+
+
+def number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def joint() -> CrossAssetModel:
+    pillars = np.array([1.0, 3.0, 10.0])
+    sigmas = torch.tensor([0.008, 0.011, 0.007], dtype=torch.float64)
+    rates = {c: Lgm(c, number(0.02 + 0.02 * k), pillars, sigmas * (1 + 0.1 * k)) for k, c in enumerate(RATES)}
+    vols = torch.tensor([0.09, 0.12], dtype=torch.float64)
+    fx = {
+        c: LognormalAsset(c, c, number(s), np.array([1.5, 5.0]), vols, number(0.0)) for c, s in SPOTS.items()
+    }
+    shares = {
+        n: LognormalAsset(n, c, number(s), np.array([0.7, 5.0]), vols.flip(0) * 2, number(q))
+        for n, (c, s, q) in SHARES.items()
+    }
+    a = np.random.default_rng(3).normal(size=(7, 7)) + 1.5 * np.eye(7)
+    scale = np.sqrt(np.diag(a @ a.T))
+    matrix = a @ a.T / np.outer(scale, scale)
+    np.fill_diagonal(matrix, 1.0)
+    return CrossAssetModel("EUR", rates, fx, shares, torch.from_numpy(matrix))
+
+
+class Curves:
+    def discount_curve(self, currency: str) -> DiscountCurve:
+        return DiscountCurve.flat(currency, RATES[currency])
+
+    def projection_curve(self, index: str) -> DiscountCurve:
+        return DiscountCurve.flat(index, INDICES[index][1])
+
+
+def rate_index(name: str) -> RateIndex:
+    return RateIndex(name, INDICES[name][0], "6M", "NULL", "A365")
+
+
+def bundle(equities: tuple[str, ...] = ("HOME", "ABROAD")) -> PathMarket:
+    return PathMarket.select(Curves(), joint(), RATES, map(rate_index, INDICES), equities)
+
+
+class TestCrossAsset(PathModelContract):
+    assets = SHARES
+    currencies = {c: (SPOTS.get(c, 1.0), r) for c, r in RATES.items()}  # noqa: RUF012
+    indices = INDICES
+
+    def model(self) -> CrossAssetPathModel:
+        market = bundle()  # fx assets carry nothing: what `carry` of theirs is goes into no price
+        return CrossAssetPathModel(market)
+
+
+def test_bonds_and_options_on_them_are_those_of_the_model() -> None:
+    """Deflated bond of DESIGN 4.1; a put on a bond (a caplet) by Black on its forward."""
+    model = CrossAssetPathModel(PathMarket.select(Curves(), joint(), ["EUR"]))
+    assert model.states == ("IR:EUR",)
+    lgm, grid = model.market.rates[0], np.array([0.0, 1.0, 4.0])
+    expiry, maturity, strike = 4.0, 9.0, 0.91
+    h = [float(lgm.h(t)) for t in (expiry, maturity)]
+    zeta = float(lgm.zeta(expiry))
+    forward = np.exp(-RATES["EUR"] * (maturity - expiry))
+    exact = float(
+        np.exp(-RATES["EUR"] * expiry)
+        * black76(number(forward), number(strike), number(1.0), number((h[1] - h[0]) * zeta**0.5), sign=-1)
+    )
+    found = []
+    for block in range(SCRAMBLES):
+        path = walk(model, grid, normals(model, grid, block, 1024))
+        observer = model.observe(path.times, path.states)
+        x = path.states[-1][0]
+        deflated = observer.bond("EUR", expiry, maturity) * observer.deflator("EUR", expiry)
+        law = np.exp(-RATES["EUR"] * maturity) * torch.exp(-h[1] * x - 0.5 * h[1] ** 2 * zeta)
+        torch.testing.assert_close(deflated, law, rtol=1e-12, atol=0.0)
+        put = torch.relu(strike - observer.bond("EUR", expiry, maturity)) * observer.deflator("EUR", expiry)
+        found.append(float(put.mean()))
+    assert_mean(found, exact)
+
+
+def test_ratios() -> None:
+    """Crosses are ratios, an index is a bond times its deterministic basis, an equity pays in its currency."""
+    model = CrossAssetPathModel(bundle())
+    grid = np.array([0.0, 1.0, 2.5])
+    path = walk(model, grid, normals(model, grid, 0, 8))
+    observer = model.observe(path.times, path.states)
+    cross = observer.fx("GBP", "EUR", 2.5) / observer.fx("USD", "EUR", 2.5)
+    torch.testing.assert_close(observer.fx("GBP", "USD", 2.5), cross)
+    ratio = observer.bond("USD", 1.0, 2.0) / observer.bond("USD", 1.0, 2.25)
+    grown = observer.growth("USD-3M", 1.0, 2.0, 2.25)
+    torch.testing.assert_close(grown, ratio * np.exp(0.25 * (0.043 - 0.04)))
+    assert bool((observer.bond("USD", 1.0, 1.0) == 1.0).all())
+    with pytest.raises(DomainError, match="starts at 1.0000y or later"):
+        observer.growth("USD-3M", 1.0, 0.5, 0.75)
+
+
+def test_variance_of_log_prices() -> None:
+    """Quadratic variation on a fine path: the spot's own volatility, whatever the rates do."""
+    model = CrossAssetPathModel(bundle())
+    grid = np.linspace(0.0, 3.0, 1501)
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(1500, model.n_normals, 200, generator=generator, dtype=torch.float64)
+    path = walk(model, grid, noise)
+    observer = model.observe(path.times, path.states)
+    prices = {
+        "ABROAD": [observer.equity("ABROAD", t) for t in grid],
+        "HOME": [observer.equity("HOME", t) for t in grid],
+        "FX/GBP/USD": [observer.fx("GBP", "USD", t) for t in grid],
+        "FX/USD/EUR": [observer.fx("USD", "EUR", t) for t in grid],
+        "FX/EUR/USD": [observer.fx("EUR", "USD", t) for t in grid],
+    }
+    for name, values in prices.items():
+        moves = torch.diff(torch.log(torch.stack(values)), dim=0)
+        found = float((moves[250:1250] ** 2).sum(0).mean())
+        exact = float(observer.log_variance(name, grid[250], grid[1250]))
+        # 200,000 squared moves: standard error of the mean 0.32 %
+        assert found == pytest.approx(exact, rel=0.012), name
+
+
+def test_paths_of_the_engine() -> None:
+    """States in the order of a larger model; a smaller bundle reads the same prices from them."""
+    model, grid = joint(), np.array([0.0, 0.5, 2.0])
+    state = grid_state(model, covariance_table(model, [grid]), grid)
+    noise = torch.randn(2, 7, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    states = state_paths(state, noise)
+    whole = CrossAssetPathModel(bundle())
+    torch.testing.assert_close(torch.stack(walk(whole, grid, noise).states), states, rtol=1e-11, atol=1e-13)
+    small = CrossAssetPathModel(PathMarket.select(Curves(), model, ["USD"], equities=["ABROAD"]))
+    assert small.states == ("IR:EUR", "IR:USD", "FX:USD", "EQ:ABROAD")
+    one, two = (m.observe_factors(grid, states, model.factors) for m in (whole, small))
+    for ask in (
+        lambda o: o.equity("ABROAD", 2.0),
+        lambda o: o.bond("USD", 0.5, 5.0),
+        lambda o: o.deflator("USD", 2.0),
+    ):
+        assert torch.equal(ask(one), ask(two))
+    torch.testing.assert_close(
+        small.transition(grid).step(1, states[1][[0, 1, 3, 6]], torch.zeros(4, 16, dtype=torch.float64)),
+        whole.transition(grid).step(1, states[1], torch.zeros(7, 16, dtype=torch.float64))[[0, 1, 3, 6]],
+    )
+
+
+def test_the_bundle_travels() -> None:
+    market = bundle()
+    arrays, meta = pack(market)
+    back = unpack(PathMarket, arrays, meta)
+    assert equal(back, market)
+    grid = np.array([0.0, 1.0])
+    noise = normals(CrossAssetPathModel(market), grid, 0, 8)
+    states = [walk(CrossAssetPathModel(m), grid, noise).states[-1] for m in (market, back)]
+    assert torch.equal(*states)
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(MarketDataError, match="JPY"):
+        PathMarket.select(Curves(), joint(), ["JPY"])
+    with pytest.raises(MarketDataError, match="NOBODY"):
+        PathMarket.select(Curves(), joint(), ["EUR"], equities=["NOBODY"])
+    market = PathMarket.select(Curves(), joint(), ["EUR"])
+    observer = CrossAssetPathModel(market).observe(np.zeros(1), [torch.zeros(1, 2, dtype=torch.float64)])
+    with pytest.raises(DomainError, match="EUR-6M"):
+        observer.growth("EUR-6M", 0.0, 1.0, 1.5)
+    still = replace(market.rates[0], sigmas=torch.zeros(3, dtype=torch.float64))
+    with pytest.raises(CalibrationError, match="IR:EUR"):
+        CrossAssetPathModel(replace(market, rates=(still,))).transition(np.array([0.0, 1.0]))

@@ -1,0 +1,296 @@
+"""The platform's cross-asset model as a `PathModel`, on a bundle of tensors small enough to travel to a worker.
+
+State as in `cross_asset`: ``x_c``, ``ln Y``, ``ln Z``. With ``N(t) = exp(H x + H^2 zeta/2)/P(0,t)`` one unit of a currency
+is worth ``1/N_d`` or ``Y/N_f`` in units of the numeraire, and every price is a ratio of such values (DESIGN 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xva.errors import CalibrationError, DomainError, MarketDataError
+from xva.market.curves import DiscountCurve
+from xva.market.indices import RateIndex
+from xva.models.cross_asset import CrossAssetModel, LognormalAsset
+from xva.models.lgm import Lgm
+from xva.models.path_model import SAME_TIME, Floats, Observer, PathModel, Transition, place
+from xva.numerics.quadrature import composite_rule
+
+
+class Curves(Protocol):
+    """Where curves come from; `xva.market.Market` is one."""
+
+    def discount_curve(self, currency: str) -> DiscountCurve: ...
+
+    def projection_curve(self, index: str) -> DiscountCurve: ...
+
+
+@final
+@dataclass(frozen=True)
+class PathMarket:
+    """What paths are made of: curves and the parts of a cross-asset model, as tuples of tensors.
+
+    Parameters
+    ----------
+    domestic : str
+        Reporting currency, the first of ``currencies``.
+    currencies : tuple of str
+    discounts : tuple of DiscountCurve
+        One per currency.
+    indices, index_currencies : tuple of str
+    projections : tuple of DiscountCurve
+        One per index.
+    rates : tuple of Lgm
+        One per currency.
+    fx : tuple of LognormalAsset
+        One per foreign currency.
+    equities : tuple of LognormalAsset
+    correlation : Tensor
+        ``(factor, factor)`` in the order of `CrossAssetModel.factors`.
+    """
+
+    domestic: str
+    currencies: tuple[str, ...]
+    discounts: tuple[DiscountCurve, ...]
+    indices: tuple[str, ...]
+    index_currencies: tuple[str, ...]
+    projections: tuple[DiscountCurve, ...]
+    rates: tuple[Lgm, ...]
+    fx: tuple[LognormalAsset, ...]
+    equities: tuple[LognormalAsset, ...]
+    correlation: Tensor
+
+    @classmethod
+    def select(
+        cls,
+        curves: Curves,
+        model: CrossAssetModel,
+        currencies: Iterable[str],
+        indices: Iterable[RateIndex] = (),
+        equities: Iterable[str] = (),
+    ) -> PathMarket:
+        """The part of a market and its model that some trades look at, still attached to the quotes.
+
+        Currencies of indices and equities and the domestic one are added; the model's order is kept.
+
+        Raises
+        ------
+        MarketDataError
+            The model has no such currency or equity, or the market no such curve.
+        """
+        wanted, rows = list(indices), set(equities)
+        if unknown := rows - set(model.equities):
+            raise MarketDataError(f"equities {sorted(unknown)}: the model has none of them", sorted(unknown))
+        shares = tuple(asset for name, asset in model.equities.items() if name in rows)
+        need = {model.domestic, *currencies, *(i.currency for i in wanted), *(a.currency for a in shares)}
+        if unknown := need - set(model.rates):
+            raise MarketDataError(
+                f"currencies {sorted(unknown)}: the model has none of them", sorted(unknown)
+            )
+        kept = tuple(c for c in model.rates if c in need)
+        factors = (
+            *(f"IR:{c}" for c in kept),
+            *(f"FX:{c}" for c in kept[1:]),
+            *(f"EQ:{a.name}" for a in shares),
+        )
+        place = torch.tensor([model.index[name] for name in factors])
+        return cls(
+            model.domestic,
+            kept,
+            tuple(curves.discount_curve(c) for c in kept),
+            tuple(i.name for i in wanted),
+            tuple(i.currency for i in wanted),
+            tuple(curves.projection_curve(i.name) for i in wanted),
+            tuple(model.rates[c] for c in kept),
+            tuple(model.fx[c] for c in kept[1:]),
+            shares,
+            model.correlation.index_select(0, place).index_select(1, place),
+        )
+
+    @cached_property
+    def model(self) -> CrossAssetModel:
+        """The cross-asset model of these factors."""
+        return CrossAssetModel(
+            self.domestic,
+            dict(zip(self.currencies, self.rates, strict=True)),
+            dict(zip(self.currencies[1:], self.fx, strict=True)),
+            {asset.name: asset for asset in self.equities},
+            self.correlation,
+        )
+
+    def currency(self, name: str) -> int:
+        """Number of a currency; DomainError if it is not in the bundle."""
+        return _number("currency", self.currencies, name)
+
+    def index(self, name: str) -> int:
+        """Number of a rate index; DomainError if it is not in the bundle."""
+        return _number("index", self.indices, name)
+
+    def equity(self, name: str) -> LognormalAsset:
+        """An equity; DomainError if it is not in the bundle."""
+        return self.equities[_number("equity", tuple(a.name for a in self.equities), name)]
+
+
+@final
+@dataclass(frozen=True)
+class CrossAssetPathModel(PathModel):
+    """LGM rates, lognormal FX and equities with exact Gaussian steps on any grid."""
+
+    market: PathMarket
+
+    @property
+    def domestic(self) -> str:
+        return self.market.domestic
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return self.market.model.factors
+
+    @property
+    def n_normals(self) -> int:
+        return len(self.states)
+
+    def initial(self) -> Tensor:
+        return self.market.model.initial_state()
+
+    def transition(self, knots: Floats) -> Transition:
+        return _GaussianSteps(self.market.model, knots)
+
+    def observe(self, times: Floats, states: Sequence[Tensor]) -> Observer:
+        return CrossAssetObserver(self.market, times, states)
+
+    def observe_factors(
+        self, times: Floats, states: Tensor | Sequence[Tensor], factors: Sequence[str]
+    ) -> Observer:
+        """An observer of paths simulated elsewhere, with the factors of a larger model.
+
+        Parameters
+        ----------
+        states : Tensor or sequence of Tensor
+            ``(time, factor, path)``, or one ``(factor, path)`` per time.
+        factors : sequence of str
+            `CrossAssetModel.factors` of the model that made them.
+        """
+        if tuple(factors) == self.states:
+            return self.observe(times, tuple(states))
+        rows = torch.tensor([list(factors).index(name) for name in self.states])
+        return self.observe(times, tuple(state.index_select(0, rows) for state in states))
+
+
+class _GaussianSteps(Transition):
+    def __init__(self, model: CrossAssetModel, knots: Floats) -> None:
+        if len(knots) < 2:
+            return
+        covariance = model.covariances(knots)
+        self._drift = model.drifts(covariance)[:, :, None]
+        self._factor, failed = torch.linalg.cholesky_ex(covariance)
+        if bool(failed.any()):
+            k = int(failed.nonzero()[0])
+            name = model.factors[int(failed[k]) - 1]
+            raise CalibrationError(
+                f"the factors' covariance to {knots[k + 1]:.3f}y is not positive definite at {name}: expected no "
+                f"volatility of zero and no correlation of one",
+                [name],
+            )
+
+    def step(self, number: int, state: Tensor, normals: Tensor) -> Tensor:
+        moved: Tensor = state + self._drift[number] + self._factor[number] @ normals
+        return moved
+
+
+@final
+class CrossAssetObserver(Observer):
+    """Prices, rates and bonds from states in the order of the bundle's factors."""
+
+    def __init__(self, market: PathMarket, times: Floats, states: Sequence[Tensor]) -> None:
+        self._market, self._times, self._states = market, times, states
+        self._row = market.model.index
+
+    @cached_property
+    def _zeta(self) -> tuple[Tensor, ...]:
+        """``(time,)`` per currency."""
+        return tuple(lgm.zeta(self._times) for lgm in self._market.rates)
+
+    def equity(self, name: str, time: float) -> Tensor:
+        asset = self._market.equity(name)
+        deflated = self._state(f"EQ:{name}", time) - asset.carry * time
+        return torch.exp(deflated - self._log_deflator(asset.currency, time))
+
+    def fx(self, base: str, quote: str, time: float) -> Tensor:
+        if base == quote:
+            return torch.ones_like(self._state(f"IR:{self._market.domestic}", time))
+        return torch.exp(self._log_deflator(base, time) - self._log_deflator(quote, time))
+
+    def bond(self, currency: str, time: float, maturity: float) -> Tensor:
+        c = self._market.currency(currency)
+        curve = self._market.discounts[c].log_discount(np.array([maturity, time]))
+        return torch.exp(curve[0] - curve[1] + self._log_ratio(c, time, maturity, time))
+
+    def growth(self, index: str, time: float, start: float, end: float) -> Tensor:
+        if start < time - SAME_TIME:
+            raise DomainError(
+                f"forward of {index}: expected a period that starts at {time:.4f}y or later, got {start:.4f}y",
+                [index],
+            )
+        i = self._market.index(index)
+        c = self._market.currency(self._market.index_currencies[i])
+        curve = self._market.projections[i].log_discount(np.array([start, end]))
+        return torch.exp(curve[0] - curve[1] + self._log_ratio(c, time, start, end))
+
+    def deflator(self, currency: str, time: float) -> Tensor:
+        return torch.exp(self._log_deflator(currency, time))
+
+    def log_variance(self, name: str, early: float, late: float) -> Tensor:
+        """Quadratic variation of the log price: rates move its drift, not its diffusion."""
+        zero = self._market.correlation.new_zeros(())
+        drivers = self._drivers(name)
+        if late - early <= SAME_TIME or not drivers:
+            return zero
+        model = self._market.model
+        rule = composite_rule(np.array([early, late]), model.breaks)
+        sigma = torch.stack([sign * asset.sigma(rule.points) for _, asset, sign in drivers])
+        rows = torch.tensor([self._row[factor] for factor, _, _ in drivers])
+        rho = self._market.correlation.index_select(0, rows).index_select(1, rows)
+        return rule.integrate((sigma * (rho @ sigma)).sum(0))[0]
+
+    def _drivers(self, name: str) -> list[tuple[str, LognormalAsset, float]]:
+        """Brownian motions of the log price: factor, volatility, sign."""
+        if not name.startswith("FX/"):
+            return [(f"EQ:{name}", self._market.equity(name), 1.0)]
+        _, base, quote = name.split("/")
+        found = [(self._market.currency(c), sign) for c, sign in ((base, 1.0), (quote, -1.0))]
+        pair = [(self._market.fx[c - 1], sign) for c, sign in found if c > 0]
+        return [(f"FX:{asset.name}", asset, sign) for asset, sign in pair] if base != quote else []
+
+    def _log_deflator(self, currency: str, time: float) -> Tensor:
+        c, k = self._market.currency(currency), place(self._times, time)
+        h = self._market.rates[c].h(time)
+        curve = self._market.discounts[c].log_discount(np.array([time]))[0]
+        own = curve - h * self._state(f"IR:{currency}", time) - 0.5 * h * h * self._zeta[c][k]
+        return own if c == 0 else own + self._state(f"FX:{currency}", time)
+
+    def _log_ratio(self, c: int, time: float, over: float, under: float) -> Tensor:
+        """Stochastic part of ``ln P(time, over)/P(time, under)``."""
+        h = self._market.rates[c].h(np.array([over, under]))
+        x = self._state(f"IR:{self._market.currencies[c]}", time)
+        variance = self._zeta[c][place(self._times, time)]
+        return (h[1] - h[0]) * x + 0.5 * (h[1] ** 2 - h[0] ** 2) * variance
+
+    def _state(self, factor: str, time: float) -> Tensor:
+        return self._states[place(self._times, time)][self._row[factor]]
+
+
+def _number(what: str, known: tuple[str, ...], name: str) -> int:
+    if name not in known:
+        raise DomainError(
+            f"{what}: expected one of {', '.join(known) or 'none'}, got {name}; select it from the market",
+            [name],
+        )
+    return known.index(name)

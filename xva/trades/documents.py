@@ -1,0 +1,142 @@
+"""Trades as JSON-clean documents and back, for terms that do not fit into a table's row."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from xva import dates
+from xva.errors import Problem, TradeError
+from xva.trades.trade import Trade
+
+_WORDS = {
+    float: "a finite number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "a text",
+    np.datetime64: "a date as YYYY-MM-DD",
+}
+
+
+def to_document(trade: Trade) -> dict[str, Any]:
+    """Class and terms of a trade."""
+    kind = type(trade)
+    terms = {f.name: _plain(getattr(trade, f.name)) for f in fields(trade) if f.init}
+    return {"module": kind.__module__, "class": kind.__qualname__, "terms": terms}
+
+
+def from_document(document: Mapping[str, Any]) -> Trade:
+    """The trade that `to_document` wrote. Imports the module it names: the caller checks that it may.
+
+    Raises
+    ------
+    TradeError
+        No such class, or terms that do not fit it.
+    """
+    module, name = str(document["module"]), str(document["class"])
+    try:
+        kind = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise TradeError(f"product {name}: cannot import {module}: {error}", [name]) from error
+    if not (isinstance(kind, type) and issubclass(kind, Trade)):
+        raise TradeError(f"product {module}.{name}: expected a class of trades", [name])
+    terms, problems = read_terms(kind, document["terms"], f"product {name}")
+    if problems:
+        raise TradeError("\n".join(str(p) for p in problems), [name])
+    return kind(**terms)
+
+
+def read_terms(
+    kind: type[Trade], given: Mapping[str, Any], where: str
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Fields of a trade from JSON values: what could be read, and what is wrong with the rest."""
+    terms: dict[str, Any] = {}
+    problems = [
+        Problem(f"{where}, field {name}", f"one of {', '.join(field_names(kind))}", "an unknown field")
+        for name in given
+        if name not in field_names(kind)
+    ]
+    for name, wanted in field_names(kind).items():
+        if name not in given:
+            if name in required_fields(kind):
+                problems.append(Problem(f"{where}, field {name}", words(wanted), "nothing"))
+            continue
+        try:
+            terms[name] = read_value(given[name], wanted)
+        except ValueError as error:
+            problems.append(Problem(f"{where}, field {name}", str(error), repr(given[name])))
+    return terms, problems
+
+
+@cache
+def field_names(kind: type[Trade]) -> dict[str, Any]:
+    """Types of the fields that make a trade, by name."""
+    hints = get_type_hints(kind)
+    return {f.name: hints[f.name] for f in fields(kind) if f.init}
+
+
+@cache
+def required_fields(kind: type[Trade]) -> tuple[str, ...]:
+    """Names of the fields without default."""
+    return tuple(
+        f.name for f in fields(kind) if f.init and f.default is MISSING and f.default_factory is MISSING
+    )
+
+
+def read_value(value: Any, wanted: Any) -> Any:
+    """A JSON value as the type ``wanted``: a plain type, a tuple of them, or one of them or None.
+
+    Raises
+    ------
+    ValueError
+        What was expected, in words.
+    """
+    if get_origin(wanted) in (Union, UnionType):
+        kinds = [kind for kind in get_args(wanted) if kind is not type(None)]
+        return None if value is None else read_value(value, kinds[0])
+    if get_origin(wanted) is tuple:
+        inner = get_args(wanted)
+        repeated = inner[-1] is Ellipsis
+        if not isinstance(value, list | tuple) or not (repeated or len(value) == len(inner)):
+            raise ValueError(words(wanted))
+        return tuple(read_value(v, inner[0] if repeated else inner[k]) for k, v in enumerate(value))
+    return _scalar(value, wanted)
+
+
+def _scalar(value: Any, wanted: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if wanted is float and number and math.isfinite(value):
+        return float(value)
+    if wanted is int and number and value == int(value):
+        return int(value)
+    if wanted in (str, bool) and isinstance(value, wanted):
+        return value
+    if wanted is np.datetime64 and isinstance(value, str):
+        try:
+            return dates.parse_date(value)
+        except ValueError:
+            pass
+    raise ValueError(words(wanted))
+
+
+def words(wanted: Any) -> str:
+    """What a type asks for, for messages."""
+    if get_origin(wanted) in (Union, UnionType):
+        return " or ".join(words(k) for k in get_args(wanted) if k is not type(None))
+    if get_origin(wanted) is tuple:
+        inner = get_args(wanted)
+        return f"a list, each {words(inner[0])}" if inner[-1] is Ellipsis else f"a list of {len(inner)}"
+    return _WORDS.get(wanted, getattr(wanted, "__name__", str(wanted)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, np.datetime64) else value
