@@ -1,4 +1,4 @@
-"""The trades folder: one table per trade type, columns named as the fields of the trade's class."""
+"""The trades folder: one table or JSON file per trade type, columns or keys named as the fields of its class."""
 
 from __future__ import annotations
 
@@ -10,51 +10,76 @@ from typing import Any, get_type_hints
 
 from pipelines.jobs.parties import closest
 from pipelines.jobs.problems import Problems
+from pipelines.jobs.products import TradeTypes, read_documents
 from pipelines.jobs.tables import SUFFIXES, Table, convert, read_table, shown
 from xva.errors import Problem, TradeError
 from xva.trades import registry as TRADE_TYPES
 from xva.trades.terms import TermsError
 from xva.trades.trade import Trade
 
+DOCUMENTS = ".json"
+"""Terms that do not fit into a row: a list of objects."""
+
 
 def read_trades(
-    folder: Path, name: str, netting_sets: Collection[str] | None, problems: Problems
+    folder: Path,
+    name: str,
+    netting_sets: Collection[str] | None,
+    problems: Problems,
+    types: TradeTypes = TRADE_TYPES,
 ) -> tuple[tuple[Trade, ...], dict[str, str]]:
     """All trades below ``folder``, in the order of the tables' names and rows, and where each stands.
 
-    ``netting_sets`` are the known ones (None: not known, not checked).
+    ``netting_sets`` are the known ones (None: not known, not checked); ``types`` the classes by table name.
     """
     trades: list[Trade] = []
     places: dict[str, str] = {}
-    for path in _tables(folder, name, problems):
-        kind = TRADE_TYPES[path.stem]
-        required, optional = _columns(kind)
-        table = read_table(path, f"{name}/{path.name}", problems, required, optional)
-        for row, cells in table.rows() if table is not None else ():
-            assert table is not None
-            trade = _trade(kind, table, row, cells, netting_sets, problems)
-            trade_id = cells["trade_id"]
+    for path in _tables(folder, name, problems, types):
+        kind, told = types[path.stem], f"{name}/{path.name}"
+        json = path.suffix == DOCUMENTS
+        read = read_documents if json else _read_rows
+        for trade, trade_id, where in read(path, told, kind, netting_sets, problems):
             if trade_id and trade_id in places:
                 got = f"{trade_id} also in {places[trade_id]}"
-                problems.add(table.where(row, "trade_id"), "each trade id once", got, "rename one")
+                column = ", column trade_id" if not json else ", field trade_id"
+                place = where.partition(", trade ")[0] + column
+                problems.add(place, "each trade id once", got, "rename one")
                 continue
-            places[trade_id] = f"{table.where(row)}, trade {trade_id}"
+            places[trade_id] = where
             if trade is not None:
                 trades.append(trade)
     return tuple(trades), places
 
 
-def _tables(folder: Path, name: str, problems: Problems) -> list[Path]:
+def _read_rows(
+    path: Path, name: str, kind: type[Trade], netting_sets: Collection[str] | None, problems: Problems
+) -> list[tuple[Trade | None, str, str]]:
+    """Trades of a table, each with its id and where it stands."""
+    required, optional = _columns(kind)
+    table = read_table(path, name, problems, required, optional)
+    return [
+        (
+            _trade(kind, table, row, cells, netting_sets, problems),
+            cells["trade_id"],
+            f"{table.where(row)}, trade {cells['trade_id']}",
+        )
+        for row, cells in (table.rows() if table is not None else ())
+        if table is not None
+    ]
+
+
+def _tables(folder: Path, name: str, problems: Problems, types: TradeTypes) -> list[Path]:
     """The tables of the folder; unknown names and a type given twice are problems."""
     if not folder.is_dir():
         got = "a file" if folder.exists() else "nothing there"
         problems.add(name, "a folder with one table per trade type", got, f"looked for {folder}")
         return []
     found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".")):
-        if path.stem not in TRADE_TYPES:
-            expected = f"a table named {', '.join(sorted(TRADE_TYPES))}"
-            fix = closest(path.stem, TRADE_TYPES)
+    known = (*SUFFIXES, DOCUMENTS)
+    for path in sorted(p for p in folder.iterdir() if p.suffix in known and not p.name.startswith(".")):
+        if path.stem not in types:
+            expected = f"a table named {', '.join(sorted(types))}"
+            fix = closest(path.stem, types)
             # a misspelt name is a mistake; any other table holds trades of a kind that is not covered
             problems.add(f"{name}/{path.name}", expected, path.stem, fix, unsupported=not fix)
         elif path.stem in found:
@@ -63,7 +88,7 @@ def _tables(folder: Path, name: str, problems: Problems) -> list[Path]:
         else:
             found[path.stem] = path
     if not found:
-        problems.add(name, f"tables such as {sorted(TRADE_TYPES)[0]}.csv", "none")
+        problems.add(name, f"tables such as {sorted(types)[0]}.csv", "none")
     return list(found.values())
 
 

@@ -16,6 +16,7 @@ from xva.market.indices import STANDARD_INDICES, RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.layout import layout
 from xva.trades.netting import NettingSet
+from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 
 
@@ -57,10 +58,16 @@ def collect_needs(
         who = f"trade {trade.trade_id}"
         for currency in trade.currencies:
             needs.currencies.setdefault(currency, who)
-        for name in _values(trade, "index"):
+        if isinstance(trade, PathTrade):
+            indices, equities = trade.indices, trade.equities
+        else:
+            indices = tuple(_values(trade, "index"))
+            equities = tuple((name, trade.currencies[0]) for name in _values(trade, "equity"))
+        for name in indices:
             needs.indices.setdefault(name, who)
-        for name in _values(trade, "equity"):
-            needs.equities.setdefault((name, trade.currencies[0]), who)
+        for pair in equities:
+            needs.equities.setdefault(pair, who)
+            needs.currencies.setdefault(pair[1], who)
     return needs
 
 

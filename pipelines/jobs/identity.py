@@ -7,9 +7,8 @@ import json
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from pipelines.jobs.inputs import LoadedJob
+from xva.trades.documents import plain
 from xva.trades.trade import Trade
 
 
@@ -39,5 +38,4 @@ def canonical_sha256(content: Any) -> str:
 
 
 def _terms(trade: Trade) -> dict[str, Any]:
-    values = ((f.name, getattr(trade, f.name)) for f in fields(trade))
-    return {name: str(v) if isinstance(v, np.datetime64) else v for name, v in values}
+    return {f.name: plain(getattr(trade, f.name)) for f in fields(trade)}

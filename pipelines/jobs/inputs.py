@@ -15,6 +15,7 @@ from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market
 from pipelines.jobs.grid import grid_dates
 from pipelines.jobs.parties import Party, closest, read_fixings, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
+from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
 from pipelines.jobs.spec import SOBOL_LIMIT, Inputs, JobSpec, read_spec
 from xva.errors import InputErrors, Problem, TradeError, XvaError
@@ -25,6 +26,7 @@ from xva.market.quotes import QuoteSet
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
+from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 from xva.valuation.world import WorldBuilder
 
@@ -120,7 +122,7 @@ def load_job(path: Path | str) -> LoadedJob:
     if spec is None:
         problems.done()
         raise InputErrors([])  # unreachable: a missing spec has a problem
-    tables = _read(path.parent, spec.inputs, problems)
+    tables = _read(path, spec.inputs, problems)
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
     sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
@@ -128,7 +130,7 @@ def load_job(path: Path | str) -> LoadedJob:
     parties = _parties(tables, sets, spec, needs, problems)
     config = _market(tables, needs, spec, problems)
     claims = _claims(tables, as_of, problems)
-    days = _grid(path.name, spec, tables.trades, as_of, needs, problems)
+    days = _grid(path.name, spec, tables.trades, as_of, needs, tables.fixings, problems)
     problems.done()
     assert config is not None
     assert tables.quotes is not None
@@ -148,9 +150,11 @@ def load_job(path: Path | str) -> LoadedJob:
     )
 
 
-def _read(base: Path, inputs: Inputs, problems: Problems) -> _Tables:
+def _read(path: Path, inputs: Inputs, problems: Problems) -> _Tables:
+    base, where = path.parent, f"{path.name}, [inputs] products"
+    types = trade_types(inputs.products, where, problems)
     sets = read_netting_sets(base / inputs.netting_sets, inputs.netting_sets, problems)
-    trades, places = read_trades(base / inputs.trades, inputs.trades, sets, problems)
+    trades, places = read_trades(base / inputs.trades, inputs.trades, sets, problems, types)
     fixings: Fixings = {}
     if inputs.fixings is not None:
         fixings = read_fixings(base / inputs.fixings, inputs.fixings, STANDARD_INDICES, problems)
@@ -245,14 +249,16 @@ def _grid(
     trades: tuple[Trade, ...],
     as_of: np.datetime64,
     needs: Needs,
+    fixings: Fixings,
     problems: Problems,
 ) -> NDArray[np.datetime64]:
-    """The grid, short enough for Sobol points and beginning after ``as_of``."""
+    """The grid with path-dependent trades' dates, short enough for Sobol points and beginning after ``as_of``."""
     where = f"{file}, [simulation] grid"
     last = max((t.maturity for t in trades), default=as_of)
     if trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
     days = grid_dates(spec.simulation.grid, as_of, last)
+    days = _with_observations(days, trades, TradeContext(as_of, STANDARD_INDICES, fixings))
     if days.size and days[0] <= as_of:
         problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
     count, factors = days.size, len(needs.factors)
@@ -262,3 +268,11 @@ def _grid(
             where, f"dates x factors of at most {SOBOL_LIMIT} (Sobol points)", got, "use fewer dates"
         )
     return days
+
+
+def _with_observations(
+    days: NDArray[np.datetime64], trades: tuple[Trade, ...], context: TradeContext
+) -> NDArray[np.datetime64]:
+    """The grid and the dates on which path-dependent trades look at the market."""
+    watched = [t.observation_dates(context) for t in trades if isinstance(t, PathTrade)]
+    return np.unique(np.concatenate([days, *watched])) if watched else days

@@ -10,7 +10,7 @@ from pipelines.jobs.inputs import LoadedJob
 from xva.errors import StoreError
 
 _JOB, _INPUT = "job:", "input:"
-_TABLES = (".csv", ".parquet")
+_TABLES = (".csv", ".parquet", ".json")
 
 
 def snapshot(job: LoadedJob) -> dict[str, bytes]:

@@ -23,6 +23,8 @@ _DEVICE = r"^(cpu|cuda(:[0-9]+)?)$"
 _EXECUTOR = r"^(serial|local|(tcp|tls)://[^\s/]+:[0-9]+)$"
 Currency = Annotated[str, Field(pattern=_CURRENCY)]
 File = Annotated[str, Field(min_length=1)]
+_MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+Module = Annotated[str, Field(pattern=_MODULE)]
 Tenor = Annotated[str, Field(pattern=_TENOR)]
 
 
@@ -33,13 +35,17 @@ class Section(BaseModel):
 
 
 class Inputs(Section):
-    """Files, relative to the job file; ``trades`` is a folder of one table per trade type."""
+    """Files, relative to the job file; ``trades`` is a folder of one table (or JSON file) per trade type.
+
+    ``products`` names Python modules with products of one's own.
+    """
 
     quotes: File
     netting_sets: File
     counterparties: File
     trades: File
     fixings: File | None = None
+    products: tuple[Module, ...] = ()
 
 
 class Simulation(Section):
@@ -78,6 +84,26 @@ class Model(Section):
     coterminal: Tenor = "20Y"
 
 
+class Surrogates(Section):
+    """How trades without closed form are learned, and how well they have to be.
+
+    ``training_paths`` label the fits, ``policy_paths`` train exercise decisions; ``certificate_states`` fresh states on
+    each of ``certificate_dates`` dates are valued by nested Monte Carlo with ``inner_paths``. ``tolerance`` is of the RMSE
+    in standard deviations of the value; beyond it training is repeated with up to ``max_effort`` times the paths.
+    """
+
+    training_paths: int = Field(default=8192, ge=256)
+    policy_paths: int = Field(default=16384, ge=256)
+    seed: int = Field(default=7, ge=0, lt=2**31)
+    tolerance: float = Field(default=0.05, gt=0.0)
+    certificate_states: int = Field(default=64, ge=8)
+    certificate_dates: int = Field(default=6, ge=1)
+    inner_paths: int = Field(default=1024, ge=64)
+    max_effort: int = Field(default=4, ge=1, le=64)
+    exercise_width: float = Field(default=0.05, gt=0.0, le=1.0)
+    jump_width: float = Field(default=0.02, gt=0.0, le=0.05)
+
+
 class Exposure(Section):
     """Profiles: the quantile of PFE, what a break does, whether the cube is kept."""
 
@@ -114,6 +140,7 @@ class JobSpec(Section):
     inputs: Inputs
     simulation: Simulation = Simulation()
     model: Model = Model()
+    surrogates: Surrogates = Surrogates()
     exposure: Exposure = Exposure()
     xva: Xva = Xva()
     execution: Execution = Execution()
@@ -125,6 +152,7 @@ _WORDS = {
     _CURRENCY: "a currency of three capital letters",
     _TENOR: "a tenor such as 20Y",
     _DEVICE: "cpu, cuda or cuda:0",
+    _MODULE: "a Python module such as my_products",
     _EXECUTOR: "serial, local or an address such as tcp://127.0.0.1:8786",
 }
 

@@ -266,8 +266,8 @@ class CrossAssetObserver(Observer):
             return [(f"EQ:{name}", self._market.equity(name), 1.0)]
         _, base, quote = name.split("/")
         found = [(self._market.currency(c), sign) for c, sign in ((base, 1.0), (quote, -1.0))]
-        pair = [(self._market.fx[c - 1], sign) for c, sign in found if c > 0]
-        return [(f"FX:{asset.name}", asset, sign) for asset, sign in pair] if base != quote else []
+        pair = [(self._market.currencies[c], self._market.fx[c - 1], sign) for c, sign in found if c > 0]
+        return [(f"FX:{c}", asset, sign) for c, asset, sign in pair] if base != quote else []
 
     def _log_deflator(self, currency: str, time: float) -> Tensor:
         c, k = self._market.currency(currency), place(self._times, time)

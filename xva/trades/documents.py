@@ -28,7 +28,7 @@ _WORDS = {
 def to_document(trade: Trade) -> dict[str, Any]:
     """Class and terms of a trade."""
     kind = type(trade)
-    terms = {f.name: _plain(getattr(trade, f.name)) for f in fields(trade) if f.init}
+    terms = {f.name: plain(getattr(trade, f.name)) for f in fields(trade) if f.init}
     return {"module": kind.__module__, "class": kind.__qualname__, "terms": terms}
 
 
@@ -136,7 +136,8 @@ def words(wanted: Any) -> str:
     return _WORDS.get(wanted, getattr(wanted, "__name__", str(wanted)))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A term as JSON has it."""
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     return str(value) if isinstance(value, np.datetime64) else value

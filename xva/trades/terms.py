@@ -14,6 +14,7 @@ from xva.errors import Problem, TradeError
 
 _TENOR = re.compile(r"[1-9][0-9]*[DWMY]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_UNDERLYING = re.compile(r"EQ/\S(.*\S)?|FX/([A-Z]{3})/(?!\2)[A-Z]{3}")
 
 
 @final
@@ -102,19 +103,100 @@ class Terms:
         if not isinstance(value, str) or not dates.is_day_count(value):
             self.reject(field, 'a day count such as "A360", "A365", "30/360", "30E/360", "ACT/ACT"')
 
+    def truth(self, *fields: str) -> None:
+        for field in fields:
+            if not isinstance(getattr(self._trade, field), bool):
+                self.reject(field, "true or false")
+
+    def underlying(self, field: str) -> None:
+        if not _is_underlying(getattr(self._trade, field)):
+            self.reject(field, _UNDERLYING_WORDS)
+
+    def underlyings(self, field: str) -> None:
+        """At least two underlyings, none twice."""
+        values = getattr(self._trade, field)
+        if not isinstance(values, tuple) or not all(_is_underlying(v) for v in values):
+            self.reject(field, f"a tuple, each {_UNDERLYING_WORDS}")
+        elif len(values) < 2 or len(set(values)) < len(values):
+            self.reject(field, "two or more underlyings, each once")
+
+    def currency_of_each(self, field: str, underlyings: str) -> None:
+        """A currency per underlying; an exchange rate's is its quote currency."""
+        values, names = getattr(self._trade, field), getattr(self._trade, underlyings)
+        count = len(names) if isinstance(names, tuple) else 0
+        fits = isinstance(values, tuple) and len(values) == count
+        if not fits or not all(isinstance(v, str) and _CURRENCY.fullmatch(v) for v in values):
+            self.reject(field, f"a tuple of {count} currencies, each of three capital letters")
+        elif any(str(n).startswith("FX/") and not n.endswith(f"/{v}") for n, v in zip(names, values)):
+            self.reject(field, "the quote currency for an exchange rate")
+
+    def positives(self, field: str, count: int) -> None:
+        """``count`` positive numbers."""
+        values = getattr(self._trade, field)
+        fits = isinstance(values, tuple) and len(values) == count
+        if not fits or not all(_is_number(v) and v > 0.0 for v in values):
+            self.reject(field, f"a tuple of {count} positive numbers")
+
+    def days(self, field: str) -> None:
+        """One or more dates, strictly increasing."""
+        values = getattr(self._trade, field)
+        if not isinstance(values, tuple) or not values or not all(_is_date(v) for v in values):
+            self.reject(field, "a tuple of dates (numpy datetime64[D])")
+        elif any(late <= early for early, late in zip(values, values[1:])):
+            self.reject(field, "dates in increasing order, each once")
+
+    def days_within(self, field: str, last: str) -> None:
+        """Dates as `days` asks for, none after the date ``last``."""
+        before = len(self._problems)
+        self.days(field)
+        end = getattr(self._trade, last)
+        if len(self._problems) == before and _is_date(end) and getattr(self._trade, field)[-1] > end:
+            self.reject(field, f"dates up to the {last} {end}")
+
+    def pay_date(self, field: str, observed: object) -> None:
+        """None, or a date not before the last observation."""
+        value = getattr(self._trade, field)
+        if value is None:
+            return
+        self.date(field)
+        if _is_date(value) and _is_date(observed) and value < observed:
+            self.reject(field, f"a date not before the last observation {observed}")
+
+    def pay_dates(self, field: str, observed: str) -> None:
+        """Nothing, or one date per date of ``observed``, none before it."""
+        values, looks = getattr(self._trade, field), getattr(self._trade, observed)
+        if values == () or not isinstance(looks, tuple) or not all(_is_date(v) for v in looks):
+            return
+        self.days(field)
+        if isinstance(values, tuple) and all(_is_date(v) for v in values):
+            late = len(values) == len(looks) and all(pay >= look for pay, look in zip(values, looks))
+            if not late:
+                self.reject(field, f"one date per entry of {observed}, none before it")
+
     def done(self) -> None:
         """Raise `TermsError` if anything was rejected."""
         if self._problems:
             raise TermsError(self._id, self._problems)
 
     def _number(self, field: str) -> bool:
-        value = getattr(self._trade, field)
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return _is_number(getattr(self._trade, field))
 
     def _date(self, field: str) -> bool:
-        value = getattr(self._trade, field)
-        return (
-            isinstance(value, np.datetime64)
-            and np.datetime_data(value)[0] == "D"
-            and not bool(np.isnat(value))
-        )
+        return _is_date(getattr(self._trade, field))
+
+
+_UNDERLYING_WORDS = "an underlying such as EQ/<name> or FX/EUR/USD"
+
+
+def _is_underlying(value: object) -> bool:
+    return isinstance(value, str) and _UNDERLYING.fullmatch(value) is not None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_date(value: object) -> bool:
+    return (
+        isinstance(value, np.datetime64) and np.datetime_data(value)[0] == "D" and not bool(np.isnat(value))
+    )

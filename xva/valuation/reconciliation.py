@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.numerics import tree
 from xva.pricing.deterministic import linear_values
 from xva.trades.claims import Asset, Claim, ExchangeOption, ResetPeriod
 from xva.trades.netting import NettingSet
+from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 from xva.valuation.compiled import CompiledExchange, CompiledSet, compile_set
 from xva.valuation.engine import Book
@@ -27,11 +29,13 @@ from xva.valuation.world import World
 
 _ANY_WIDTH = 1.0  # of exercises, all of which lie ahead at t = 0
 _SAME_VOL = 5e-5  # half of what a note shows
+_SIMULATED = "valued by simulation"
 _NOTHING_LEFT = "no option left: expired, or all is fixed"
 Pair = tuple[str, str]
+Floats = NDArray[np.float64]
 
 
-def reconcile(book: Book, world: World) -> pd.DataFrame:
+def reconcile(book: Book, world: World, simulated: Mapping[str, float] | None = None) -> pd.DataFrame:
     """One row per trade, in the order of the book.
 
     Parameters
@@ -39,6 +43,8 @@ def reconcile(book: Book, world: World) -> pd.DataFrame:
     book : Book
     world : World
         Market and calibrated model.
+    simulated : mapping, optional
+        Values at t = 0 of the trades without closed form, by trade id.
 
     Returns
     -------
@@ -52,7 +58,7 @@ def reconcile(book: Book, world: World) -> pd.DataFrame:
     flat = tree.map_tensors(world, lambda t: t.detach())
     with torch.no_grad():
         claims = [trade.claims(book.context) for trade in book.trades]
-        values = _values(book, claims, flat).numpy()
+        values = _with_simulated(_values(book, claims, flat).numpy(), book, simulated or {})
         at_quotes = _at_quotes(book, claims, flat)
     booked = [np.nan if t.booked_value is None else t.booked_value for t in book.trades]
     quoted = np.array([_number(q.value) for q in at_quotes])
@@ -66,10 +72,19 @@ def reconcile(book: Book, world: World) -> pd.DataFrame:
             "quoted_vol": [_number(q.vol) for q in at_quotes],
             "quoted_vol_value": quoted,
             "model_minus_quoted": values - quoted,
-            "note": [q.note for q in at_quotes],
+            "note": [
+                _SIMULATED if isinstance(t, PathTrade) else q.note for t, q in zip(book.trades, at_quotes)
+            ],
         },
         pd.Index([t.trade_id for t in book.trades], name="trade_id"),
     )
+
+
+def _with_simulated(values: Floats, book: Book, simulated: Mapping[str, float]) -> Floats:
+    rows = [k for k, trade in enumerate(book.trades) if isinstance(trade, PathTrade)]
+    found = values.copy()
+    found[rows] = [simulated.get(book.trades[k].trade_id, np.nan) for k in rows]
+    return found
 
 
 def trade_values(book: Book, world: World) -> Tensor:

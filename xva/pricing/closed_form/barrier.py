@@ -9,6 +9,7 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.pricing.closed_form.domain import require
+from xva.pricing.closed_form.margrabe import margrabe
 
 BarrierKind = Literal["down-and-in", "down-and-out", "up-and-in", "up-and-out"]
 KINDS: tuple[BarrierKind, ...] = ("down-and-in", "down-and-out", "up-and-in", "up-and-out")
@@ -150,11 +151,8 @@ def _blocks(
 
 
 def _vanilla(spot: Tensor, strike: Tensor, market: _Market, sign: int | Tensor) -> Tensor:
-    dev = market.deviation
-    x = torch.log(spot / strike) / dev + (1.0 + market.power) * dev
     asset = spot * torch.exp((market.carry - market.rate) * market.expiry)
-    cash = strike * torch.exp(-market.rate * market.expiry)
-    return sign * (asset * torch.special.ndtr(sign * x) - cash * torch.special.ndtr(sign * (x - dev)))
+    return margrabe(asset, strike * torch.exp(-market.rate * market.expiry), market.deviation, sign)
 
 
 def _weighted(log_weight: Tensor, argument: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ greeks(black_scholes, order=2)(spot=100.0, strike=100.0, expiry=1.0, rate=0.05, 
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, final
 
 import pandas as pd
@@ -124,7 +126,7 @@ def greeks(
     price: Callable[..., Tensor],
     *,
     order: int = 1,
-    mode: Mode = "mixed",
+    mode: Mode = "reverse",
     wrt: Sequence[str] | None = None,
     vectors: Sequence[str] = (),
     chunk: int | None = None,
@@ -139,8 +141,8 @@ def greeks(
         are the same for all options.
     order : {1, 2}
         Highest order of derivative.
-    mode : {"mixed", "reverse", "forward"}
-        Reverse-mode gradient with a forward-mode second order; or reverse twice; or forward twice (few inputs).
+    mode : {"reverse", "forward", "mixed"}
+        Reverse once or twice; forward once or twice (the cost grows with the inputs, squared); or forward over reverse.
     wrt : sequence of str, optional
         Arguments to differentiate by; all floats and floating-point tensors that are passed, if omitted. Whole numbers
         (``sign=1``), strings and defaults left alone are settings.
@@ -192,6 +194,14 @@ def greeks(
     return labelled
 
 
+@cache
+def _load_forward_mode() -> None:
+    """Torch compiles its forward-mode formulas on first use, by means that torch itself warns of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.func.jvp(torch.exp, (torch.ones(()),), (torch.ones(()),))
+
+
 def _checked_price(
     price: Callable[..., Tensor], inputs: PricingInputs, row: Tensor, batched: dict[str, Tensor]
 ) -> Tensor:
@@ -209,6 +219,9 @@ def _differentiate(
     price: Callable[..., Tensor], inputs: PricingInputs, order: int, mode: Mode, chunk: int | None
 ) -> Tensor:
     """``(label, option)``: values, gradients and upper triangles, with the labels' signs."""
+
+    if mode != "reverse":
+        _load_forward_mode()
 
     def value_twice(row: Tensor, batched: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         value = _checked_price(price, inputs, row, batched)

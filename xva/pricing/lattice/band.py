@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -19,7 +20,7 @@ _MARGIN = 8  # nodes between the continuous perpetual exercise boundary and wher
 @final
 @dataclass(frozen=True)
 class Band:
-    """Even places ``low`` to ``high`` are rolled back; only ``low`` to ``top`` can have an intrinsic value."""
+    """Even places ``low`` to ``high`` are rolled back; only ``low`` to ``top`` (odd) can have an intrinsic value."""
 
     low: int
     high: int
@@ -44,7 +45,8 @@ class Extent:
         """The smallest band that holds those of these options."""
         low = 2 * int(torch.floor(self.low[which].min() / 2.0))
         high = 2 * int(torch.ceil(self.high[which].max() / 2.0))
-        return Band(low, high, min(high, max(low + 1, int(torch.ceil(self.top[which].max())))))
+        top = int(torch.ceil(self.top[which].max().clamp(low + 1, high - 1)))
+        return Band(low, high, top if (top - low) % 2 else top + 1)
 
 
 def band_of(lattice: Lattice) -> Extent:
@@ -66,7 +68,7 @@ def band_of(lattice: Lattice) -> Extent:
     return Extent(low.clamp(-edge, -2.0), high.clamp(2.0, edge), strike)
 
 
-def _place(lattice: Lattice, level: Tensor, worst: type[torch.maximum]) -> Tensor:  # type: ignore[valid-type]
+def _place(lattice: Lattice, level: Tensor, worst: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Where the asset is at this level, the worse of today and expiry."""
     today = torch.log(level / lattice.spot) / lattice.spread
     return worst(today, today - lattice.steps * lattice.drift / lattice.spread)

@@ -21,6 +21,7 @@ from xva.pricing.lattice.band import Band, band_of
 from xva.pricing.lattice.lattice import Lattice
 
 _BLOCK = 12_000  # nodes x options of one array: a core's second-level cache holds a step's arrays
+_KEPT = 12_000_000  # steps x nodes x options: bounds the memory of a block (about 40 MB)
 
 
 @final
@@ -57,7 +58,7 @@ def roll(lattice: Lattice, *, slopes: bool) -> Rolled:
         order = torch.argsort(extent.width)
         parts, start = [], 0
         while start < len(order):
-            count = max(1, _BLOCK // int(extent.width[order[start]]))
+            count = max(1, min(_BLOCK, _KEPT // lattice.steps) // int(extent.width[order[start]]))
             chosen = order[start : start + count]
             parts.append(_roll_block(lattice.take(chosen), extent.around(chosen), slopes=slopes))
             start += count
@@ -68,97 +69,95 @@ def roll(lattice: Lattice, *, slopes: bool) -> Rolled:
 
 def _roll_block(lattice: Lattice, band: Band, *, slopes: bool) -> tuple[Tensor, ...]:
     nodes = _Nodes(lattice, band)
-    alive = nodes.roll_back(keep=slopes)
-    root = -band.low // 2
-    values = (nodes.even[root], nodes.even[root - 1], nodes.even[root + 1])
-    if not slopes:
-        return tuple(v.clone() for v in values)
-    return (*(v.clone() for v in values), *nodes.push_forth(alive))
+    values, held = nodes.roll_back(keep=slopes)
+    return (*values, *nodes.push_forth(held)) if slopes else values
 
 
 @final
 class _Nodes:
-    """The two arrays of one block and the passes over them."""
+    """The two arrays of one block and the passes over them.
+
+    Rows by step come in pairs (even, odd), ``(pair, 2, node, option)``; only the lowest nodes, ``low``, can be exercised.
+    """
 
     def __init__(self, lattice: Lattice, band: Band) -> None:
         self.lattice = lattice
         self.steps = lattice.steps
-        place = torch.arange(band.low, band.high + 1, device=lattice.spot.device).to(lattice.spot.dtype)
-        count = band.top - band.low + 1  # places that can have an intrinsic value
-        self.low_place = (place[0:count:2, None], place[1:count:2, None])
-        asset = lattice.sign * lattice.spot * torch.exp(place[:, None] * lattice.spread)
-        self.low_asset = (asset[0:count:2].contiguous(), asset[1:count:2].contiguous())
-        step = torch.arange(self.steps + 1, device=place.device)[:, None].to(place.dtype)
-        self.step = step
-        self.growth = torch.exp(step * (lattice.drift + lattice.discount))
-        self.bond = torch.exp(step * lattice.discount)
-        self.cash = (-lattice.sign * lattice.strike * self.bond).unbind(0)
-        final = torch.addcmul(self.cash[-1], asset, self.growth[-1]).clamp_(min=0.0)
-        self.even, self.odd = final[0::2].contiguous(), final[1::2].contiguous()
+        device, dtype = lattice.spot.device, lattice.spot.dtype
+        place = torch.arange(band.low, band.high + 1, device=device).to(dtype)[:, None]
+        low = band.top - band.low + 1
+        self.root = -band.low // 2
+        self.low_place = place[:low].unflatten(0, (-1, 2)).transpose(0, 1).contiguous()
+        asset = lattice.sign * lattice.spot * torch.exp(place * lattice.spread)
+        self.low_asset = asset[:low].unflatten(0, (-1, 2)).transpose(0, 1).contiguous()
+        self.step = torch.arange(2 * (self.steps // 2 + 1), device=device).to(dtype).reshape(-1, 2, 1, 1)
+        self.growth = torch.exp(self.step * (lattice.drift + lattice.discount))
+        self.bond = torch.exp(self.step * lattice.discount)
+        self.cash = -lattice.sign * lattice.strike * self.bond
+        last = divmod(self.steps, 2)
+        self.paid = torch.addcmul(self.cash[last], asset, self.growth[last]).clamp_(min=0.0)
 
-    def roll_back(self, *, keep: bool) -> list[Tensor]:
-        """To today, in place; with ``keep``, 1 where an option is held and 0 where it is exercised, by step."""
-        p, growth = self.lattice.probability, self.growth.unbind(0)
-        arrays = (self.even, self.odd)
-        sources = ((self.odd[:-1], self.odd[1:], self.even[1:-1]), (self.even[:-1], self.even[1:], self.odd))
-        low = [array[: len(asset)] for array, asset in zip(arrays, self.low_asset)]
-        payoff = [torch.empty_like(asset) for asset in self.low_asset]
-        alive = [
-            asset.new_empty(((self.steps + 1) // 2 + 1) * keep, *asset.shape) for asset in self.low_asset
-        ]
+    def roll_back(self, *, keep: bool) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        """Values at places 0, -2 and 2 today; with ``keep``, by step, 1 where the option is held, 0 where exercised."""
+        even, odd = self.paid[0::2].contiguous(), self.paid[1::2].contiguous()
+        count, p = self.low_asset.shape[1], self.lattice.probability
+        moves = ((odd[:-1], odd[1:], even[1:-1], even[:count]), (even[:-1], even[1:], odd, odd[:count]))
+        pairs = len(self.step)
+        slab = max(1, _BLOCK // self.low_asset.numel())
         held: list[Tensor] = []
-        for i in range(self.steps - 1, -1, -1):
-            odd = i % 2
-            down, up, here = sources[odd]
-            torch.lerp(down, up, p, out=here)
-            torch.addcmul(self.cash[i], self.low_asset[odd], growth[i], out=payoff[odd])
-            torch.maximum(low[odd], payoff[odd], out=low[odd])
+        for first in reversed(range(0, pairs, slab)):
+            some = slice(first, first + slab)
+            payoff = torch.addcmul(self.cash[some], self.low_asset, self.growth[some])
+            rows = payoff.flatten(0, 1).unbind(0)
+            for i in range(min(2 * first + len(rows), self.steps) - 1, 2 * first - 1, -1):
+                down, up, here, low = moves[i % 2]
+                row = rows[i - 2 * first]
+                torch.lerp(down, up, p, out=here)
+                torch.maximum(low, row, out=low)
+                if keep:
+                    torch.sub(low, row, out=row)
             if keep:
-                mask = torch.sub(low[odd], payoff[odd], out=alive[odd][i // 2])
-                held.append(mask.sign_())
-        return held[::-1]
+                payoff.sign_()
+                held = [*rows, *held]
+        root = self.root
+        return (even[root].clone(), even[root - 1].clone(), even[root + 1].clone()), held
 
-    def push_forth(self, alive: list[Tensor]) -> tuple[Tensor, ...]:
+    def push_forth(self, held: list[Tensor]) -> tuple[Tensor, ...]:
         """First derivatives by spot, strike, spread, drift, discount and probability at this exercise region."""
-        p = self.lattice.probability
-        even, odd = torch.zeros_like(self.even), torch.zeros_like(self.odd)
-        even[-int(self.low_place[0][0]) // 2] = 1.0
-        sources = ((even[1:], even[:-1], odd), (odd[1:], odd[:-1], even[1:-1]))
-        low = [array[: len(asset)] for array, asset in zip((even, odd), self.low_asset)]
-        stopped = [torch.empty_like(asset) for asset in self.low_asset]
-        sums = [asset.new_zeros(4, *asset.shape) for asset in self.low_asset]
-        rows = torch.stack(
-            [self.growth, self.growth * self.step, self.bond, self.bond * self.step], dim=1
-        )  # (step, 4, option)
-        weights = rows[:, :, None, :].unbind(0)
+        even, odd = torch.zeros_like(self.paid[0::2]), torch.zeros_like(self.paid[1::2])
+        even[self.root] = 1.0
+        count, p = self.low_asset.shape[1], self.lattice.probability
+        moves = ((even[1:], even[:-1], odd, even[:count]), (odd[1:], odd[:-1], even[1:-1], odd[:count]))
+        weights = torch.stack([self.growth, self.growth * self.step, self.bond, self.bond * self.step], 2)
+        rows = weights.flatten(0, 1).unbind(0)
+        stopped = torch.empty_like(even[:count])
+        sums = self.low_asset.new_zeros(2, 4, *stopped.shape)
+        by_parity = sums.unbind(0)
         for i in range(self.steps):
-            k = i % 2
-            torch.addcmul(low[k], low[k], alive[i], value=-1, out=stopped[k])
-            low[k].mul_(alive[i])
-            sums[k].addcmul_(stopped[k], weights[i])
-            down, up, there = sources[k]
-            torch.lerp(down, up, p, out=there)
+            above, below, there, low = moves[i % 2]
+            torch.addcmul(low, low, held[i], value=-1, out=stopped)
+            low.mul_(held[i])
+            by_parity[i % 2].addcmul_(stopped, rows[i])
+            torch.lerp(above, below, p, out=there)
         k = self.steps % 2
-        paid = torch.addcmul(self.cash[-1], self.low_asset[k], self.growth[-1]) > 0.0
-        sums[k].addcmul_(low[k] * paid, weights[-1])
+        paid = self.paid[k::2][:count] > 0.0
+        by_parity[k].addcmul_(moves[k][3] * paid, rows[self.steps])
         return self._slopes(sums)
 
-    def _slopes(self, sums: list[Tensor]) -> tuple[Tensor, ...]:
+    def _slopes(self, sums: Tensor) -> tuple[Tensor, ...]:
         """From the discounted probabilities of exercise by place, plain and times the step."""
-        lat = self.lattice
-        totals = [torch.zeros_like(lat.spot) for _ in range(6)]
+        lat, place, asset = self.lattice, self.low_place, self.low_asset
+        grown, grown_step, bond, bond_step = sums.unbind(1)
         cash = -lat.sign * lat.strike
-        for place, asset, (grown, grown_step, bond, bond_step) in zip(self.low_place, self.low_asset, sums):
-            ups = asset * (grown_step + place * grown) + cash * (bond_step + place * bond)
-            downs = asset * (grown_step - place * grown) + cash * (bond_step - place * bond)
-            parts = (
-                asset * grown / lat.spot,
-                -lat.sign * bond,
-                asset * grown * place,
-                asset * grown_step,
-                asset * grown_step + cash * bond_step,
-                0.5 * (ups / lat.probability - downs / (1.0 - lat.probability)),
-            )
-            for total, part in zip(totals, parts):
-                total += part.sum(0)
-        return tuple(totals)
+        by_step = asset * grown_step + cash * bond_step
+        by_place = place * (asset * grown + cash * bond)
+        ups, downs = 0.5 * (by_step + by_place), 0.5 * (by_step - by_place)
+        parts = (
+            asset * grown / lat.spot,
+            -lat.sign * bond,
+            asset * grown * place,
+            asset * grown_step,
+            by_step,
+            ups / lat.probability - downs / (1.0 - lat.probability),
+        )
+        return tuple(part.sum((0, 1)) for part in parts)

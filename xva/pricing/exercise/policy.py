@@ -1,0 +1,105 @@
+"""When a trade is exercised: where the gain from exercising now, regressed on what is known, is positive.
+
+Decisions are sharp or soft: a sigmoid of the gap over a width that the base run has fixed, a few per cent of the gap's
+standard deviation, so that a derivative sees the boundary move (DESIGN 4.5.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.errors import TradeError
+from xva.pricing.exercise.basis import evaluate
+from xva.pricing.exercise.features import EXERCISE_VALUE, exercise_features
+from xva.trades.path_trade import PathTrade
+from xva.trades.paths import Paths
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True)
+class ExercisePolicy:
+    """Regressed gain of exercising over waiting on every date; only ``coefficients`` depend on the market.
+
+    Parameters
+    ----------
+    dates : ndarray
+        ``(exercise,)`` datetime64[D].
+    holder : int
+        +1 where we decide, -1 where the counterparty does.
+    names : tuple of str
+        Features, as `exercise_features` names them.
+    mean, deviation : ndarray
+        ``(exercise, feature)`` by which features are standardised, constants of the base run.
+    exponents : ndarray
+        ``(basis, feature)`` degrees of the basis functions.
+    coefficients : Tensor
+        ``(exercise, basis)``, of the gap in deflated reporting currency from our side.
+    widths : ndarray
+        ``(exercise,)`` > 0, softness of the decision in units of the gap, constants of the base run.
+    """
+
+    dates: NDArray[np.datetime64]
+    holder: int
+    names: tuple[str, ...]
+    mean: Floats
+    deviation: Floats
+    exponents: NDArray[np.int64]
+    coefficients: Tensor
+    widths: Floats
+
+    def exercised(self, trade: PathTrade, paths: Paths, level: float = 0.0) -> Tensor:
+        """Share ``(exercise, path)`` exercised on each date, as `PathTrade.cashflows` takes it.
+
+        Parameters
+        ----------
+        level : float
+            Softness in units of ``widths``; 0 decides sharply.
+
+        Raises
+        ------
+        TradeError
+            The trade's exercise dates or features are not those of the policy.
+        """
+        days = trade.exercise_dates(paths.context)
+        if not np.array_equal(days, self.dates):
+            raise TradeError(
+                f"trade {trade.trade_id}: an exercise policy of {len(self.dates)} dates does not fit the trade's "
+                f"{len(days)}; train it on this trade and valuation date",
+                [trade.trade_id],
+            )
+        _, features = exercise_features(trade, paths, self.names)
+        return first_decisions(self.decisions(features, level))
+
+    def decisions(self, features: Tensor, level: float) -> Tensor:
+        """Whether to exercise ``(exercise, path)`` a trade still alive, from ``(exercise, feature, path)``."""
+        rows = [self.decision(e, features[e], level) for e in range(len(self.dates))]
+        return torch.stack(rows) if rows else features.new_zeros(0, features.shape[-1])
+
+    def decision(self, number: int, features: Tensor, level: float) -> Tensor:
+        """As `decisions` on one date, ``(path,)`` from ``(feature, path)``."""
+        gap = self.holder * (self.coefficients[number] @ self.basis(number, features))
+        if EXERCISE_VALUE in self.names:  # never at a loss, whatever the regression says far away
+            gap = torch.minimum(gap, features[self.names.index(EXERCISE_VALUE)])
+        if level == 0.0:
+            return (gap > 0.0).to(gap)
+        return torch.sigmoid(gap / (level * self.widths[number]))
+
+    def basis(self, number: int, features: Tensor) -> Tensor:
+        """Basis functions ``(basis, path)`` on one date."""
+        mean, deviation = (torch.from_numpy(x[number][:, None]) for x in (self.mean, self.deviation))
+        return evaluate(self.exponents, (features - mean) / deviation)
+
+
+def first_decisions(decisions: Tensor) -> Tensor:
+    """Share exercised on each date ``(exercise, path)``, from what would be decided if still alive."""
+    waited = torch.cumprod(1.0 - decisions, 0)
+    alive = torch.cat([torch.ones_like(decisions[:1]), waited[:-1]])
+    return decisions * alive
