@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surrogates.labels.gaussian_step import LogStep, log_step
-from surrogates.labels.problem import Dates, LabelProblem, Origin
+from surrogates.labels.gaussian_step import log_step
+from surrogates.labels.problem import Dates, LabelProblem, Origin, Share
 from surrogates.labels.strategy import LabelStrategy, derivatives
 from surrogates.samples import Samples
 from xva.errors import DomainError
-from xva.models.path_model import Walk, place
+from xva.models.path_model import SAME_TIME, Walk, place
 
 _TINY = 1e-280
 _ONE = 1.0 - 2.0**-53
@@ -60,15 +60,6 @@ class Crossing:
             raise DomainError(f"crossing of {self.name}: expected increasing dates", [self.name])
 
 
-@dataclass(frozen=True)
-class _Branch:
-    """Paths that cross into ``knot``: the share of those alive at the origin that does, and their states there."""
-
-    knot: int
-    weight: Tensor
-    state: Tensor
-
-
 @final
 @dataclass(frozen=True)
 class OneStepSurvival(LabelStrategy):
@@ -81,7 +72,106 @@ class OneStepSurvival(LabelStrategy):
     crossing: Crossing
 
     def labels(self, problem: LabelProblem, normals: Tensor, origin: Origin) -> tuple[Samples, ...]:
-        draws = normals[normals.shape[0] - (len(problem.times) - 1 - origin.number) :]
-        walk, shares, branches = self._survive(problem, draws, origin)
-        values = [w * v for w, v in zip(self._rest(shares), self._flows(problem, walk), strict=True)]
-        return self._collect(problem, walk, shares, branches, draws, values)
+        trunk = _Trunk(problem, self.crossing, normals, origin)
+        walk = trunk.walk
+        total = problem.to_come(problem.paths(walk.states), trunk.share)
+        for day, weight, states in trunk.branches():
+            settled = self.crossing.then == "settled"
+            extra = problem.to_come(problem.paths(states), _after_crossing(day, weight, settled))
+            total = [a + b for a, b in zip(total, extra, strict=True)]
+        slopes = derivatives(problem, walk, total)
+        with torch.no_grad():
+            memory = problem.memory(problem.paths(walk.states))
+        found = []
+        for k, (value, slope) in enumerate(zip(total, slopes, strict=True)):
+            alive = trunk.weights[problem.places[k]].detach()
+            found.append(problem.samples(k, walk, memory, value / alive, slope / alive))
+        return tuple(found)
+
+
+def _after_crossing(day: np.datetime64, weight: Tensor, settled: bool) -> Share:
+    """A branch's share of flows known from its crossing on."""
+
+    def share(observed: np.datetime64) -> Tensor | None:
+        return weight if observed == day or (observed > day and not settled) else None
+
+    return share
+
+
+class _Trunk:
+    """Paths that never cross: ``walk``, and by knot the share of all paths from the origin that they stand for."""
+
+    def __init__(self, problem: LabelProblem, crossing: Crossing, normals: Tensor, origin: Origin) -> None:
+        self._problem, self._crossing = problem, crossing
+        times, first = problem.times, origin.number
+        self._draws = normals[normals.shape[0] - (len(times) - 1 - first) :]
+        self._first = first
+        self._transition = problem.model.transition(times[first:])
+        self._levels = _levels(problem, crossing, first)
+        self.weights: list[Tensor] = [torch.ones(origin.start.shape[-1], dtype=torch.float64)] * (first + 1)
+        self._crossed: list[tuple[int, Tensor, Tensor]] = []
+        carry = origin.start.detach().clone().requires_grad_(True)
+        states, carries = [*origin.states], [*origin.states[:-1], carry]
+        for knot in range(first + 1, len(times)):
+            states.append(self._step(knot, carries[-1]))
+            carries.append(states[-1].clone())
+        self.walk = Walk(times, tuple(states), tuple(carries))
+
+    def share(self, observed: np.datetime64) -> Tensor:
+        """Of the origin's paths, alive after ``observed``."""
+        time = self._problem.context.time(observed)
+        return self.weights[int(np.searchsorted(self._problem.times, time + SAME_TIME)) - 1]
+
+    def branches(self) -> Iterator[tuple[np.datetime64, Tensor, tuple[Tensor, ...]]]:
+        """Day of crossing, share of the origin's paths that cross then, and their states on all knots."""
+        for knot, weight, state in self._crossed:
+            states = [*self.walk.states[:knot], state]
+            for later in range(knot, len(self._problem.times) - 1):
+                if self._crossing.then == "settled":
+                    states.append(self.walk.states[later + 1])  # not looked at
+                else:
+                    states.append(self._move(later, states[-1], self._draws[later - self._first]))
+            yield self._levels[knot][0], weight, tuple(states)
+
+    def _move(self, knot: int, state: Tensor, normals: Tensor) -> Tensor:
+        return self._transition.step(knot - self._first, state, normals)
+
+    def _step(self, knot: int, carry: Tensor) -> Tensor:
+        """State at ``knot``, and the weight and the branch that belong to it."""
+        normals = self._draws[knot - 1 - self._first]
+        if knot not in self._levels:
+            self.weights.append(self.weights[-1])
+            return self._move(knot - 1, carry, normals)
+        knots, step = self._problem.times[self._first :], knot - 1 - self._first
+        law = log_step(self._problem.model, self._transition, step, knots, carry, self._crossing.name)
+        side = 1.0 if self._crossing.up else -1.0
+        bound = side * (float(np.log(self._levels[knot][1])) - law.mean) / law.deviation
+        along = side * (law.direction * normals).sum(0)
+        inside, outside = _below(along, bound), -_below(-along, -bound)
+        before = self.weights[-1]
+        self.weights.append(before * torch.special.ndtr(bound).clamp_min(_TINY))
+        if self._crossing.then != "nothing":
+            beyond = normals + side * law.direction * (outside - along)
+            weight = before * torch.special.ndtr(-bound)
+            self._crossed.append((knot, weight, self._move(knot - 1, carry, beyond)))
+        return self._move(knot - 1, carry, normals + side * law.direction * (inside - along))
+
+
+def _levels(problem: LabelProblem, crossing: Crossing, first: int) -> dict[int, tuple[np.datetime64, float]]:
+    """Day and level by knot, after the start."""
+    found = {}
+    for day, level in zip(crossing.days, crossing.levels, strict=True):
+        time = problem.context.time(day)
+        if time > problem.times[first] + SAME_TIME:
+            try:
+                found[place(problem.times, time)] = (day, level)
+            except KeyError:
+                raise DomainError(
+                    f"crossing of {crossing.name}: {day} is not an observation date of the trade", [crossing.name]
+                ) from None
+    return found
+
+
+def _below(normal: Tensor, bound: Tensor) -> Tensor:
+    """Standard normals given that they are below ``bound``, increasing in ``normal``."""
+    return torch.special.ndtri((torch.special.ndtr(normal) * torch.special.ndtr(bound)).clamp(_TINY, _ONE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, final
@@ -19,9 +19,10 @@ from xva.models.path_model import Floats, PathModel, Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades.paths import Flow, Paths
 
 Dates = NDArray[np.datetime64]
+Share = Callable[[np.datetime64], Tensor | None]
 _SOBOL: Any = SobolEngine  # torch leaves it untyped
 
 
@@ -173,11 +174,14 @@ class LabelProblem:
         observer = self.model.observe(self.times, states)
         return Paths(self.context, observer, self.report, states[-1].shape[-1], width)
 
-    def to_come(self, paths: Paths) -> list[Tensor]:
-        """Per report date ``(path,)``: deflated flows that become known after it, nothing being exercised by then."""
+    def to_come(self, paths: Paths, share: Share | None = None) -> list[Tensor]:
+        """Per report date ``(path,)``: deflated flows that become known after it, nothing being exercised by then.
+
+        ``share`` of the date on which a flow becomes known multiplies it; None leaves it out.
+        """
         total = [torch.zeros(paths.n_paths, dtype=torch.float64) for _ in self.report]
         for trade in self.trades:
-            for first, last, flows in self._scenarios(trade, paths):
+            for first, last, flows in self._scenarios(trade, paths, share):
                 for k in range(first, last):
                     total[k] = total[k] + flows[k]
         return total
@@ -211,29 +215,32 @@ class LabelProblem:
         padded = torch.cat([gradient[rows].T, torch.zeros_like(columns[number])], dim=1).detach()
         return Samples((*self.states, *names), features, values.detach(), padded, known)
 
-    def _scenarios(self, trade: PathTrade, paths: Paths) -> list[tuple[int, int, list[Tensor]]]:
+    def _scenarios(
+        self, trade: PathTrade, paths: Paths, share: Share | None
+    ) -> list[tuple[int, int, list[Tensor]]]:
         """Report dates [first, last) between two exercises, and sums of flows if nothing is exercised before them."""
         exercise = trade.exercise_dates(self.context)
         if not len(exercise):
             flows = trade.cashflows(paths, trade.none_exercised(self.context, paths.n_paths))
-            return [(0, len(self.report), self._sums(paths, flows))]
+            return [(0, len(self.report), self._sums(paths, flows, share))]
         decisions = self.rules[trade.trade_id].decisions(trade, paths, self.level)
         passed = np.searchsorted(exercise, self.report, side="right")
         found = []
         for gone in np.unique(passed).tolist():
             first, last = np.searchsorted(passed, [gone, gone + 1]).tolist()
             flows = trade.cashflows(paths, _exercised(decisions, gone))
-            found.append((first, last, self._sums(paths, flows)))
+            found.append((first, last, self._sums(paths, flows, share)))
         return found
 
-    def _sums(self, paths: Paths, flows: Sequence[Any]) -> list[Tensor]:
+    def _sums(self, paths: Paths, flows: Sequence[Flow], share: Share | None) -> list[Tensor]:
         """Per report date, the deflated flows observed after it."""
         zero = torch.zeros(paths.n_paths, dtype=torch.float64)
         known = [zero] * (len(self.report) + 1)
         for flow in flows:
             k = int(np.searchsorted(self.report, flow.observed))
-            if k > 0:
-                known[k] = known[k] + paths.deflated(flow)
+            part = share(flow.observed) if share is not None and k > 0 else 1.0
+            if k > 0 and part is not None:
+                known[k] = known[k] + part * paths.deflated(flow)
         rest, sums = zero, []
         for part in reversed(known[1:]):
             rest = rest + part

@@ -2,13 +2,15 @@
 
 ``d ln S_i = (r - q_i - v_i/2) dt + sqrt(v_i) dW_i``, ``dv_i = kappa_i (theta_i - v_i) dt + xi_i sqrt(v_i) dB_i``,
 ``dW_i dB_i = rho_i dt``, ``dW_i dW_j = R_ij dt``; the rest follows from ``B_i = rho_i W_i + sqrt(1 - rho_i^2) B_i'`` with
-independent ``B_i'`` (the parsimonious structure of Dimitroff, Lorenz & Szimayer, 2011): valid for every R.
+independent ``B_i'``, which is valid for every R: as in Dimitroff, Lorenz & Szimayer (2011) only the spots' correlations
+are added to models of one name. Variances are joined by a Gaussian copula of their steps (de Innocentis, Lichters &
+Trahe, 2016).
 
 Scheme: QE with martingale correction, psi_c = 1.5, central weights (Andersen, Simple and efficient simulation of the
 Heston model, J. Computational Finance 11(3), 2008). The variance's first two conditional moments are exact, and so is
 the mean of S on any grid; what is left is the law of ln S given the variances at a step's ends, of weak order 2 in the
-step (*measured*: NUMBERS.md's call is off by 0.22, 0.045, 0.010, 0.003 with 1, 2, 4, 8 steps a year). Grids carry the
-step: `refined` adds knots.
+step where the Feller condition holds (*measured*: the call of 16.0702 in NUMBERS.md is off by -1.35, -0.376, -0.101,
+-0.030 and -0.006 with 1, 2, 4, 8 and 16 steps a year). Grids carry the step: `refined` adds knots.
 
 Derivatives: the pathwise derivative is exact inside both branches, at the exponential one's atom in zero too (it is a
 ``relu``). At psi = 1.5 a path jumps from one branch to the other; they share two moments, so what the derivative misses
@@ -153,13 +155,13 @@ class _QuadraticExponential(Transition):
         log_spot, variance = state[: self._names], state[self._names :]
         noise = self._factor @ normals
         mean, ratio = self._moments(variance, years)
-        k0, k1, k2, k34 = self._weights(years)
+        k1, k2, k34 = self._weights(years)
         calm, by_square, log_square = self._quadratic(mean, ratio, noise[: self._names], k2 + 0.5 * k34)
         by_tail, log_tail = self._exponential(mean, ratio, noise[: self._names], k2 + 0.5 * k34)
         after = torch.where(calm, by_square, by_tail)
         correction = -torch.where(calm, log_square, log_tail) - (k1 + 0.5 * k34) * variance
         moved = log_spot + self._growth[number] - self._carry * years
-        moved = moved + k0 + correction + k1 * variance + k2 * after
+        moved = moved + correction + k1 * variance + k2 * after
         spread = _root(k34 * (variance + after))
         return torch.cat([moved + spread * noise[self._names :], after])
 
@@ -171,11 +173,11 @@ class _QuadraticExponential(Transition):
         square = variance * scale * decay + 0.5 * self._theta * scale * (1.0 - decay)
         return mean, square / mean**2
 
-    def _weights(self, years: float) -> tuple[Tensor | float, Tensor, Tensor, Tensor]:
-        """K0 (absorbed by the correction), K1, K2 and K3 = K4 for central weights (33)."""
+    def _weights(self, years: float) -> tuple[Tensor, Tensor, Tensor]:
+        """K1, K2 and K3 = K4 for central weights (33); the correction takes the place of K0."""
         drift = 0.5 * years * (self._kappa * self._rho / self._xi - 0.5)
         slope = self._rho / self._xi
-        return 0.0, drift - slope, drift + slope, 0.5 * years * (1.0 - self._rho**2)
+        return drift - slope, drift + slope, 0.5 * years * (1.0 - self._rho**2)
 
     def _quadratic(
         self, mean: Tensor, ratio: Tensor, noise: Tensor, load: Tensor

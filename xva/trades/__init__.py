@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from xva.trades.american_option import AmericanOption
+from xva.trades.asian_option import AsianOption
+from xva.trades.autocallable import Autocallable
+from xva.trades.barrier_option import BarrierOption
 from xva.trades.basis_swap import BasisSwap
+from xva.trades.basket_option import BasketOption
 from xva.trades.cap_floor import CapFloor
 from xva.trades.context import TradeContext
 from xva.trades.cross_currency_swap import CrossCurrencySwap
@@ -14,10 +19,13 @@ from xva.trades.equity_option import EquityOption
 from xva.trades.fra import Fra
 from xva.trades.fx_forward import FxForward
 from xva.trades.fx_option import FxOption
+from xva.trades.himalayan import Himalayan
 from xva.trades.interest_rate_swap import InterestRateSwap
 from xva.trades.swaption import Swaption
+from xva.trades.target_redemption_forward import TargetRedemptionForward
 from xva.trades.terms import TermsError
 from xva.trades.trade import Trade
+from xva.trades.worst_of_option import WorstOfOption
 
 registry: Mapping[str, type[Trade]] = MappingProxyType(
     {
@@ -33,13 +41,26 @@ registry: Mapping[str, type[Trade]] = MappingProxyType(
             EquityOption,
             CapFloor,
             Swaption,
+            AmericanOption,
+            AsianOption,
+            BarrierOption,
+            BasketOption,
+            WorstOfOption,
+            Autocallable,
+            Himalayan,
+            TargetRedemptionForward,
         )
     }
 )
 """Class of each trade table: ``registry["swaps"]`` is `InterestRateSwap`, the rows of ``swaps.csv``."""
 
 __all__ = [
+    "AmericanOption",
+    "AsianOption",
+    "Autocallable",
+    "BarrierOption",
     "BasisSwap",
+    "BasketOption",
     "CapFloor",
     "CrossCurrencySwap",
     "EquityForward",
@@ -47,10 +68,13 @@ __all__ = [
     "Fra",
     "FxForward",
     "FxOption",
+    "Himalayan",
     "InterestRateSwap",
     "Swaption",
+    "TargetRedemptionForward",
     "TermsError",
     "Trade",
     "TradeContext",
+    "WorstOfOption",
     "registry",
 ]

@@ -100,8 +100,7 @@ class AmericanOption(SingleAssetTrade):
         terms.date("expiry_date")
         if self.exercise != ():
             terms.days_within("exercise", "expiry_date")
-        if not isinstance(self.calendar, str) or not dates.is_calendar(self.calendar):
-            terms.reject("calendar", "a calendar such as WEEKENDS, TARGET or TARGET+US")
+        terms.calendar("calendar")
         if self.settlement_lag != "":
             terms.lag("settlement_lag")
         self._check_frequency(terms)

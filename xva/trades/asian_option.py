@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xva.trades.context import TradeContext
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import SingleAssetTrade, price, to_come
+from xva.trades.single_asset import SingleAssetTrade, last_report, price, to_come
 from xva.trades.terms import Terms
 
 Dates = NDArray[np.datetime64]
@@ -57,7 +57,7 @@ class AsianOption(SingleAssetTrade):
 
     def state(self, paths: Paths) -> dict[str, Tensor]:
         """``average``: what the prices seen so far contribute to the average."""
-        last = paths.report.max(initial=paths.context.as_of)
+        last = last_report(paths)
         return {"average": paths.hold(self.averaging_dates, self._averages(paths, last))}
 
     def _averages(self, paths: Paths, last: np.datetime64) -> list[Tensor]:

@@ -15,7 +15,7 @@ from xva import dates
 from xva.trades.context import TradeContext
 from xva.trades.multi_asset import PerformanceTrade
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import reached, to_come
+from xva.trades.single_asset import last_report, reached, to_come
 from xva.trades.terms import Terms
 
 Dates = NDArray[np.datetime64]
@@ -99,15 +99,19 @@ class Autocallable(PerformanceTrade):
         ]
 
     def state(self, paths: Paths) -> dict[str, Tensor]:
-        """``alive``; ``missed`` coupons and the ``knocked`` flag, 0 once redeemed: the value is linear in the three."""
-        last = paths.report.max(initial=paths.context.as_of)
+        """``alive``; ``missed`` coupons and the ``knocked`` flag where the terms have them, 0 once redeemed.
+
+        The value is linear in the three.
+        """
+        last = last_report(paths)
         life = [(day, note) for day, _, note in self._life(paths, last)]
         days = [day for day, _ in life]
-        return {
-            "alive": paths.hold(days, [note.alive for _, note in life], before=1.0),
-            "missed": paths.hold(days, [note.missed for _, note in life]),
-            "knocked": paths.hold(days, [note.knocked for _, note in life]),
-        }
+        state = {"alive": paths.hold(days, [note.alive for _, note in life], before=1.0)}
+        if self.memory:
+            state["missed"] = paths.hold(days, [note.missed for _, note in life])
+        if self.knock_in_watch != "maturity":
+            state["knocked"] = paths.hold(days, [note.knocked for _, note in life])
+        return state
 
     def _life(self, paths: Paths, last: Day) -> Iterator[tuple[Day, Tensor, _Note]]:
         """Up to ``last``: day, amount paid for it per unit of notional, and the note after it."""
@@ -138,12 +142,13 @@ class Autocallable(PerformanceTrade):
         return self.coupon_rate * paying * due, note._replace(missed=missed)
 
     def _watched(self) -> set[Day]:
+        last = self.valuation_dates[-1]
         if self.knock_in_watch == "maturity":
-            return {self.valuation_dates[-1]}
+            return {last}
         if self.start_date is None:
             return set(self.valuation_dates)
-        days = np.arange(self.start_date + 1, self.valuation_dates[-1])
-        return {*dates.adjust(days, self.calendar, "P")[1:], *self.valuation_dates}
+        days = dates.adjust(np.arange(self.start_date + 1, last), self.calendar, "F")
+        return {*self.valuation_dates, *days[days < last]}
 
     def _days(self) -> list[Day]:
         return sorted({*self.valuation_dates, *self._watched()})

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xva.trades.context import TradeContext
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import SingleAssetTrade, price, reached, to_come
+from xva.trades.single_asset import SingleAssetTrade, last_report, price, reached, to_come
 from xva.trades.terms import Terms
 
 Dates = NDArray[np.datetime64]
@@ -82,14 +82,15 @@ class BarrierOption(SingleAssetTrade):
 
     def state(self, paths: Paths) -> dict[str, Tensor]:
         """``untouched``: the probability, given what was seen, that the barrier has not been touched yet."""
-        last = paths.report.max(initial=paths.context.as_of)
+        last = last_report(paths)
         days, untouched = self._untouched(paths, min(last, self.expiry_date))
         return {"untouched": paths.hold(days, untouched, before=1.0)}
 
     def _untouched(self, paths: Paths, last: Day) -> tuple[list[Day], list[Tensor]]:
         """Knots up to ``last``, one at least, and the probability on each that the barrier is untouched."""
         alive = torch.ones(paths.n_paths, dtype=torch.float64)
-        days, values = [np.datetime64("0001-01-01", "D")], [alive]
+        days: list[Day] = [np.datetime64("0001-01-01", "D")]
+        values = [alive]
         for day, survival in self._survivals(paths, last):
             alive = alive * survival
             days.append(day)

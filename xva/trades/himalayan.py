@@ -14,7 +14,7 @@ from torch import Tensor
 from xva.trades.context import TradeContext
 from xva.trades.multi_asset import PerformanceTrade
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import to_come
+from xva.trades.single_asset import last_report, to_come
 from xva.trades.terms import Terms
 
 Dates = NDArray[np.datetime64]
@@ -67,7 +67,7 @@ class Himalayan(PerformanceTrade):
 
     def state(self, paths: Paths) -> dict[str, Tensor]:
         """``average``: what has been measured contributes to it; ``left:<underlying>``: 1 while it has not left."""
-        life = list(self._life(paths, paths.report.max(initial=paths.context.as_of)))
+        life = list(self._life(paths, last_report(paths)))
         days = [day for day, _, _ in life]
         state = {"average": paths.hold(days, [average for _, average, _ in life])}
         for k, name in enumerate(self.underlyings):

@@ -38,6 +38,11 @@ def to_come(context: TradeContext, days: Iterable[Day]) -> Dates:
     return every[every > context.as_of]
 
 
+def last_report(paths: Paths) -> Day:
+    """The last report date, ``as_of`` where there is none."""
+    return max([paths.context.as_of, *paths.report])
+
+
 def reached(paths: Paths, gap: Tensor) -> Tensor:
     """1 where ``gap`` >= 0, else 0: `Paths.step` with its edge included, as term sheets have it."""
     return 1.0 - paths.step(-gap)

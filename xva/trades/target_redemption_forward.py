@@ -14,7 +14,7 @@ from torch import Tensor
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import reached, to_come
+from xva.trades.single_asset import last_report, reached, to_come
 from xva.trades.terms import Terms
 
 Dates = NDArray[np.datetime64]
@@ -89,7 +89,7 @@ class TargetRedemptionForward(PathTrade):
 
     def state(self, paths: Paths) -> dict[str, Tensor]:
         """``profit`` accumulated per unit of base, until the strip ended; ``alive``: 1 until then."""
-        life = list(self._life(paths, paths.report.max(initial=paths.context.as_of)))
+        life = list(self._life(paths, last_report(paths)))
         days = [day for day, _, _, _ in life]
         return {
             "profit": paths.hold(days, [profit for _, _, profit, _ in life]),

@@ -98,6 +98,16 @@ class Terms:
         if not isinstance(value, str) or not _TENOR.fullmatch(value):
             self.reject(field, 'a tenor such as "3M" or "1Y"')
 
+    def lag(self, field: str) -> None:
+        value = getattr(self._trade, field)
+        if not isinstance(value, str) or not _TENOR.fullmatch(value) or not value.endswith("D"):
+            self.reject(field, 'business days such as "2D"')
+
+    def calendar(self, field: str) -> None:
+        value = getattr(self._trade, field)
+        if not isinstance(value, str) or not dates.is_calendar(value):
+            self.reject(field, "a calendar such as WEEKENDS, TARGET or TARGET+US")
+
     def day_count(self, field: str) -> None:
         value = getattr(self._trade, field)
         if not isinstance(value, str) or not dates.is_day_count(value):
@@ -137,6 +147,13 @@ class Terms:
         if not fits or not all(_is_number(v) and v > 0.0 for v in values):
             self.reject(field, f"a tuple of {count} positive numbers")
 
+    def shares(self, field: str, count: int) -> None:
+        """``count`` positive numbers that add up to 1."""
+        before = len(self._problems)
+        self.positives(field, count)
+        if len(self._problems) == before and abs(sum(getattr(self._trade, field)) - 1.0) > 1e-9:
+            self.reject(field, "numbers that add up to 1")
+
     def days(self, field: str) -> None:
         """One or more dates, strictly increasing."""
         values = getattr(self._trade, field)
@@ -152,6 +169,12 @@ class Terms:
         end = getattr(self._trade, last)
         if len(self._problems) == before and _is_date(end) and getattr(self._trade, field)[-1] > end:
             self.reject(field, f"dates up to the {last} {end}")
+
+    def before(self, field: str, first: object) -> None:
+        """A date before ``first``."""
+        self.date(field)
+        if self._date(field) and _is_date(first) and getattr(self._trade, field) >= first:
+            self.reject(field, f"a date before {first}")
 
     def pay_date(self, field: str, observed: object) -> None:
         """None, or a date not before the last observation."""

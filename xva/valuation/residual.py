@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,12 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.pricing.exercise.policy import ExercisePolicy
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
-
-if TYPE_CHECKING:
-    from xva.pricing.exercise.policy import ExercisePolicy
 
 Dates = NDArray[np.datetime64]
 Floats = NDArray[np.float64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from xva.pricing.closed_form.domain import require
 from xva.pricing.closed_form.margrabe import margrabe
 
 BarrierKind = Literal["down-and-in", "down-and-out", "up-and-in", "up-and-out"]
+_HUGE = 80.0  # of an exponent; single precision overflows at 88
 KINDS: tuple[BarrierKind, ...] = ("down-and-in", "down-and-out", "up-and-in", "up-and-out")
 
 
@@ -156,8 +158,14 @@ def _vanilla(spot: Tensor, strike: Tensor, market: _Market, sign: int | Tensor) 
 
 
 def _weighted(log_weight: Tensor, argument: Tensor) -> Tensor:
-    """``exp(log_weight) Phi(argument)``; in logarithms, or a reflection at low volatility is infinity times zero."""
-    return torch.exp(log_weight + torch.special.log_ndtr(argument))
+    """``exp(log_weight) Phi(argument)``, where a reflection at low volatility would be infinity times zero too."""
+    log_weight, argument = torch.broadcast_tensors(log_weight, argument)  # type: ignore[no-untyped-call]
+    huge = (log_weight > _HUGE) & (argument < 0.0)
+    zero = torch.zeros_like(argument)
+    plain = torch.exp(torch.where(huge, zero, log_weight)) * torch.special.ndtr(argument)
+    x, weight = torch.where(huge, argument, zero), torch.where(huge, log_weight, zero)
+    scaled = 0.5 * torch.exp(weight - 0.5 * x * x) * torch.special.erfcx(-x / math.sqrt(2.0))
+    return torch.where(huge, scaled, plain)
 
 
 def _never_hit(spot: Tensor, barrier: Tensor, market: _Market, down: float) -> Tensor:

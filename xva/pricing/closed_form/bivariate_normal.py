@@ -57,7 +57,7 @@ def bivariate_normal_cdf(h: Tensor, k: Tensor, correlation: Tensor) -> Tensor:
     R. L. Plackett, A reduction formula for normal multivariate integrals, Biometrika 41 (1954); Z. Drezner and G. O.
     Wesolowsky, On the computation of the bivariate normal integral, J. Statist. Comput. Simul. 35 (1990).
     """
-    h, k = h.clamp(-_FAR, _FAR), k.clamp(-_FAR, _FAR)
+    h, k = _bounded(h), _bounded(k)
     node, weight = unit_rule_like(_NODES, h)
     end = torch.atanh(correlation)
     w = end[..., None] * node
@@ -71,3 +71,8 @@ def bivariate_normal_cdf(h: Tensor, k: Tensor, correlation: Tensor) -> Tensor:
     integral = end * (density @ weight) / (2.0 * math.pi)
     value: Tensor = torch.special.ndtr(h) * torch.special.ndtr(k) + integral
     return value
+
+
+def _bounded(x: Tensor) -> Tensor:
+    far = torch.full_like(x, _FAR)
+    return torch.where(x > _FAR, far, torch.where(x < -_FAR, -far, x))

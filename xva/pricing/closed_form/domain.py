@@ -28,9 +28,9 @@ class Interval:
     fix: str = "check the input"
 
     def contains(self, value: Tensor) -> Tensor:
-        """Elementwise; False for NaN."""
+        """Elementwise; False for NaN and infinities."""
         above = value >= self.lower if self.closed else value > self.lower
-        return above & (value <= self.upper if self.closed else value < self.upper)
+        return above & (value <= self.upper if self.closed and self.upper < float("inf") else value < self.upper)
 
     def __str__(self) -> str:
         sign = "=" if self.closed else ""
@@ -115,7 +115,7 @@ def unreadable(problem: RuntimeError) -> bool:
 
 def _check(name: str, value: Number, interval: Interval) -> None:
     tensor = value.detach() if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
-    good = torch.isfinite(tensor) & interval.contains(tensor)
+    good = interval.contains(tensor)
     try:
         if bool(good.all()):
             return

@@ -162,7 +162,7 @@ def _smile(z: Tensor, correlation: Tensor) -> Tensor:
     root = torch.sqrt(1.0 - 2.0 * correlation * z + z * z)
     q = (1.0 + correlation * (z - 2.0 * correlation) / (root + 1.0)) / (1.0 - correlation * correlation)
     y = z * q
-    near = y.abs() < _SMALL
+    near = y * y < _SMALL * _SMALL
     far = torch.where(near, torch.ones_like(y), y)
     square = torch.where(near, y, torch.zeros_like(y)) ** 2
     series = torch.zeros_like(y)
