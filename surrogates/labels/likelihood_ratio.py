@@ -87,12 +87,11 @@ def score(transition: Transition, walk: Walk, normals: Tensor, steps: Sequence[i
     tangent = torch.eye(n_states, dtype=torch.float64).expand(n_paths, -1, -1)
     total = torch.zeros(n_states, n_paths, dtype=torch.float64)
     for knot, share in zip(steps, shares.tolist(), strict=True):
-        drawn = normals[knot - first]
-        to_state, to_normal = _jacobians(transition, knot - first, walk.carries[knot], drawn)
+        drawn, state = normals[knot - first], walk.carries[knot].detach()
+        _check(transition, knot - first, state[:, :8], drawn[:, :8])
+        to_state, to_normal = _jacobians(transition, knot - first, state, drawn)
         tangent = to_state @ tangent
-        shift = _solve(to_normal, tangent)
-        _check(transition, knot - first, walk.carries[knot], drawn, shift, tangent @ torch.linalg.inv(to_state))
-        total = total + share * torch.einsum("pns,np->sp", shift, drawn)
+        total = total + share * torch.einsum("pns,np->sp", _solve(to_normal, tangent), drawn)
     return total
 
 
@@ -145,3 +144,13 @@ def _solve(to_normal: Tensor, tangent: Tensor) -> Tensor:
         return torch.linalg.solve(to_normal, tangent)
     except RuntimeError as error:
         raise DomainError(f"likelihood ratio: some state does not move with the normals ({error})") from None
+
+
+def _check(transition: Transition, number: int, state: Tensor, normals: Tensor) -> None:
+    """The shift has to be the same for other normals, or its divergence would belong to the score."""
+    here, there = (_jacobians(transition, number, state, z) for z in (normals, normals + 1.0))
+    shift, other = _solve(here[1], here[0]), _solve(there[1], there[0])
+    if float((shift - other).abs().max()) > _ALIKE * float(shift.abs().max()):
+        raise DomainError(
+            "likelihood ratio: expected steps that are Gaussian after a change of variable -> use smoothed labels"
+        )

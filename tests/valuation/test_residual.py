@@ -6,12 +6,14 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 import torch
 import xarray as xr
 
 from tests.valuation.flat_book import day, swap, world
 from tests.valuation.flat_world import SCRAMBLES, assert_within, days_between, make_engine
 from tests.valuation.path_products import ExactForward, path_forward
+from xva.errors import DomainError
 from xva.market.quotes import QuoteSet
 from xva.models.cross_asset_paths import PathMarket
 from xva.numerics import tree
@@ -24,6 +26,7 @@ from xva.valuation.pullback import quote_gradients, scramble_means
 from xva.valuation.residual import PathStates, Residual, ResidualTrade, features, positions
 from xva.valuation.residual_pullback import ResidualPullback
 from xva.valuation.results import results
+from xva.valuation.sensitivities import hessian_product, sensitivities
 from xva.valuation.set_kernel import date_values
 from xva.valuation.world import World
 
@@ -126,3 +129,16 @@ def test_adjoint_is_autograd_through_everything() -> None:
         (slow,) = torch.autograd.grad(total, leaf, retain_graph=True)
         scale = float(slow.abs().max())
         np.testing.assert_allclose(fast[m], slow.numpy(), rtol=0, atol=1e-10 * scale)
+
+
+def test_what_knows_closed_forms_only_refuses_and_names_the_trades() -> None:
+    engine = engine_of(path_forward("F"), paths=64, scrambles=1)
+    for attempt in (
+        engine.plan,
+        lambda: sensitivities(engine, ["CVA"]),
+        lambda: sensitivities(engine, ["CVA"], method="bump"),
+        lambda: hessian_product(engine, "CVA", {engine.quotes.ids[0]: 1.0}),
+    ):
+        with pytest.raises(DomainError, match=r"1 without \(F\)") as caught:
+            attempt()
+        assert caught.value.ids == ("F",)

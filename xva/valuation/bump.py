@@ -31,6 +31,7 @@ class Revaluer:
     """
 
     def __init__(self, engine: ExposureEngine) -> None:
+        engine.refuse_path_trades("revaluation on shifted quotes")
         self.engine = engine
         self.base: ExposureData = replace(engine.data(adjoint=False), dtype="float64", device="cpu")
         self.constants: RunConstants = engine.constants(self.base)

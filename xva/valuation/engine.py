@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.errors import TradeError
+from xva.errors import DomainError, TradeError
 from xva.market.quotes import QuoteSet
 from xva.models.random import PathNoise, brownian_rotation
 from xva.numerics import tree
@@ -223,8 +223,32 @@ class ExposureEngine:
     def _path_trades(self, compiled: CompiledSet) -> list[PathTrade]:
         return path_trades(self.book, compiled.netting_set.name)
 
+    def refuse_path_trades(self, what: str) -> None:
+        """Raise where ``what`` knows closed forms only and the book has trades without.
+
+        Raises
+        ------
+        DomainError
+            With their ids.
+        """
+        ids = [t.trade_id for t in self.book.trades if isinstance(t, PathTrade)]
+        if ids:
+            some = ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")
+            raise DomainError(
+                f"{what}: expected a book of trades with closed forms, got {len(ids)} without ({some}); run the job, "
+                f"which trains surrogates for them",
+                ids,
+            )
+
     def plan(self, adjoint: bool = True) -> ExposurePlan:
-        """The run's plan."""
+        """The plan of a book of trades with closed forms.
+
+        Raises
+        ------
+        DomainError
+            There are path-dependent trades.
+        """
+        self.refuse_path_trades("an exposure plan without surrogates")
         return ExposurePlan(self.data(adjoint=adjoint))
 
 

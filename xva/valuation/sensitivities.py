@@ -95,6 +95,7 @@ def hessian_product(
     """
     _known("measure", [measure], MEASURE_NAMES)
     _known("quote", direction, engine.quotes.ids)
+    engine.refuse_path_trades("second order")
     data = engine.data(adjoint=False)
     way = torch.zeros_like(engine.quotes.values)
     for quote_id, component in direction.items():

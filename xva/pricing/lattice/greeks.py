@@ -30,7 +30,10 @@ from xva.pricing.lattice.parameters import Scheme, build_tree
 from xva.pricing.lattice.result import NUMBERS, LatticeGreeks
 from xva.pricing.lattice.value import american, european
 
-_BUMP = 0.05  # of vol, for differences: a curvature error near 0.1 %, and hundreds of crossings at 1,000 steps
+_BUMP = (
+    0.05  # of vol, for differences: a curvature error near 0.1 %, and hundreds of crossings at 1,000 steps
+)
+_SCALES = (1.0, 1.0 - _BUMP, 1.0 + _BUMP)
 
 _NODES = "tree nodes at places -2, 0, 2 today (AD of a CRR tree: jumps where a node crosses the strike)"
 _NODE_GAMMA = "tree nodes at places -2, 0, 2 today (AD: {})"
@@ -97,6 +100,7 @@ def greeks(options: LatticeOptions, steps: int, scheme: Scheme = "crr") -> Latti
     DomainError
         No such tree, in a market bumped by 5 % of vol for American options too.
     """
+    _check_trees(options, steps, scheme)
     early, late = options.american.nonzero()[:, 0], (~options.american).nonzero()[:, 0]
     results, kinds = [], [""] * len(options)
     for which, name in ((early, "american"), (late, "european")):
@@ -111,7 +115,14 @@ def greeks(options: LatticeOptions, steps: int, scheme: Scheme = "crr") -> Latti
     back = torch.argsort(torch.cat([early, late]))
     joined = {n: torch.cat([r[n] for r in results])[back].detach() for n in NUMBERS}
     family = "leisen_reimer" if scheme == "leisen_reimer" else "crr"
-    return LatticeGreeks(**joined, kind=tuple(kinds), method=_METHODS[family] | {"exercised": _EXERCISED})
+    return LatticeGreeks(**joined, kind=tuple(kinds), method={**_METHODS[family], "exercised": _EXERCISED})
+
+
+def _check_trees(options: LatticeOptions, steps: int, scheme: Scheme) -> None:
+    """That all trees exist, on the whole batch, where an error knows an option's place."""
+    for scale in _SCALES:
+        vol = torch.where(options.american, scale * options.vol, options.vol)
+        build_tree(_along_strike(options, vol), steps, scheme)
 
 
 def _european(options: LatticeOptions, steps: int, scheme: Scheme) -> dict[str, Tensor]:
@@ -132,16 +143,14 @@ def _european(options: LatticeOptions, steps: int, scheme: Scheme) -> dict[str, 
 def _american(options: LatticeOptions, steps: int, scheme: Scheme) -> dict[str, Tensor]:
     """The market, and the two along the strike, as one batch."""
     n = len(options)
+    markets = [_along_strike(options, scale * options.vol).market for scale in _SCALES]
     three = options.take(torch.arange(n, device=options.spot.device).repeat(3))
-    scale = torch.tensor([1.0, 1.0 - _BUMP, 1.0 + _BUMP]).to(three.vol).repeat_interleave(n)
-    three = _along_strike(three, three.vol * scale)
+    three = three.with_market(*map(torch.cat, zip(*markets)))
     every = _first_order(three, steps, scheme)
     slopes = every["vega"] + _spot_per_vol(three) * every["delta"]
-    (slope, low, high), (delta, delta_low, delta_high) = slopes.split(n), every["node_delta"].split(n)
+    (slope, low, high), (delta, delta_low, delta_high) = slopes.chunk(3), every["node_delta"].chunk(3)
     width = 2.0 * _BUMP * options.vol
-    along = _Along(
-        delta, every["gamma"][:n], slope, (high - low) / width, (delta_high - delta_low) / width
-    )
+    along = _Along(delta, every["gamma"][:n], slope, (high - low) / width, (delta_high - delta_low) / width)
     first = {name: every[name][:n] for name in ("value", "delta", "vega", "rho", "theta")}
     if scheme != "leisen_reimer":
         first = _aligned(options, first, along)

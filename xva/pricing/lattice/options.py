@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import torch
@@ -74,12 +74,16 @@ class LatticeOptions:
         dtype: torch.dtype = torch.float64,
     ) -> LatticeOptions:
         """From numbers and tensors that broadcast to ``(option,)``; tensors keep their graph."""
-        market = [torch.as_tensor(x, dtype=dtype) for x in (spot, strike, expiry, rate, dividend, vol, sign)]
+        numbers = (spot, strike, expiry, rate, dividend, vol, sign)
+        every = [
+            *(torch.as_tensor(x, dtype=dtype) for x in numbers),
+            torch.as_tensor(american, dtype=torch.bool),
+        ]
         try:
-            every = torch.broadcast_tensors(*market, torch.as_tensor(american, dtype=torch.bool))
+            shape = torch.broadcast_shapes((1,), *(x.shape for x in every))
         except RuntimeError as error:
             raise DomainError(f"options: expected fields that broadcast to one shape, got {error}") from error
-        return cls(*(x.reshape(1) if x.ndim == 0 else x for x in every))
+        return cls(*(x.expand(shape) for x in every))
 
     def __len__(self) -> int:
         return len(self.spot)
@@ -91,7 +95,7 @@ class LatticeOptions:
 
     def with_market(self, *market: Tensor) -> LatticeOptions:
         """The same rights on another market, in the order of `market`."""
-        return LatticeOptions(*market, self.sign, self.american)
+        return replace(self, **dict(zip(MARKET, market, strict=True)))
 
     def take(self, which: Tensor) -> LatticeOptions:
         """The options at these positions ``(some,)``."""

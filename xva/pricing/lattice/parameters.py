@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -12,7 +13,7 @@ from xva.errors import DomainError
 from xva.pricing.lattice.options import LatticeOptions
 
 Scheme = Literal["crr", "crr_textbook", "leisen_reimer"]
-_SMALL = 1e-4  # below it two terms of (1 - e^-w)/w are exact to rounding, and so are their derivatives' uses
+_SMALL = 1e-4  # up to here four terms of (1 - e^-w)/w are exact to rounding
 
 
 @final
@@ -109,10 +110,11 @@ def _peizer_pratt(z: Tensor, n: int) -> Tensor:
     near = w < _SMALL
     away = torch.where(near, torch.ones_like(w), w)
     ratio = torch.where(near, 1.0 - w / 2.0 + w * w / 6.0 - w**3 / 24.0, -torch.expm1(-away) / away)
-    return 0.5 + 0.5 * slope**0.5 * z * torch.sqrt(ratio)
+    p: Tensor = 0.5 + 0.5 * slope**0.5 * z * torch.sqrt(ratio)
+    return p
 
 
-def _check_probability(probability: Tensor, steps: int, tree: str, advice) -> None:  # type: ignore[no-untyped-def]
+def _check_probability(probability: Tensor, steps: int, tree: str, advice: Callable[[int], str]) -> None:
     good = (probability > 0.0) & (probability < 1.0)
     if not bool(good.all()):
         k = int((~good).nonzero()[0])

@@ -87,9 +87,9 @@ class _Nodes:
         place = torch.arange(band.low, band.high + 1, device=device).to(dtype)[:, None]
         low = band.top - band.low + 1
         self.root = -band.low // 2
-        self.low_place = place[:low].unflatten(0, (-1, 2)).transpose(0, 1).contiguous()
+        self.low_place = place[:low].reshape(low // 2, 2, -1).transpose(0, 1).contiguous()
         asset = lattice.sign * lattice.spot * torch.exp(place * lattice.spread)
-        self.low_asset = asset[:low].unflatten(0, (-1, 2)).transpose(0, 1).contiguous()
+        self.low_asset = asset[:low].reshape(low // 2, 2, -1).transpose(0, 1).contiguous()
         self.step = torch.arange(2 * (self.steps // 2 + 1), device=device).to(dtype).reshape(-1, 2, 1, 1)
         self.growth = torch.exp(self.step * (lattice.drift + lattice.discount))
         self.bond = torch.exp(self.step * lattice.discount)
@@ -104,7 +104,7 @@ class _Nodes:
         moves = ((odd[:-1], odd[1:], even[1:-1], even[:count]), (even[:-1], even[1:], odd, odd[:count]))
         pairs = len(self.step)
         slab = max(1, _BLOCK // self.low_asset.numel())
-        held: list[Tensor] = []
+        slabs: list[tuple[Tensor, ...]] = []
         for first in reversed(range(0, pairs, slab)):
             some = slice(first, first + slab)
             payoff = torch.addcmul(self.cash[some], self.low_asset, self.growth[some])
@@ -118,7 +118,8 @@ class _Nodes:
                     torch.sub(low, row, out=row)
             if keep:
                 payoff.sign_()
-                held = [*rows, *held]
+                slabs.append(rows)
+        held = [row for rows in reversed(slabs) for row in rows]
         root = self.root
         return (even[root].clone(), even[root - 1].clone(), even[root + 1].clone()), held
 

@@ -25,7 +25,7 @@ def european(lattice: Lattice, place: int = 0) -> Tensor:
         Even; the value today at this place of the tree instead of the root.
     """
     count = max(1, _TERMS // lattice.steps)
-    blocks = torch.arange(len(lattice.spot), device=lattice.spot.device).split(count)
+    blocks = torch.split(torch.arange(len(lattice.spot), device=lattice.spot.device), count)
     return torch.cat([_binomial_sum(lattice.take(block), place) for block in blocks]).to(lattice.spot.dtype)
 
 
@@ -33,7 +33,9 @@ def _binomial_sum(lattice: Lattice, place: int) -> Tensor:
     n = lattice.steps
     spot, strike, spread, drift, discount, p = (x.double()[:, None] for x in lattice.inputs)
     away = torch.arange(n + 1, dtype=torch.float64, device=spot.device)
-    ways = torch.lgamma(torch.full_like(away, n + 1.0)) - torch.lgamma(away + 1.0) - torch.lgamma(n + 1.0 - away)
+    ways = (
+        torch.lgamma(torch.full_like(away, n + 1.0)) - torch.lgamma(away + 1.0) - torch.lgamma(n + 1.0 - away)
+    )
     weight = torch.exp(ways + away * torch.log(p) + (n - away) * torch.log1p(-p) + n * discount)
     asset = spot * torch.exp((2.0 * away - n + place) * spread + n * drift)
     payoff = torch.relu(lattice.sign.double()[:, None] * (asset - strike))

@@ -1,0 +1,173 @@
+"""A fixed/float swap in dates, for trades that decide on what is left of it: its coupons, read off paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva import dates
+from xva.errors import TradeError
+from xva.market.indices import RateIndex
+from xva.trades.context import TradeContext
+from xva.trades.legs import Periods, index_periods, periods, year_fractions
+from xva.trades.paths import Paths
+
+Dates = NDArray[np.datetime64]
+Floats = NDArray[np.float64]
+Day = np.datetime64
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DatedSwap:
+    """Coupons of both legs.
+
+    Parameters
+    ----------
+    index : RateIndex
+        Not an overnight index.
+    floating, fixed : Periods
+    fixings : ndarray
+        ``(floating period,)`` datetime64[D].
+    accruals : ndarray
+        ``(floating period,)`` year fractions.
+    notional : float
+        Positive where the floating leg is received.
+    spread : float
+        On the floating leg.
+    amounts : ndarray
+        ``(fixed period,)`` signed coupons.
+    """
+
+    index: RateIndex
+    floating: Periods
+    fixed: Periods
+    fixings: Dates
+    accruals: Floats
+    notional: float
+    spread: float
+    amounts: Floats
+
+    def first_period(self, exercise: Day) -> tuple[int, int]:
+        """Numbers of the first floating and fixed period that a decision on ``exercise`` is about.
+
+        The floating periods whose rate is fixed on that day or later, and the fixed ones that start with them.
+
+        Raises
+        ------
+        TradeError
+            Nothing is left to decide on, or a fixed coupon would be broken.
+        """
+        k = int(np.searchsorted(self.fixings, exercise))
+        if k == len(self.fixings):
+            raise TradeError(
+                f"exercise on {exercise}: expected a date up to the last fixing {self.fixings[-1]}, when a period is left"
+            )
+        start = self.floating.start[k]
+        j = int(np.searchsorted(self.fixed.start, start))
+        if j == len(self.fixed) or self.fixed.start[j] != start:
+            raise TradeError(
+                f"exercise on {exercise}: expected the period it begins with to start with a fixed period too, got {start}, "
+                f"inside one; choose an exercise frequency or dates that fit the fixed leg"
+            )
+        return k, j
+
+    def rate(self, paths: Paths, period: int, day: Day) -> Tensor:
+        """``(path,)`` rate of a floating period: its fixing if it is fixed on ``day``, else its forward rate."""
+        seen = min(day, self.fixings[period])
+        if seen <= paths.context.as_of:
+            known = float(paths.context.fixed(self.index.name, np.array([seen]))[0])
+            if seen == self.fixings[period] and known == known:
+                return torch.full((paths.n_paths,), known, dtype=torch.float64)
+            seen = paths.context.as_of
+        start, end = self.floating.start[period], self.floating.end[period]
+        return paths.forward(self.index.name, seen, start, end, float(self.accruals[period]))
+
+    def coupon(self, paths: Paths, period: int, day: Day) -> Tensor:
+        """``(path,)`` floating coupon as known on ``day``, spread included."""
+        size = self.notional * float(self.accruals[period])
+        return size * (self.rate(paths, period, day) + self.spread)
+
+    def value(self, paths: Paths, day: Day, first: tuple[int, int]) -> Tensor:
+        """``(path,)`` deflated value on ``day`` of the periods from ``first`` on that pay after it."""
+        total = torch.zeros(paths.n_paths, dtype=torch.float64)
+        currency = self.index.currency
+        if day >= self.floating.pay[-1] and day >= self.fixed.pay[-1]:
+            return total
+        for k in range(max(first[0], self.floating.paid(day)), len(self.floating)):
+            total = total + self.coupon(paths, k, day) * paths.bond(currency, day, self.floating.pay[k])
+        for j in range(max(first[1], self.fixed.paid(day)), len(self.fixed)):
+            total = total + float(self.amounts[j]) * paths.bond(currency, day, self.fixed.pay[j])
+        return total * paths.observer.deflator(currency, paths.context.time(day))
+
+    def fixings_to_come(self, context: TradeContext, first: int = 0) -> Dates:
+        """Fixing dates after ``as_of`` of the floating periods from ``first`` on."""
+        later = self.fixings[first:]
+        return later[later > context.as_of]
+
+
+@lru_cache(maxsize=1 << 10)
+def dated_swap(
+    index: RateIndex,
+    start: Day,
+    end: Day,
+    fixed: tuple[float, str, str],
+    spread: float,
+    notional: float,
+) -> DatedSwap:
+    """Schedules as `fixed_float_flows` makes them; ``fixed`` is (rate, frequency, day count).
+
+    Parameters
+    ----------
+    notional : float
+        Positive: receive the index, pay ``fixed``.
+    """
+    rate, frequency, day_count = fixed
+    floating = index_periods(index, start, end, frequency)
+    paying = periods(start, end, frequency, index.calendar)
+    return DatedSwap(
+        index,
+        floating,
+        paying,
+        dates.business_days(floating.start, -index.fixing_lag, index.calendar),
+        year_fractions(index.day_count, floating),
+        notional,
+        spread,
+        -rate * notional * year_fractions(day_count, paying),
+    )
+
+
+def exercise_schedule(swap: DatedSwap, frequency: str, first: Day, given: Iterable[Day]) -> Dates:
+    """All exercise dates ``(exercise,)``, past ones included.
+
+    Parameters
+    ----------
+    frequency : str
+        Of the periods before which there is a decision: on the fixing date of the first rate that it is about.
+    first : datetime64[D]
+        Decisions before it are left out.
+    given : iterable of datetime64[D]
+        Dates instead of the schedule's.
+
+    Raises
+    ------
+    TradeError
+        No date, or one that does not fit the swap (see `DatedSwap.first_period`).
+    """
+    days = np.array(list(given), dtype="datetime64[D]")
+    if not len(days):
+        starts = periods(swap.floating.start[0], swap.floating.end[-1], frequency, swap.index.calendar).start
+        days = dates.business_days(starts, -swap.index.fixing_lag, swap.index.calendar)
+    days = days[days >= first]
+    if not len(days):
+        raise TradeError(f"exercise: expected a date on or after {first}, the schedule has none")
+    for day in days:
+        swap.first_period(day)
+    return days
