@@ -84,11 +84,12 @@ class Scaling:
         blocks = [where for where in (known, ~known) if bool(where.any())]
         live = bool(spread > _CONSTANT**1.4 * y.abs().max())  # 1e-14: rounding of a constant
         for where in blocks:
-            a, b = _whitened(x[:, where] - centre[where])
-            if samples.gradients is not None and bool(where[known].any()):
-                labels = _known_labels(samples, where)
-                slope[where] = _unseen(a, b, x[:, where]) @ labels.mean(0)
-                rotation = _rotation((labels - slope[where]) @ b.T, dropped)
+            a, b = _whitened(x[:, where], centre[where])
+            if samples.gradients is not None and where is known:
+                labels = _finite(samples.gradients[:, where], samples.names, where)
+                mean = labels.mean(0)
+                slope[where] = mean - a @ (b @ mean)
+                rotation = _rotation(labels @ b.T, dropped)
                 a, b = a @ rotation, rotation.T @ b
                 labelled = b.shape[0] if live else 0
             inward, outward = _appended(inward, outward, a, b, where)
@@ -108,15 +109,15 @@ class Scaling:
         if samples.gradients is None or self.labelled == 0:
             return Scaled(inputs, values, inputs.new_zeros(len(samples), 0))
         known = samples.known_columns
-        labels = samples.gradients[:, known] - self.slope[known]
-        return Scaled(inputs, values, labels @ (self.outward[: self.labelled, known].T / self.scale))
+        outward = self.outward[: self.labelled, known]  # the slope's directions are not among them
+        return Scaled(inputs, values, samples.gradients[:, known] @ (outward.T / self.scale))
 
 
 class ScaledSurrogate(Surrogate):
     """A surrogate that works in the units of a `Scaling`, a few thousand rows at a time.
 
-    ``feature_names`` and ``scaling`` come first; every other field is a floating tensor, an integer tensor or a number.
-    Floating tensors may be float32 (`to`): features come and values go in the caller's type.
+    ``feature_names`` and ``scaling`` come first; every other field is a tensor or a number. Floating tensors may be
+    float32 (`to`); the scaling stays float64, for a state's moves are small beside its level.
     """
 
     feature_names: tuple[str, ...]
@@ -139,7 +140,8 @@ class ScaledSurrogate(Surrogate):
     def to(self, dtype: torch.dtype) -> Self:
         """The same surrogate computing in ``dtype``."""
         tensors, meta = self.parameters()
-        cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()}
+        own = [name for name, v in self._own().items() if isinstance(v, Tensor) and v.is_floating_point()]
+        cast = {name: v.to(dtype) if name in own else v for name, v in tensors.items()}
         return type(self).from_parameters(cast, meta)
 
     @final
@@ -178,35 +180,41 @@ class ScaledSurrogate(Surrogate):
 
     @final
     def _value(self, features: Tensor) -> Tensor:
-        s = self.scaling
+        s, dtype = self.scaling, self._dtype()
         found = torch.empty(len(features), dtype=features.dtype, device=features.device)
         for rows in _blocks(len(features)):
-            moved = features[rows].to(s.centre.dtype) - s.centre
-            found[rows] = s.offset + moved @ s.slope + s.scale * self._scaled(moved @ s.inward)
+            moved = features[rows] - s.centre
+            found[rows] = s.offset + moved @ s.slope + s.scale * self._scaled((moved @ s.inward).to(dtype))
         return found
 
     @final
     def _value_and_gradient(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        s = self.scaling
+        s, dtype = self.scaling, self._dtype()
         values = torch.empty(len(features), dtype=features.dtype, device=features.device)
         gradients = torch.empty_like(features)
         back = s.inward.T * s.scale
         for rows in _blocks(len(features)):
-            moved = features[rows].to(s.centre.dtype) - s.centre
-            value, gradient = self._scaled_with_gradient(moved @ s.inward)
+            moved = features[rows] - s.centre
+            value, gradient = self._scaled_with_gradient((moved @ s.inward).to(dtype))
             values[rows] = s.offset + moved @ s.slope + s.scale * value
-            gradients[rows] = s.slope + gradient @ back
+            gradients[rows] = s.slope + gradient.to(back.dtype) @ back
         return values, gradients
+
+    @final
+    def _dtype(self) -> torch.dtype:
+        own = (v.dtype for v in self._own().values() if isinstance(v, Tensor) and v.is_floating_point())
+        return next(own)
 
 
 def _blocks(count: int) -> list[slice]:
     return [slice(start, min(start + _ROWS, count)) for start in range(0, count, _ROWS)]
 
 
-def _whitened(moved: Tensor) -> tuple[Tensor, Tensor]:
-    """Inward and outward maps of centred columns to uncorrelated ones of unit variance; constants left out."""
+def _whitened(columns: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+    """Inward and outward maps of columns to uncorrelated ones of unit variance; constants left out."""
+    moved = columns - centre
     spread = moved.square().mean(0).sqrt()
-    spread = torch.where(spread > 0.0, spread, torch.ones_like(spread))
+    spread = torch.where(spread > _CONSTANT * columns.abs().amax(0), spread, torch.ones_like(spread))
     unit = moved / spread
     variance, axes = torch.linalg.eigh(unit.T @ unit / len(unit))
     live = variance > _CONSTANT
@@ -214,21 +222,14 @@ def _whitened(moved: Tensor) -> tuple[Tensor, Tensor]:
     return axes / root / spread[:, None], (axes * root).T * spread
 
 
-def _unseen(inward: Tensor, outward: Tensor, columns: Tensor) -> Tensor:
-    """``(feature, feature)`` map of a gradient to its part in the directions in which the columns do not move."""
-    return torch.eye(columns.shape[1], dtype=columns.dtype, device=columns.device) - inward @ outward
-
-
-def _known_labels(samples: Samples, where: Tensor) -> Tensor:
-    assert samples.gradients is not None  # noqa: S101
-    labels = samples.gradients[:, where]
+def _finite(labels: Tensor, names: tuple[str, ...], where: Tensor) -> Tensor:
     if not bool(torch.isfinite(labels).all()):
-        bad = ~torch.isfinite(labels).all(0)
-        names = [n for n, w in zip([n for n, w in zip(samples.names, where.tolist()) if w], bad.tolist()) if w]
+        fine = iter(torch.isfinite(labels).all(0).tolist())
+        bad = [name for name, known in zip(names, where.tolist()) if known and not next(fine)]
         raise DomainError(
-            f"gradient labels to {', '.join(names)}: expected finite numbers, got NaN or infinity -> leave the columns "
-            "out of `known`, or the gradients out",
-            names,
+            f"gradient labels to {', '.join(bad)}: expected finite numbers, got NaN or infinity -> leave the columns "
+            "out of `known`, or fit to values alone",
+            bad,
         )
     return labels
 

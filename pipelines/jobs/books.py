@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from pipelines.jobs.parties import closest
 from pipelines.jobs.problems import Problems
@@ -55,6 +55,11 @@ def _read_rows(
     path: Path, name: str, kind: type[Trade], netting_sets: Collection[str] | None, problems: Problems
 ) -> list[tuple[Trade | None, str, str]]:
     """Trades of a table, each with its id and where it stands."""
+    lists = [field for field, wanted in _types(kind).items() if get_origin(wanted) is tuple]
+    if lists:
+        got = f"a table, which has no room for {', '.join(lists)}"
+        problems.add(name, f"{path.stem}{DOCUMENTS}, a list of objects", got, "write these trades as JSON")
+        return []
     required, optional = _columns(kind)
     table = read_table(path, name, problems, required, optional)
     return [

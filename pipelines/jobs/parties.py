@@ -18,6 +18,7 @@ from xva.trades.netting import NettingSet
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _CODE = re.compile(r"[A-Z0-9_]+")
 _FX = re.compile(r"FX/[A-Z]{3}/[A-Z]{3}")
+_EQUITY = re.compile(r"EQ/[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,14 @@ def read_parties(path: Path, name: str, problems: Problems) -> dict[str, Party] 
 def read_fixings(
     path: Path, name: str, indices: Mapping[str, RateIndex], problems: Problems
 ) -> dict[tuple[str, str], float]:
-    """Past fixings by (index or FX/BASE/QUOTE, ISO date); columns name, date, value."""
+    """Past fixings by (index, FX/BASE/QUOTE or EQ/NAME, ISO date); columns name, date, value."""
     table = read_table(path, name, problems, ("name", "date", "value"))
     found: dict[tuple[str, str], float] = {}
     for row, cells in table.rows() if table is not None else ():
         assert table is not None
         key = cells["name"]
-        if key not in indices and not _FX.fullmatch(key):
-            expected = f"{', '.join(sorted(indices))} or FX/BASE/QUOTE"
+        if key not in indices and not _FX.fullmatch(key) and not _EQUITY.fullmatch(key):
+            expected = f"{', '.join(sorted(indices))}, FX/BASE/QUOTE or EQ/NAME"
             problems.add(table.where(row, "name"), expected, shown(key), closest(key, indices))
             continue
         try:
@@ -123,7 +124,7 @@ def read_fixings(
         except ValueError as error:
             problems.add(table.where(row, column), str(error), shown(cells[column]))
             continue
-        if key.startswith("FX/") and value <= 0.0:
+        if key.startswith(("FX/", "EQ/")) and value <= 0.0:
             problems.add(table.where(row, "value"), "a positive price", cells["value"])
         if (key, day) in found:
             problems.add(

@@ -7,7 +7,7 @@ not: the change of the unsmoothed value over a bump large enough to move paths a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from surrogates.labels.likelihood_ratio import LikelihoodRatio
-from surrogates.labels.problem import LabelProblem, MovedOrigin, Origin, label_normals
+from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy, Pathwise
 from surrogates.samples import Samples
 from xva.errors import DomainError, XvaError
@@ -75,7 +75,7 @@ class Guard:
     Parameters
     ----------
     n_paths, seed : int
-        Of the guard's own paths.
+        Of the guard's own paths, plain pseudo-random: their standard error can be read off one set.
     method : {"bump", "likelihood_ratio"}
     size : float
         Of the bump in units of the state, at least 0.02: 5 % of a log price. It has to move paths across decisions.
@@ -83,8 +83,6 @@ class Guard:
         In standard errors.
     tolerance : float
         Allowed beside it, in units of the mean absolute gradient label: for smoothed labels, whose bias is known and small.
-    blocks : int
-        Independently randomised sets of paths, from which the standard error comes.
     """
 
     n_paths: int = 16384
@@ -107,10 +105,10 @@ class Guard:
 
         ``start`` ``(state, path)`` of ``n_paths`` columns spreads paths as in training.
         """
-        seeds = np.random.SeedSequence(self.seed).generate_state(2, np.uint32)
-        normals = [label_normals(problem.model, problem.times, self.n_paths, int(s), False) for s in seeds]
+        shape = (len(problem.times) - 1, problem.model.n_normals, self.n_paths)
+        before, after = (_independent_normals(shape, self.seed, stream) for stream in (0, 1))
         with torch.no_grad():
-            history = problem.walk(normals[0], problem.origin(self.n_paths, start)).states
+            history = problem.walk(before, problem.origin(self.n_paths, start)).states
         found: list[Verdict] = []
         for day, place in zip(problem.report, problem.places, strict=True):
             if place == len(problem.times) - 1:
@@ -119,7 +117,7 @@ class Guard:
             origin = Origin(tuple(s.detach() for s in history[: place + 1]))
             compare = self._bumped if self.method == "bump" else self._ratio
             for column, name in enumerate(problem.states):
-                labels, other = compare(one, strategy, origin, normals[1], column)
+                labels, other = compare(one, strategy, origin, after, column)
                 found.append(self._verdict(day, name, labels, other))
         return tuple(found)
 
@@ -149,3 +147,82 @@ class Guard:
         return Verdict(
             day, name, float(labels.mean()), float(other.mean()), error, abs(float(gap.mean())) <= allowed
         )
+
+
+@final
+@dataclass(frozen=True)
+class GuardedLabels:
+    """Labels that passed, and what became of those that did not.
+
+    Parameters
+    ----------
+    samples : tuple of Samples
+        One per report date.
+    verdicts : tuple of Verdict
+    made_by : tuple of str
+        Per report date: ``"strategy"``, or on refused dates ``"values"`` (no gradients) or ``"fallback"``.
+    """
+
+    samples: tuple[Samples, ...]
+    verdicts: tuple[Verdict, ...]
+    made_by: tuple[str, ...]
+
+    @property
+    def refused(self) -> tuple[np.datetime64, ...]:
+        """Dates on which the strategy's gradients were refused."""
+        return tuple(sorted({v.day for v in self.verdicts if not v.passed}))
+
+
+def guarded_labels(
+    problem: LabelProblem,
+    strategy: LabelStrategy,
+    normals: Tensor,
+    origin: Origin,
+    guard: Guard,
+    fallback: LabelStrategy | None = None,
+) -> GuardedLabels:
+    """Labels by ``strategy``; on dates that the guard refuses by ``fallback``, or values without gradients."""
+    verdicts = guard.check(problem, strategy)
+    refused = {v.day for v in verdicts if not v.passed}
+    samples = strategy.labels(problem, normals, origin)
+    if not refused:
+        return GuardedLabels(samples, verdicts, ("strategy",) * len(samples))
+    other = None if fallback is None else fallback.labels(problem, normals, origin)
+    chosen, made_by = [], []
+    for k, day in enumerate(problem.report):
+        if day not in refused:
+            chosen.append(samples[k])
+            made_by.append("strategy")
+        else:
+            chosen.append(samples[k].without_gradients() if other is None else other[k])
+            made_by.append("values" if other is None else "fallback")
+    return GuardedLabels(tuple(chosen), verdicts, tuple(made_by))
+
+
+def require_unbiased(verdicts: Sequence[Verdict]) -> None:
+    """Raise unless all passed.
+
+    Raises
+    ------
+    BiasedLabelsError
+        With the verdicts that did not.
+    """
+    bad = [v for v in verdicts if not v.passed]
+    if bad:
+        told = "; ".join(str(v) for v in bad[:3])
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        raise BiasedLabelsError(
+            f"gradient labels are biased: {told}{more} -> use one-step survival, likelihood ratios or smoothed labels",
+            sorted({v.feature for v in bad}),
+        )
+
+
+def _column(samples: Samples, column: int) -> Tensor:
+    if samples.gradients is None:
+        raise DomainError("guard: the strategy gives no gradient labels, so there is nothing to check")
+    return samples.gradients[:, column]
+
+
+def _independent_normals(shape: tuple[int, int, int], seed: int, stream: int) -> Tensor:
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, stream], dtype=np.uint64)))
+    return torch.special.ndtri(torch.from_numpy(generator.random(shape)).clamp(2.0**-53, 1.0 - 2.0**-53))

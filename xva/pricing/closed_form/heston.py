@@ -15,6 +15,7 @@ _NODES = 192
 _DECAY = 42.0  # exp(-42) is below a double's rounding
 _LOG_RANGE = (math.log(1e-2), math.log(1e8))
 _HALVINGS = 9
+_WIDEST = math.pi / 6.0
 
 
 def heston(
@@ -87,25 +88,29 @@ def heston(
     shape = torch.broadcast_tensors(  # type: ignore[no-untyped-call]
         forward, strike, expiry, variance, mean_reversion, long_variance, vol_of_variance, correlation
     )
-    top = _truncation(shape[2:])
+    log_moneyness = torch.log(shape[0] / shape[1])
+    ray = _ray(log_moneyness, *shape[2:])
+    top = _truncation(ray, log_moneyness, total, shape[2:])
     node, weight = unit_rule_like(nodes, top)
     y = torch.asinh(2.0 * top)[..., None] * node
-    u = 0.5 * torch.sinh(y)
-    damping = u * u + 0.25
-    wide = [x[..., None] for x in shape]
-    exponent = _log_characteristic(u, damping, *wide[2:])
-    phase = u * torch.log(wide[0] / wide[1])
-    heston_part = torch.exp(exponent.real) * torch.cos(exponent.imag + phase)
-    black_part = torch.exp(-0.5 * total[..., None] * damping) * torch.cos(phase)
-    integrand = (black_part - heston_part) * 2.0 / torch.cosh(y)  # du / (u^2 + 1/4) = 2 dy / cosh(y)
-    integral = torch.asinh(2.0 * top) * (integrand @ weight)
+    u = ray[..., None] * (0.5 * torch.sinh(y))
+    black, model = _transforms(u, log_moneyness[..., None], total[..., None], [x[..., None] for x in shape[2:]])
+    integrand = ((torch.exp(black) - torch.exp(model)) * ray[..., None] / (u * u + 0.25)).real * torch.cosh(y)
+    integral = 0.5 * torch.asinh(2.0 * top) * (integrand @ weight)
     correction = torch.sqrt(forward * strike) * integral / math.pi
     return torch.exp(-rate * expiry) * (black76(forward, strike, torch.sqrt(total), sign) + correction)
 
 
+def _transforms(
+    u: Tensor, log_moneyness: Tensor, total: Tensor, parameters: list[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Logarithms of Black's and the model's integrands but for ``1/(u^2 + 1/4)``; ``u`` complex."""
+    phase = 1j * u * log_moneyness
+    return phase - 0.5 * total * (u * u + 0.25), phase + _log_characteristic(u, *parameters)
+
+
 def _log_characteristic(
     u: Tensor,
-    damping: Tensor,
     expiry: Tensor,
     variance: Tensor,
     mean_reversion: Tensor,
@@ -113,13 +118,14 @@ def _log_characteristic(
     vol_of_variance: Tensor,
     correlation: Tensor,
 ) -> Tensor:
-    """``log E[exp(i (u - i/2) ln(S_T / F))]``, complex, with ``damping = u^2 + 1/4``.
+    """``log E[exp(i (u - i/2) ln(S_T / F))]``, complex.
 
     The form with ``exp(-d T)`` only, whose logarithm never leaves its principal branch; differences of
     beta and d are written so that a small volatility of variance loses no digits.
     """
     cross = correlation * vol_of_variance
-    beta = torch.complex((mean_reversion - 0.5 * cross).expand_as(u), -cross * u)
+    damping = u * u + 0.25
+    beta = mean_reversion - 0.5 * cross - 1j * cross * u
     square = vol_of_variance * vol_of_variance
     d = torch.sqrt(beta * beta + square * damping)
     gap = -damping / (beta + d)  # (beta - d) / xi^2
@@ -130,18 +136,37 @@ def _log_characteristic(
     return long_run + variance * gap * (1.0 - fading) / (1.0 - g * fading)
 
 
-def _truncation(parameters: list[Tensor]) -> Tensor:
-    """The u beyond which the characteristic function is below ``exp(-_DECAY)``, by halving in ``log u``.
+def _ray(
+    log_moneyness: Tensor,
+    expiry: Tensor,
+    variance: Tensor,
+    mean_reversion: Tensor,
+    long_variance: Tensor,
+    vol_of_variance: Tensor,
+    correlation: Tensor,
+) -> Tensor:
+    """The direction ``e^{i phi}`` in which the integrand decays fastest far out, within a sector where it is analytic.
 
-    Piecewise constant in the parameters, so derivatives do not pass through it.
+    Along it what would oscillate decays instead. No derivative passes through it: the integral does not depend on it.
     """
     with torch.no_grad():
-        low = torch.full_like(parameters[0], _LOG_RANGE[0])
-        high = torch.full_like(parameters[0], _LOG_RANGE[1])
+        far = (variance + mean_reversion * long_variance * expiry) / vol_of_variance
+        side = torch.sqrt(1.0 - correlation * correlation)
+        angle = torch.atan2(log_moneyness - far * correlation, far * side)
+        widest = torch.full_like(angle, _WIDEST)
+        angle = torch.where(angle > widest, widest, torch.where(angle < -widest, -widest, angle))
+        return torch.polar(torch.ones_like(angle), angle)
+
+
+def _truncation(ray: Tensor, log_moneyness: Tensor, total: Tensor, parameters: list[Tensor]) -> Tensor:
+    """How far along the ray either integrand exceeds ``exp(-_DECAY)``, by halving in its logarithm; without derivative."""
+    with torch.no_grad():
+        low = torch.full_like(log_moneyness, _LOG_RANGE[0])
+        high = torch.full_like(log_moneyness, _LOG_RANGE[1])
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
-            u = torch.exp(middle)
-            enough = _log_characteristic(u, u * u + 0.25, *parameters).real < -_DECAY
+            black, model = _transforms(ray * torch.exp(middle), log_moneyness, total, parameters)
+            enough = (black.real < -_DECAY) & (model.real < -_DECAY)
             high = torch.where(enough, middle, high)
             low = torch.where(enough, low, middle)
         return torch.exp(high)

@@ -80,7 +80,7 @@ class LatticeOptions:
             torch.as_tensor(american, dtype=torch.bool),
         ]
         try:
-            shape = torch.broadcast_shapes((1,), *(x.shape for x in every))
+            shape = torch.broadcast_shapes((1,), *(x.shape for x in every))  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise DomainError(f"options: expected fields that broadcast to one shape, got {error}") from error
         return cls(*(x.expand(shape) for x in every))

@@ -55,7 +55,7 @@ def roll(lattice: Lattice, *, slopes: bool) -> Rolled:
     """
     with torch.no_grad():
         extent = band_of(lattice)
-        order = torch.argsort(extent.width)
+        order = torch.argsort(extent.low)  # what varies most
         parts, start = [], 0
         while start < len(order):
             count = max(1, min(_BLOCK, _KEPT // lattice.steps) // int(extent.width[order[start]]))
