@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import torch
 from torch import Tensor
 
 from surrogates.scaling import Scaled
+from xva.errors import DomainError
 
 CAP = 10.0
 
@@ -60,8 +62,6 @@ def scores(labels: Scaled, values: Tensor, gradients: Tensor, weights: Tensor) -
 
 def require_strength(strength: float) -> float:
     """A weight of the derivatives, checked."""
-    from xva.errors import DomainError
-
-    if not (strength >= 0.0 and torch.isfinite(torch.tensor(strength))):
+    if not 0.0 <= strength < math.inf:
         raise DomainError(f"gradient_weight: expected a number >= 0, got {strength}")
     return strength

@@ -19,6 +19,7 @@ from surrogates.surrogate import Surrogate
 from xva.errors import DomainError
 
 _CONSTANT = 1e-10  # a column whose spread is this share of its size is rounding, and so is such a principal component
+_FEWEST = 8
 _ROWS = 2048  # evaluated at once: a block of 256 features stays in the cache
 
 
@@ -74,9 +75,11 @@ class Scaling:
         Raises
         ------
         DomainError
-            A known gradient label is NaN or infinite.
+            A known gradient label is NaN or infinite, or there are fewer than 8 samples.
         """
         x, y, known = samples.features, samples.values, samples.known_columns
+        if len(samples) < _FEWEST:
+            raise DomainError(f"a fit: expected at least {_FEWEST} samples, got {len(samples)} -> more paths")
         centre, offset, spread = x.mean(0), y.mean(), y.std(correction=0)
         slope, labelled = torch.zeros_like(centre), 0
         width = x.shape[1]

@@ -60,7 +60,10 @@ def log_step(
     mean = log_price(state, zero)
     unit = torch.eye(model.n_normals, dtype=state.dtype)
     fixed = state.detach()
-    loadings = torch.stack([log_price(fixed, zero + unit[:, j : j + 1]) for j in range(model.n_normals)]) - mean.detach()
+    loadings = (
+        torch.stack([log_price(fixed, zero + unit[:, j : j + 1]) for j in range(model.n_normals)])
+        - mean.detach()
+    )
     _check(loadings, log_price(fixed, zero - 2.0) - mean.detach(), name)
     deviation = torch.sqrt((loadings**2).sum(0))
     return LogStep(mean, deviation, loadings / deviation)

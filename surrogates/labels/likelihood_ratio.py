@@ -66,7 +66,9 @@ class LikelihoodRatio(LabelStrategy):
         return tuple(found)
 
 
-def score(transition: Transition, walk: Walk, normals: Tensor, steps: Sequence[int], first: int = 0) -> Tensor:
+def score(
+    transition: Transition, walk: Walk, normals: Tensor, steps: Sequence[int], first: int = 0
+) -> Tensor:
     """``(state, path)`` derivative of the log likelihood of what follows ``steps``, to the state at their start.
 
     Parameters

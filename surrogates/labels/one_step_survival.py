@@ -167,7 +167,8 @@ def _levels(problem: LabelProblem, crossing: Crossing, first: int) -> dict[int, 
                 found[place(problem.times, time)] = (day, level)
             except KeyError:
                 raise DomainError(
-                    f"crossing of {crossing.name}: {day} is not an observation date of the trade", [crossing.name]
+                    f"crossing of {crossing.name}: {day} is not an observation date of the trade",
+                    [crossing.name],
                 ) from None
     return found
 

@@ -127,7 +127,8 @@ class LabelProblem:
         for trade in self.trades:
             if len(trade.exercise_dates(self.context)) and trade.trade_id not in self.rules:
                 raise DomainError(
-                    f"labels: trade {trade.trade_id} can be exercised, but no rule says when", [trade.trade_id]
+                    f"labels: trade {trade.trade_id} can be exercised, but no rule says when",
+                    [trade.trade_id],
                 )
 
     @cached_property
@@ -203,7 +204,12 @@ class LabelProblem:
         return tuple(names), [table[k] for k in range(len(self.report))]
 
     def samples(
-        self, number: int, walk: Walk, memory: tuple[tuple[str, ...], list[Tensor]], values: Tensor, gradient: Tensor | None
+        self,
+        number: int,
+        walk: Walk,
+        memory: tuple[tuple[str, ...], list[Tensor]],
+        values: Tensor,
+        gradient: Tensor | None,
     ) -> Samples:
         """Of one report date; ``gradient`` ``(state, path)`` to all the model's states."""
         names, columns = memory

@@ -90,11 +90,30 @@ def test_unknown_table_and_two_of_one(bank):
 
 
 def test_a_table_of_a_kind_that_is_not_covered(bank):
-    (bank.folder / "trades/demo/autocallables.csv").write_text("trade_id\n")
+    (bank.folder / "trades/demo/inflation_bonds.csv").write_text("trade_id\n")
     unknown = bank.problem()
-    assert unknown.where == "trades/demo/autocallables.csv"
-    assert unknown.expected.startswith("a table named basis_swaps, caps_floors")
+    assert unknown.where == "trades/demo/inflation_bonds.csv"
+    assert unknown.expected.startswith("a table named american_options, ")
     assert unknown.unsupported
+
+
+def test_terms_with_lists_do_not_come_as_a_table(bank):
+    (bank.folder / "trades/demo/autocallables.csv").write_text("trade_id\n")
+    problem = bank.problem()
+    assert problem.expected == "autocallables.json, a list of objects"
+    assert not problem.unsupported
+
+
+def test_all_that_is_wrong_with_a_document_at_once(bank):
+    text = '[{"trade_id": "A 1", "netting_set": "CP_A", "quantity": "much", "colour": 1}]'
+    (bank.folder / "trades/demo/asian_options.json").write_text(text)
+    told = [str(p) for p in bank.problems()]
+    assert all(t.startswith("trades/demo/asian_options.json, entry 1, trade A 1, field ") for t in told)
+    assert any("field quantity: expected a finite number, got 'much'" in t for t in told)
+    assert any("field colour: expected one of " in t for t in told)
+    assert any(
+        "field averaging_dates: expected a list, each a date as YYYY-MM-DD, got nothing" in t for t in told
+    )
 
 
 # Quotes

@@ -155,6 +155,7 @@ def _ray(
         angle = torch.atan2(log_moneyness - far * correlation, far * side)
         widest = torch.full_like(angle, _WIDEST)
         angle = torch.where(angle > widest, widest, torch.where(angle < -widest, -widest, angle))
+        angle = torch.where(angle * log_moneyness > 0.0, angle, torch.zeros_like(angle))
         return torch.polar(torch.ones_like(angle), angle)
 
 

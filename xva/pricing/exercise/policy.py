@@ -86,11 +86,29 @@ class ExercisePolicy:
     def decision(self, number: int, features: Tensor, level: float) -> Tensor:
         """As `decisions` on one date, ``(path,)`` from ``(feature, path)``."""
         gap = self.holder * (self.coefficients[number] @ self.basis(number, features))
-        if EXERCISE_VALUE in self.names:  # never at a loss, whatever the regression says far away
-            gap = torch.minimum(gap, features[self.names.index(EXERCISE_VALUE)])
+        gain = self._gain(features)
         if level == 0.0:
-            return (gap > 0.0).to(gap)
-        return torch.sigmoid(gap / (level * self.widths[number]))
+            return ((gap > 0.0) if gain is None else (gap > 0.0) & (gain > 0.0)).to(gap)
+        width = level * float(self.widths[number])
+        taken = torch.sigmoid(gap / width)
+        return taken if gain is None else taken * torch.tanh(gain / width)
+
+    def weight(self, number: int, features: Tensor, focus: float) -> Tensor | None:
+        """Of paths in the regression on one date: 0 where exercising brings a loss, towards 1 where it pays.
+
+        ``tanh`` of the gain over ``focus`` of its standard deviations; None where the trade tells no exercise value.
+        """
+        gain = self._gain(features)
+        if gain is None or np.isinf(focus):
+            return None
+        scale = float(self.deviation[number, self.names.index(EXERCISE_VALUE)])
+        return torch.tanh(gain / (focus * scale))
+
+    def _gain(self, features: Tensor) -> Tensor | None:
+        """What exercising brings the holder, 0 where it is a loss: never exercised there, whatever the regression says."""
+        if EXERCISE_VALUE not in self.names:
+            return None
+        return torch.relu(features[self.names.index(EXERCISE_VALUE)])
 
     def basis(self, number: int, features: Tensor) -> Tensor:
         """Basis functions ``(basis, path)`` on one date."""

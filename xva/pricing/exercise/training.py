@@ -39,8 +39,8 @@ class Regression:
     softness : float
         Width of decisions as a share of the gap's standard deviation.
     focus : float
-        Paths are weighted by a sigmoid of their exercise value over this many of its standard deviations, so that the fit
-        is good where exercising pays; ``inf`` weights all alike. Without effect where the trade tells no exercise value.
+        Paths count in the regression as far as exercising pays, fully from about this many standard deviations of the
+        exercise value on (`ExercisePolicy.weight`); ``inf`` weights all alike.
     ridge : float
         Relative, see `solve_moments`.
     """
@@ -105,14 +105,7 @@ def regression_sums(
     policy: ExercisePolicy, number: int, features: Tensor, target: Tensor, focus: float
 ) -> Tensor:
     """Sums ``(basis, basis + 1)`` of one date's regression from ``(feature, path)`` and ``(path,)``."""
-    return moments(policy.basis(number, features), target, _weight(policy, number, features, focus))
-
-
-def _weight(policy: ExercisePolicy, number: int, features: Tensor, focus: float) -> Tensor | None:
-    if EXERCISE_VALUE not in policy.names or np.isinf(focus):
-        return None
-    row = policy.names.index(EXERCISE_VALUE)
-    return torch.sigmoid(features[row] / (focus * float(policy.deviation[number, row])))
+    return moments(policy.basis(number, features), target, policy.weight(number, features, focus))
 
 
 def _blank(
@@ -144,9 +137,9 @@ def _blank(
 def _with_width(policy: ExercisePolicy, number: int, features: Tensor, how: Regression) -> ExercisePolicy:
     """Width of one date's decision from the spread of its gap, weighted as the regression was."""
     gap = policy.coefficients[number] @ policy.basis(number, features)
-    weight = _weight(policy, number, features, how.focus)
+    weight = policy.weight(number, features, how.focus)
     share = torch.ones_like(gap) if weight is None else weight
-    share = share / share.sum()
+    share = share / share.sum().clamp(min=1e-300)
     mean = (share * gap).sum()
     width = how.softness * float(torch.sqrt((share * (gap - mean) ** 2).sum()))
     widths = policy.widths.copy()

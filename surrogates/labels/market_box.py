@@ -1,0 +1,133 @@
+"""Market parameters as inputs of a surrogate: one fit serves a range of curves, volatilities and spots.
+
+Each path lives in a market of its own, drawn from a box; what differs between markets is a feature, with a derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.quasirandom import SobolEngine
+
+from surrogates.labels.problem import LabelProblem, Origin
+from surrogates.samples import Samples
+from xva.errors import DomainError
+from xva.models.path_model import PathModel
+
+ModelOf = Callable[[Tensor], PathModel]
+"""Builds a model from parameters ``(parameter, path)``, or ``(parameter,)`` for one market for all paths."""
+
+_SOBOL: Any = SobolEngine  # torch leaves it untyped
+
+
+@final
+@dataclass(frozen=True)
+class MarketBox:
+    """Ranges of named parameters: a curve's level and slope, volatilities, spots.
+
+    Parameters
+    ----------
+    names : tuple of str
+        They must not be names of states or of what a trade remembers.
+    low, high : Tensor
+        ``(parameter,)``.
+    """
+
+    names: tuple[str, ...]
+    low: Tensor
+    high: Tensor
+
+    def __post_init__(self) -> None:
+        shape = (len(self.names),)
+        if self.low.shape != shape or self.high.shape != shape or not bool((self.low < self.high).all()):
+            raise DomainError(f"market box: expected {shape} bounds, low < high, got {self.low}, {self.high}")
+
+    def draw(self, count: int, seed: int) -> Tensor:
+        """``(parameter, count)`` scrambled Sobol points."""
+        engine: Any = _SOBOL(len(self.names), scramble=True, seed=seed)
+        uniform: Tensor = engine.draw(count, dtype=torch.float64).T
+        return self.low[:, None] + (self.high - self.low)[:, None] * uniform
+
+    def check(self, parameters: Tensor) -> None:
+        """Refuse a market outside the box.
+
+        Raises
+        ------
+        DomainError
+            With the parameters that are.
+        """
+        outside = (parameters < self.low) | (parameters > self.high)
+        if bool(outside.any()):
+            told = [
+                f"{self.names[k]} = {float(parameters[k]):.6g} not in [{float(self.low[k]):.6g}, {float(self.high[k]):.6g}]"
+                for k in outside.nonzero().flatten().tolist()
+            ]
+            raise DomainError(f"market box: {'; '.join(told)} -> train on a wider box", self.names)
+
+
+def box_labels(
+    problem: LabelProblem,
+    box: MarketBox,
+    model_of: ModelOf,
+    normals: Tensor,
+    start: Tensor | None = None,
+    seed: int = 0,
+) -> tuple[Samples, ...]:
+    """Pathwise labels with the box's parameters as further features, for flows continuous in the paths.
+
+    Paths run to each report date in markets of their own. From there on they are simulated once more, so that a
+    derivative to a parameter holds the state fixed: the cost is that of the dates' remaining steps, added up.
+
+    Parameters
+    ----------
+    problem : LabelProblem
+        ``model`` names the states; its numbers are not used but as the start's default.
+    model_of : callable
+        Of parameters ``(parameter, path)``: a model whose parameters differ by path.
+    normals : Tensor
+        ``(step, normal, path)``.
+    start : Tensor, optional
+        ``(state, path)``.
+    """
+    parameters = box.draw(normals.shape[-1], seed)
+    with torch.no_grad():
+        market = replace(problem, model=model_of(parameters))
+        origin = market.origin(normals.shape[-1], start)
+        walked = market.walk(normals, origin).states
+    return tuple(
+        _one_date(problem.on(day), box, model_of, parameters, normals, Origin(walked[: place + 1]))
+        for day, place in zip(problem.report, problem.places, strict=True)
+    )
+
+
+def _one_date(
+    problem: LabelProblem, box: MarketBox, model_of: ModelOf, drawn: Tensor, normals: Tensor, origin: Origin
+) -> Samples:
+    parameters = drawn.clone().requires_grad_(True)
+    market = replace(problem, model=model_of(parameters))
+    walk = market.walk(normals, origin)
+    paths = market.paths(walk.states)
+    value = market.to_come(paths)[0]
+    carry = walk.carries[problem.places[0]]
+    to_state, to_market = torch.autograd.grad(value.sum(), (carry, parameters), allow_unused=True)
+    memory = market.memory(paths)
+    plain = market.samples(0, walk, memory, value, torch.zeros_like(carry) if to_state is None else to_state)
+    return _with_parameters(
+        plain, box.names, drawn, torch.zeros_like(drawn) if to_market is None else to_market
+    )
+
+
+def _with_parameters(samples: Samples, names: tuple[str, ...], parameters: Tensor, slopes: Tensor) -> Samples:
+    if samples.gradients is None:
+        raise DomainError("market box: expected labels with gradients")
+    return Samples(
+        (*samples.names, *names),
+        torch.cat([samples.features, parameters.T], dim=1),
+        samples.values,
+        torch.cat([samples.gradients, slopes.T], dim=1),
+        torch.cat([samples.known_columns, torch.ones(len(names), dtype=torch.bool)]),
+    )
