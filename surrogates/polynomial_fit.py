@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple, final
 
 import torch
@@ -58,17 +59,24 @@ class PolynomialSurrogate(ScaledSurrogate):
         return self.coefficients @ _terms(inputs, self.powers)
 
     def _scaled_with_gradient(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        found = self._with_slopes @ _terms(inputs, self.powers)
+        return found[0], found[1:].T
+
+    @cached_property
+    def _with_slopes(self) -> Tensor:
+        """``(1 + reduced, term)`` coefficients of the polynomial and of its derivatives."""
         lower, root = _basis(self.powers)
         slopes = self.coefficients.new_zeros(lower.shape)
         slopes.scatter_add_(1, lower, self.coefficients * root.to(self.coefficients.dtype))
-        found = torch.cat([self.coefficients[None], slopes]) @ _terms(inputs, self.powers)
-        return found[0], found[1:].T
+        return torch.cat([self.coefficients[None], slopes])
 
 
 def constant(names: tuple[str, ...], scaling: Scaling) -> PolynomialSurrogate:
     """What is left where no feature moves the value: its mean, exactly 0 for labels of 0, and today's slopes."""
     empty = scaling.offset.new_zeros(1)
-    return PolynomialSurrogate(names, scaling, torch.zeros(1, 0, dtype=torch.int64, device=empty.device), empty)
+    return PolynomialSurrogate(
+        names, scaling, torch.zeros(1, 0, dtype=torch.int64, device=empty.device), empty
+    )
 
 
 @final

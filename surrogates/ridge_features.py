@@ -184,11 +184,10 @@ def _directions(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
 
 def _differences(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
     """``(count, labelled)`` gradient labels less a neighbour's, or less the mean where the two are the same."""
-    inputs, gradients, _ = labels.inputs, labels.gradients, None
-    total = len(inputs)
+    inputs, gradients, total = labels.inputs, labels.gradients, len(labels.inputs)
     first = torch.randint(total, (count,), generator=draw).to(inputs.device)
     pool = torch.randperm(total, generator=draw)[:_NEIGHBOURS].to(inputs.device)
-    far = torch.cdist(inputs[first], inputs[pool])
+    far = torch.cdist(inputs[first], inputs[pool], compute_mode="donot_use_mm_for_euclid_dist")
     far = torch.where(far > 0.0, far, far.max() + 1.0)
     near = gradients[first] - gradients[pool[far.argmin(1)]]
     same = near.norm(dim=1) <= 1e-9 * gradients.square().sum(1).mean().sqrt()

@@ -18,7 +18,9 @@ from surrogates.samples import Samples
 from surrogates.surrogate import Surrogate
 from xva.errors import DomainError
 
-_CONSTANT = 1e-10  # a column whose spread is this share of its size is rounding, and so is such a principal component
+_CONSTANT = (
+    1e-10  # a column whose spread is this share of its size is rounding, and so is such a principal component
+)
 _FEWEST = 8
 _ROWS = 2048  # evaluated at once: a block of 256 features stays in the cache
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from surrogates.certificate.intervals import Bootstrap, Interval, Spread, add, m
 from xva.errors import DomainError
 
 Floats = NDArray[np.float64]
+UNSEEN = 3.0  # rule of three: what happens on less than 3/n of the states may be on none of n
 SIDES = ((EPE, INDICATOR_EPE, 1.0), (ENE, INDICATOR_ENE, -1.0))
 
 
@@ -46,7 +46,8 @@ def certify(
     """Measure a surrogate's errors on fresh nested values.
 
     Errors are unbiased: the nested noise is taken off squared errors and off positive parts. Intervals are bootstrapped
-    over states, each check on its own (not simultaneously).
+    over states, each check on its own (not simultaneously); those of the indicator estimator, whose error sits in the few
+    states of the wrong sign, are widened by what so many states may not have met.
 
     Parameters
     ----------
@@ -68,6 +69,10 @@ def certify(
     days = [e.day for e in evidence]
     if not days or days != sorted(set(days)):
         raise DomainError(f"certificate: expected evidence in the order of its dates, got {days}")
+    if paired and len({len(e.values) for e in evidence}) > 1:
+        raise DomainError(
+            "certificate: expected as many states on all dates, one per path, as they are paired"
+        )
     judged = Tolerance() if tolerance is None else tolerance
     dates = [_Date(e, seed if paired else seed + k, level, currency) for k, e in enumerate(evidence)]
     widest = max(d.evidence.deviation for d in dates)
@@ -80,7 +85,7 @@ def certify(
     }
     for plug_in, indicator, _ in SIDES:
         for measure, name in ((plug_in, names[plug_in]), (indicator, f"indicator {names[plug_in]}")):
-            checks.append(_overall(name, measure, plug_in, weights[plug_in], dates, judged, level, currency))
+            checks.append(_overall(name, measure, plug_in, weights[plug_in], dates, judged, level, paired))
     figures = tuple(d.figures() for d in dates)
     return Certificate(currency, level, judged, figures, tuple(checks))
 
@@ -100,29 +105,25 @@ def _overall(
     dates: Sequence[_Date],
     tolerance: Tolerance,
     level: float,
-    currency: str,
+    paired: bool,
 ) -> Check:
     """An adjustment's error: dates weighted, draw by draw."""
-    spread = add([(float(w), d.exposure[measure]) for w, d in zip(weights, dates, strict=True)])
-    size = sum(abs(w) * d.size for w, d in zip(weights, dates, strict=True))
-    scale = max(
-        abs(sum(w * d.nested[side].estimate for w, d in zip(weights, dates, strict=True))),
-        tolerance.floor * size,
-    )
+    spread = add([(float(w), d.exposure[measure]) for w, d in zip(weights, dates)], paired)
+    true = float(weights @ [d.nested[side].estimate for d in dates])
+    scale = max(abs(true), tolerance.floor * float(np.abs(weights) @ [d.size for d in dates]))
     states = sum(len(d.evidence.values) for d in dates)
-    noise = sum(abs(w) * d.noise / np.sqrt(len(d.evidence.values)) for w, d in zip(weights, dates))
+    noise = np.linalg.norm([w * d.mean_noise for w, d in zip(weights, dates)])
+    interval = spread.interval(level)
+    if measure != side:
+        parts = np.abs(weights)
+        unseen = (
+            UNSEEN
+            * (parts**2 @ [1.0 / len(d.evidence.values) for d in dates])
+            / max(parts.sum(), 1e-300) ** 2
+        )
+        interval = interval.widened(float(unseen * (parts @ [d.error.high for d in dates])))
     bound = tolerance.bound(tolerance.adjustment, scale)
-    return Check(name, "", spread.interval(level), float(scale), bound, currency, states, float(noise))
-
-
-@dataclass(frozen=True)
-class _Means:
-    """The statistic of means over states: weights ``(draw, state)`` times ``(state,)``."""
-
-    terms: Tensor
-
-    def __call__(self, weights: Tensor) -> Tensor:
-        return weights @ self.terms
+    return Check(name, "", interval, scale, bound, dates[0].currency, states, float(noise))
 
 
 class _Date:
@@ -133,17 +134,19 @@ class _Date:
         self._bootstrap = Bootstrap(len(evidence.values), seed)
         values = evidence.values
         self.noise = _root_mean_square(values.error)
+        self.mean_noise = self.noise / len(values) ** 0.5
+        self.error = self._bootstrap.mean(values.square).interval(level).root()
         self.exposure: dict[str, Spread] = {}
         self.nested: dict[str, Interval] = {}
         self.found: dict[str, float] = {}
         for plug_in, indicator, side in SIDES:
             true = positive_part(values, side)
-            self.nested[plug_in] = self._spread(true).interval(level)
+            self.nested[plug_in] = self._bootstrap.mean(true).interval(level)
             for measure, got in (
                 (plug_in, torch.relu(side * values.learned)),
                 (indicator, side * values.nested * (side * values.learned > 0)),
             ):
-                self.exposure[measure] = self._spread(got - true)
+                self.exposure[measure] = self._bootstrap.mean(got - true)
                 self.found[measure] = float(got.mean())
         self.size = self.nested[EPE].estimate + self.nested[ENE].estimate
         self.near = evidence.near_zero(NEAR * evidence.deviation)
@@ -153,8 +156,7 @@ class _Date:
         evidence, allowed = self.evidence, tolerance.bound
         deviation = max(evidence.deviation, tolerance.floor * widest)
         size = max(self.size, tolerance.floor * largest)
-        error = self._spread(evidence.values.square).interval(self.level).root()
-        checks = [self._check(VALUE, error, deviation, allowed(tolerance.value, deviation))]
+        checks = [self._check(VALUE, self.error, deviation, allowed(tolerance.value, deviation))]
         if len(evidence.gradients):
             checks.append(self._gradient(tolerance))
         if len(self.near):
@@ -164,8 +166,10 @@ class _Date:
             checks.append(self._check(NEAR_ZERO, error, deviation, bound, len(self.near), noise))
         for measure, spread in self.exposure.items():
             bound = allowed(tolerance.exposure, size)
-            noise = self.noise / len(evidence.values) ** 0.5
-            checks.append(self._check(measure, spread.interval(self.level), size, bound, noise=noise))
+            interval = spread.interval(self.level)
+            if measure in (INDICATOR_EPE, INDICATOR_ENE):  # wrong signs are rare, and as large as the error
+                interval = interval.widened(UNSEEN / len(evidence.values) * self.error.high)
+            checks.append(self._check(measure, interval, size, bound, noise=self.mean_noise))
         share = evidence.outside / max(evidence.drawn, 1)
         counted = Interval(share, share, share)  # a count on these states, not an estimate
         checks.append(
@@ -180,7 +184,9 @@ class _Date:
         share = evidence.near_share
         if share is None:
             share = float((evidence.values.learned.abs() <= band).double().mean())
-        misplaced = share / (2.0 * band) * abs(self._near_error().estimate) if len(self.near) and band else 0.0
+        misplaced = (
+            share / (2.0 * band) * abs(self._near_error().estimate) if len(self.near) and band else 0.0
+        )
         return DateFigures(
             evidence.day,
             len(evidence.values),
@@ -200,7 +206,7 @@ class _Date:
 
     def _gradient(self, tolerance: Tolerance) -> Check:
         found: Comparison = self.evidence.gradients
-        error = self._spread(found.square.sum(1)).interval(self.level).root()
+        error = self._bootstrap.mean(found.square.sum(1)).interval(self.level).root()
         size = float((found.nested**2 - found.error**2).sum(1).mean().clamp_min(0.0).sqrt())
         noise = _root_mean_square(torch.linalg.vector_norm(found.error, dim=1))
         return self._check(GRADIENT, error, size, tolerance.bound(tolerance.gradient, size), noise=noise)
@@ -227,9 +233,6 @@ class _Date:
             len(self.evidence.values) if states is None else states,
             self.noise if noise is None else noise,
         )
-
-    def _spread(self, terms: Tensor) -> Spread:
-        return self._bootstrap.spread(_Means(terms))
 
 
 def _root_mean_square(values: Tensor) -> float:

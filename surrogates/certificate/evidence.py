@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import final
 
@@ -131,7 +132,8 @@ def positive_part(values: Comparison, side: float = 1.0) -> Tensor:
     The positive part of a noisy value is too large by ``e (phi(x) - x Phi(-x))``, x = |V|/e; taken at the noisy value
     this has the right mean for any density that is flat over the noise.
     """
-    normal = torch.distributions.Normal(0.0, 1.0, validate_args=False)
     ratio = (values.nested.abs() / values.error.clamp_min(1e-300)).clamp_max(40.0)
-    excess = torch.exp(normal.log_prob(ratio)) - ratio * torch.special.ndtr(-ratio)
-    return torch.relu(side * values.nested) - values.error * excess
+    density = torch.exp(-0.5 * ratio**2) / math.sqrt(2.0 * math.pi)
+    excess = values.error * (density - ratio * torch.special.ndtr(-ratio))
+    corrected: Tensor = torch.relu(side * values.nested) - excess
+    return corrected

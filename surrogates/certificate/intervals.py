@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -13,10 +13,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 DRAWS = 2000
-GROUPS = 200  # at most as many evaluations of a statistic for its acceleration
-
-Statistic = Callable[[Tensor], Tensor]
-"""``(draw,)`` values at weights ``(draw, state)`` that sum to one in each row."""
+GROUPS = 200  # at most, of states left out together for the acceleration
 
 
 @final
@@ -32,6 +29,10 @@ class Interval:
         """Square roots of a mean square whose noise has been taken off, and may be negative."""
         return Interval(*(float(np.sqrt(max(x, 0.0))) for x in (self.estimate, self.low, self.high)))
 
+    def widened(self, reach: float) -> Interval:
+        """With ``reach`` more on both sides."""
+        return Interval(self.estimate, self.low - reach, self.high + reach)
+
     @property
     def half_width(self) -> float:
         return 0.5 * (self.high - self.low)
@@ -39,9 +40,9 @@ class Interval:
 
 @final
 class Bootstrap:
-    """Bias-corrected accelerated bootstrap over states, Efron (1987): squared errors are far from normal.
+    """Bias-corrected accelerated bootstrap of means over states, Efron (1987): squared errors are far from normal.
 
-    The same ``seed`` and number of states give the same draws, so statistics of states that belong together (one path on
+    The same ``seed`` and number of states give the same draws, so means over states that belong together (one path on
     several dates) may be added draw by draw.
     """
 
@@ -49,19 +50,18 @@ class Bootstrap:
         counts = np.random.default_rng(seed).multinomial(states, np.full(states, 1.0 / states), size=draws)
         groups = np.arange(states) * min(states, GROUPS) // states
         kept = (groups[None] != np.arange(groups[-1] + 1)[:, None]).astype(np.float64)
-        self.all = torch.full((1, states), 1.0 / states, dtype=torch.float64)
-        self.drawn = torch.from_numpy(counts / states)
-        self.left_out = torch.from_numpy(kept / kept.sum(1, keepdims=True))
+        self._drawn = torch.from_numpy(counts / states)
+        self._left_out = torch.from_numpy(kept / kept.sum(1, keepdims=True))
 
-    def spread(self, statistic: Statistic) -> Spread:
-        """A statistic on all states, on every draw and on the states without each group."""
-        return Spread(*(statistic(w) for w in (self.all, self.drawn, self.left_out)))
+    def mean(self, values: Tensor) -> Spread:
+        """The mean of ``(state,)`` on all states, on every draw and on the states without each group."""
+        return Spread(values.mean(), self._drawn @ values, self._left_out @ values)
 
 
 @final
 @dataclass(frozen=True)
 class Spread:
-    """Values of a statistic ``(1,)``, ``(draw,)`` and ``(group,)``."""
+    """A mean ``()``, the same ``(draw,)`` of resampled states and ``(group,)`` of all but a group's."""
 
     full: Tensor
     drawn: Tensor
@@ -88,15 +88,18 @@ class Spread:
         return float((gap**3).sum()) / (6.0 * square**1.5) if square > 0.0 else 0.0
 
 
-def add(parts: list[tuple[float, Spread]]) -> Spread:
-    """Weighted sum of statistics, draw by draw.
+def add(parts: Sequence[tuple[float, Spread]], paired: bool) -> Spread:
+    """Weighted sum, draw by draw.
 
-    The acceleration of a sum of independent parts is taken from all their groups side by side.
+    Parameters
+    ----------
+    paired : bool
+        Whether the states of all parts are one another's; else a group is left out of one part at a time.
     """
     full = torch.stack([w * s.full for w, s in parts]).sum(0)
     drawn = torch.stack([w * s.drawn for w, s in parts]).sum(0)
-    left_out = torch.cat([w * (s.left_out - s.full) for w, s in parts])
-    return Spread(full, drawn, full + left_out)
+    moves = [w * (s.left_out - s.full) for w, s in parts]
+    return Spread(full, drawn, full + (torch.stack(moves).sum(0) if paired else torch.cat(moves)))
 
 
 def mean_interval(values: Tensor, level: float) -> Interval:

@@ -47,7 +47,7 @@ class Hedged(LabelStrategy):
             )
         draws = normals[normals.shape[0] - (len(problem.times) - 1 - origin.number) :]
         walk = problem.walk(draws, origin)
-        paths = problem.paths(walk.states)
+        paths = problem.paths(walk)
         memory = problem.memory(paths)
         gains = self._gains(problem, walk, memory, draws, origin.number)
         rest, values = torch.zeros_like(gains[0]), []
@@ -78,9 +78,9 @@ class Hedged(LabelStrategy):
                     f"expected {(*problem.states, *names)}"
                 )
             features = torch.cat([walk.carries[begin][list(problem.rows)].T, remembered[k]], dim=1)
-            delta = _Delta.apply(features, self.surrogates[k])[:, : len(problem.rows)]
+            delta: Tensor = _Delta.apply(features, self.surrogates[k])  # type: ignore[no-untyped-call]
             moves = self._moves(problem, walk, draws, first, begin, end)
-            found.append((delta * moves).sum(1))
+            found.append((delta[:, : len(problem.rows)] * moves).sum(1))
         return found
 
     def _moves(

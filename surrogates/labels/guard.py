@@ -225,4 +225,6 @@ def _column(samples: Samples, column: int) -> Tensor:
 
 def _independent_normals(shape: tuple[int, int, int], seed: int, stream: int) -> Tensor:
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, stream], dtype=np.uint64)))
-    return torch.special.ndtri(torch.from_numpy(generator.random(shape)).clamp(2.0**-53, 1.0 - 2.0**-53))
+    uniform = torch.from_numpy(generator.random(shape)).clamp(2.0**-53, 1.0 - 2.0**-53)
+    normals: Tensor = torch.special.ndtri(uniform)
+    return normals

@@ -51,7 +51,7 @@ class LikelihoodRatio(LabelStrategy):
         transition = problem.model.transition(problem.times[origin.number :])
         with torch.no_grad():
             walk = problem.walk(draws, origin)
-            paths = problem.paths(walk.states)
+            paths = problem.paths(walk)
             values, memory = problem.to_come(paths), problem.memory(paths)
         found = []
         for k, value in enumerate(values):
@@ -113,7 +113,8 @@ def left_out_fit(features: Tensor, values: Tensor, degree: int) -> Tensor:
     basis = basis[:, singular > 1e-10 * singular[0]]
     fitted = basis @ (basis.T @ values)
     leverage = (basis**2).sum(1).clamp_max(1.0 - 1e-9)
-    return (fitted - leverage * values) / (1.0 - leverage)
+    left_out: Tensor = (fitted - leverage * values) / (1.0 - leverage)
+    return left_out
 
 
 def _until_observation(problem: LabelProblem, knot: int) -> range:
@@ -143,9 +144,10 @@ def _solve(to_normal: Tensor, tangent: Tensor) -> Tensor:
             "use smoothed labels"
         )
     try:
-        return torch.linalg.solve(to_normal, tangent)
+        found: Tensor = torch.linalg.solve(to_normal, tangent)
     except RuntimeError as error:
         raise DomainError(f"likelihood ratio: some state does not move with the normals ({error})") from None
+    return found
 
 
 def _check(transition: Transition, number: int, state: Tensor, normals: Tensor) -> None:

@@ -110,7 +110,7 @@ def _one_date(
     parameters = drawn.clone().requires_grad_(True)
     market = replace(problem, model=model_of(parameters))
     walk = market.walk(normals, origin)
-    paths = market.paths(walk.states)
+    paths = market.paths(walk)
     value = market.to_come(paths)[0]
     carry = walk.carries[problem.places[0]]
     to_state, to_market = torch.autograd.grad(value.sum(), (carry, parameters), allow_unused=True)

@@ -23,6 +23,7 @@ from surrogates.labels.strategy import LabelStrategy, derivatives
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, Walk, place
+from xva.trades.barrier_option import BarrierOption
 
 _TINY = 1e-280
 _ONE = 1.0 - 2.0**-53
@@ -74,14 +75,14 @@ class OneStepSurvival(LabelStrategy):
     def labels(self, problem: LabelProblem, normals: Tensor, origin: Origin) -> tuple[Samples, ...]:
         trunk = _Trunk(problem, self.crossing, normals, origin)
         walk = trunk.walk
-        total = problem.to_come(problem.paths(walk.states), trunk.share)
-        for day, weight, states in trunk.branches():
+        total = problem.to_come(problem.paths(walk), trunk.share)
+        for day, weight, branch in trunk.branches():
             settled = self.crossing.then == "settled"
-            extra = problem.to_come(problem.paths(states), _after_crossing(day, weight, settled))
+            extra = problem.to_come(problem.paths(branch), _after_crossing(day, weight, settled))
             total = [a + b for a, b in zip(total, extra, strict=True)]
         slopes = derivatives(problem, walk, total)
         with torch.no_grad():
-            memory = problem.memory(problem.paths(walk.states))
+            memory = problem.memory(problem.paths(walk))
         found = []
         for k, (value, slope) in enumerate(zip(total, slopes, strict=True)):
             alive = trunk.weights[problem.places[k]].detach()
@@ -96,6 +97,29 @@ def _after_crossing(day: np.datetime64, weight: Tensor, settled: bool) -> Share:
         return weight if observed == day or (observed > day and not settled) else None
 
     return share
+
+
+def crossing_of(trade: BarrierOption) -> Crossing:
+    """The crossing that a barrier option watched on dates depends on.
+
+    Raises
+    ------
+    DomainError
+        It is watched continuously: its flows are continuous in the paths, and pathwise labels are right.
+    """
+    if not trade.monitoring_dates:
+        raise DomainError(
+            f"trade {trade.trade_id}: watched continuously, nothing jumps -> use pathwise labels",
+            [trade.trade_id],
+        )
+    dead = trade.barrier_type.endswith("out") and trade.rebate == 0.0
+    return Crossing(
+        trade.underlying.removeprefix("EQ/"),
+        np.array(trade.monitoring_dates, dtype="datetime64[D]"),
+        (trade.barrier,) * len(trade.monitoring_dates),
+        trade.barrier_type.startswith("up"),
+        "nothing" if dead else "lives",
+    )
 
 
 class _Trunk:
@@ -122,7 +146,7 @@ class _Trunk:
         time = self._problem.context.time(observed)
         return self.weights[int(np.searchsorted(self._problem.times, time + SAME_TIME)) - 1]
 
-    def branches(self) -> Iterator[tuple[np.datetime64, Tensor, tuple[Tensor, ...]]]:
+    def branches(self) -> Iterator[tuple[np.datetime64, Tensor, Walk]]:
         """Day of crossing, share of the origin's paths that cross then, and their states on all knots."""
         for knot, weight, state in self._crossed:
             states = [*self.walk.states[:knot], state]
@@ -131,7 +155,7 @@ class _Trunk:
                     states.append(self.walk.states[later + 1])  # not looked at
                 else:
                     states.append(self._move(later, states[-1], self._draws[later - self._first]))
-            yield self._levels[knot][0], weight, tuple(states)
+            yield self._levels[knot][0], weight, Walk(self.walk.times, tuple(states), tuple(states))
 
     def _move(self, knot: int, state: Tensor, normals: Tensor) -> Tensor:
         return self._transition.step(knot - self._first, state, normals)
@@ -159,7 +183,7 @@ class _Trunk:
 
 def _levels(problem: LabelProblem, crossing: Crossing, first: int) -> dict[int, tuple[np.datetime64, float]]:
     """Day and level by knot, after the start."""
-    found = {}
+    found: dict[int, tuple[np.datetime64, float]] = {}
     for day, level in zip(crossing.days, crossing.levels, strict=True):
         time = problem.context.time(day)
         if time > problem.times[first] + SAME_TIME:
@@ -175,4 +199,6 @@ def _levels(problem: LabelProblem, crossing: Crossing, first: int) -> dict[int, 
 
 def _below(normal: Tensor, bound: Tensor) -> Tensor:
     """Standard normals given that they are below ``bound``, increasing in ``normal``."""
-    return torch.special.ndtri((torch.special.ndtr(normal) * torch.special.ndtr(bound)).clamp(_TINY, _ONE))
+    level = torch.special.ndtr(normal) * torch.special.ndtr(bound)
+    found: Tensor = torch.special.ndtri(level.clamp(_TINY, _ONE))
+    return found

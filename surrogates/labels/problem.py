@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
+from surrogates.labels.label_paths import LabelPaths
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import Floats, PathModel, Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation
+from xva.pricing.exercise.features import exercise_features
+from xva.pricing.exercise.policy import ExercisePolicy
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
@@ -24,17 +27,6 @@ from xva.trades.paths import Flow, Paths
 Dates = NDArray[np.datetime64]
 Share = Callable[[np.datetime64], Tensor | None]
 _SOBOL: Any = SobolEngine  # torch leaves it untyped
-
-
-class ExerciseRule(Protocol):
-    """Decides on paths; an exercise policy of `xva.pricing.exercise` is one."""
-
-    def decisions(self, trade: PathTrade, paths: Paths, level: float) -> Tensor:
-        """``(exercise date, path)`` share exercised on each date *of what is alive then*, in [0, 1].
-
-        ``level`` scales the softness of decisions, 0 being sharp.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +83,7 @@ class LabelProblem:
         ``(date,)`` datetime64[D], sorted, ``as_of`` or later: where a surrogate is wanted.
     states : tuple of str
         The model's states that are features; all by default.
-    rules : mapping of trade id to ExerciseRule
+    policies : mapping of trade id to ExercisePolicy
         Of the trades with exercise dates: labels are values *as long as nothing is exercised*.
     knots : ndarray
         Further times that the model has to step on.
@@ -102,7 +94,7 @@ class LabelProblem:
     Raises
     ------
     DomainError
-        No trades, dates out of order or before ``as_of``, unknown states, or an exercise without a rule.
+        No trades, dates out of order or before ``as_of``, unknown states, or an exercise without a policy.
     """
 
     model: PathModel
@@ -110,7 +102,7 @@ class LabelProblem:
     context: TradeContext
     report: Dates
     states: tuple[str, ...] = ()
-    rules: Mapping[str, ExerciseRule] = field(default_factory=dict)
+    policies: Mapping[str, ExercisePolicy] = field(default_factory=dict)
     knots: Floats = field(default_factory=lambda: np.zeros(0))
     level: float = 0.0
 
@@ -125,9 +117,9 @@ class LabelProblem:
         if unknown := set(self.states) - set(self.model.states):
             raise DomainError(f"labels: states {sorted(unknown)} are not the model's", sorted(unknown))
         for trade in self.trades:
-            if len(trade.exercise_dates(self.context)) and trade.trade_id not in self.rules:
+            if len(trade.exercise_dates(self.context)) and trade.trade_id not in self.policies:
                 raise DomainError(
-                    f"labels: trade {trade.trade_id} can be exercised, but no rule says when",
+                    f"labels: trade {trade.trade_id} can be exercised, but no policy says when",
                     [trade.trade_id],
                 )
 
@@ -170,10 +162,11 @@ class LabelProblem:
             carries.append(states[-1].clone())
         return Walk(self.times, tuple(states), tuple(carries))
 
-    def paths(self, states: Sequence[Tensor], width: float = 0.0) -> Paths:
-        """How trades see states ``(state, path)`` on the grid."""
-        observer = self.model.observe(self.times, states)
-        return Paths(self.context, observer, self.report, states[-1].shape[-1], width)
+    def paths(self, walk: Walk, width: float = 0.0) -> Paths:
+        """How trades see a walk."""
+        observer = self.model.observe(self.times, walk.states)
+        count = walk.states[-1].shape[-1]
+        return LabelPaths(self.context, observer, self.report, count, width, self.model, walk)
 
     def to_come(self, paths: Paths, share: Share | None = None) -> list[Tensor]:
         """Per report date ``(path,)``: deflated flows that become known after it, nothing being exercised by then.
@@ -229,7 +222,9 @@ class LabelProblem:
         if not len(exercise):
             flows = trade.cashflows(paths, trade.none_exercised(self.context, paths.n_paths))
             return [(0, len(self.report), self._sums(paths, flows, share))]
-        decisions = self.rules[trade.trade_id].decisions(trade, paths, self.level)
+        policy = self.policies[trade.trade_id]
+        _, known = exercise_features(trade, paths, policy.names)
+        decisions = policy.decisions(known, self.level)
         passed = np.searchsorted(exercise, self.report, side="right")
         found = []
         for gone in np.unique(passed).tolist():

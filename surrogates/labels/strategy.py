@@ -53,11 +53,11 @@ class Pathwise(LabelStrategy):
     def labels(self, problem: LabelProblem, normals: Tensor, origin: Origin) -> tuple[Samples, ...]:
         with torch.set_grad_enabled(self.differentiate):
             walk = problem.walk(normals, origin)
-            paths = problem.paths(walk.states, self.width)
+            paths = problem.paths(walk, self.width)
             values = problem.to_come(paths)
             gradients = derivatives(problem, walk, values) if self.differentiate else [None] * len(values)
         with torch.no_grad():
-            sharp = problem.paths(walk.states)
+            sharp = problem.paths(walk)
             memory = problem.memory(sharp)
             hard = problem.to_come(sharp) if self.width > 0.0 else values
         parts = zip(hard, gradients, strict=True)
@@ -75,10 +75,9 @@ def derivatives(problem: LabelProblem, walk: Walk, values: list[Tensor]) -> list
     for first, last in _totals(problem):
         at = [walk.carries[problem.places[k]] for k in range(first, last)]
         total = values[first].sum()
+        slopes: tuple[Tensor | None, ...] = (None,) * len(at)
         if total.requires_grad:
             slopes = torch.autograd.grad(total, at, retain_graph=True, allow_unused=True)
-        else:
-            slopes = (None,) * len(at)
         found += [torch.zeros_like(c) if s is None else s for c, s in zip(at, slopes, strict=True)]
     return found
 

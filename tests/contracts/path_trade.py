@@ -48,10 +48,6 @@ class PathTradeContract(ABC):
     def context(self) -> TradeContext:
         return CONTEXT
 
-    @property
-    def currency(self) -> str:
-        return self.flows(self.paths(2), seed=1)[0].currency
-
     # paths
 
     def report(self) -> np.ndarray:

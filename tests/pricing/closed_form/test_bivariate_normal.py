@@ -27,7 +27,9 @@ def by_quadrature(h: float, k: float, rho: float) -> float:
 
     centre = k / rho if rho else 0.0
     edges = [-12.0, *sorted(x for d in (-8, -3, 0, 3, 8) if -12 < (x := centre + d * side) < h), h]
-    parts = [quad(integrand, a, b, epsabs=1e-15, epsrel=1e-13, limit=400)[0] for a, b in zip(edges, edges[1:])]
+    parts = [
+        quad(integrand, a, b, epsabs=1e-15, epsrel=1e-13, limit=400)[0] for a, b in zip(edges, edges[1:])
+    ]
     return math.fsum(parts)
 
 

@@ -62,7 +62,9 @@ def test_black76_and_bachelier(forward, strike, days, rate, vol, sign) -> None: 
     option = ql.Option.Call if sign == 1 else ql.Option.Put
     years = days / YEAR
     discount = math.exp(-rate * years)
-    black = ql.BlackCalculator(ql.PlainVanillaPayoff(option, strike), forward, vol * math.sqrt(years), discount)
+    black = ql.BlackCalculator(
+        ql.PlainVanillaPayoff(option, strike), forward, vol * math.sqrt(years), discount
+    )
     got = greeks(black76_option, order=2)(forward, strike, years, rate, vol, sign)
     assert close(got["value"], black.value())
     assert close(got["delta"], black.deltaForward())
@@ -101,7 +103,17 @@ def test_stulz(one, other, strike, days, rate, vol_1, vol_2, correlation, q_1, q
 
 
 @often
-@given(SPOT, DAYS, RATE, VOL, RATE, SIGN, st.sampled_from(KINDS), st.floats(0.02, 0.5), st.sampled_from([0.0, 4.0]))
+@given(
+    SPOT,
+    DAYS,
+    RATE,
+    VOL,
+    RATE,
+    SIGN,
+    st.sampled_from(KINDS),
+    st.floats(0.02, 0.5),
+    st.sampled_from([0.0, 4.0]),
+)
 def test_barriers(strike, days, rate, vol, dividend, sign, kind, distance, rebate) -> None:  # type: ignore[no-untyped-def]
     if rebate and (rate - dividend - 0.5 * vol * vol) ** 2 + 2.0 * rate * vol * vol <= 1e-6:
         rebate = 0.0  # outside the formula's domain, see test_barrier
@@ -112,7 +124,16 @@ def test_barriers(strike, days, rate, vol, dividend, sign, kind, distance, rebat
 
 
 @often
-@given(SPOT, DAYS, RATE, VOL, RATE, SIGN, st.lists(st.integers(1, 2000), min_size=1, max_size=15), st.integers(0, 2))
+@given(
+    SPOT,
+    DAYS,
+    RATE,
+    VOL,
+    RATE,
+    SIGN,
+    st.lists(st.integers(1, 2000), min_size=1, max_size=15),
+    st.integers(0, 2),
+)
 def test_geometric_asian(strike, days, rate, vol, dividend, sign, fixings, fixed) -> None:  # type: ignore[no-untyped-def]
     coming = sorted({1 + f % days for f in fixings})
     product = 90.0**fixed
@@ -177,7 +198,9 @@ def test_barrier_greeks(strike, days, rate, vol, sign, kind, distance) -> None: 
         return quantlib.barrier(spot, strike, level, days, rate, sigma, 0.02, 0.0, kind, sign)
 
     def price(spot, vol):  # type: ignore[no-untyped-def]
-        return barrier_option(spot, *numbers(strike, level, days / YEAR, rate), vol, 0.02, kind=kind, sign=sign)
+        return barrier_option(
+            spot, *numbers(strike, level, days / YEAR, rate), vol, 0.02, kind=kind, sign=sign
+        )
 
     got = greeks(price, order=2)(spot=100.0, vol=vol)
     delta, gamma = five_point(lambda s: moved(s, vol), 100.0, 0.1)

@@ -30,7 +30,9 @@ class Interval:
     def contains(self, value: Tensor) -> Tensor:
         """Elementwise; False for NaN and infinities."""
         above = value >= self.lower if self.closed else value > self.lower
-        return above & (value <= self.upper if self.closed and self.upper < float("inf") else value < self.upper)
+        return above & (
+            value <= self.upper if self.closed and self.upper < float("inf") else value < self.upper
+        )
 
     def __str__(self) -> str:
         sign = "=" if self.closed else ""

@@ -25,17 +25,18 @@ class _Once(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        slope: Tensor = _Refusal.apply(grads[0], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
-        return slope
+        (x,) = ctx.saved_tensors
+        refused: Tensor = _Refused.apply(x)  # type: ignore[no-untyped-call]
+        return grads[0] + refused
 
 
 @final
-class _Refusal(torch.autograd.Function):
-    """The identity of its first argument, tied to the second so that no derivative passes it by."""
+class _Refused(torch.autograd.Function):
+    """Nought, tied to the tensor whose second derivatives are refused and to no other."""
 
     @staticmethod
-    def forward(ctx: Any, grad: Tensor, x: Tensor) -> Tensor:
-        return grad.view_as(grad)
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Never:
