@@ -24,7 +24,7 @@ class Domain:
 
     def __post_init__(self) -> None:
         shape = (len(self.names),)
-        if self.low.shape != shape or self.high.shape != shape or bool((self.low > self.high).any()):
+        if self.low.shape != shape or self.high.shape != shape or not bool((self.low <= self.high).all()):
             raise DomainError(f"domain: expected {shape} bounds, low <= high, got {self.low}, {self.high}")
 
     @classmethod
@@ -33,10 +33,10 @@ class Domain:
         return cls(names, features.amin(0), features.amax(0))
 
     def outside(self, features: Tensor) -> Tensor:
-        """``(sample,)`` bool, whether any of ``(sample, feature)`` lies beyond the box."""
+        """``(sample,)`` bool, whether any of ``(sample, feature)`` lies beyond the box; NaN does."""
         slack = ROUNDING * (1.0 + self.high - self.low)
-        beyond = (features < self.low - slack) | (features > self.high + slack)
-        return beyond.any(1)
+        within = (features >= self.low - slack) & (features <= self.high + slack)
+        return ~within.all(1)
 
     def nearest(self, features: Tensor) -> Tensor:
         """The same with what lies beyond moved to the box's edge."""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from surrogates.certificate.nested_pricer import NestedPricer
 from surrogates.domain import Domain
-from surrogates.kinds import KINDS
+from surrogates.kinds import from_parameters
 from surrogates.pricer import SurrogatePricer
 from xva.errors import StoreError
-from xva.market.indices import RateIndex
-from xva.models.cross_asset_paths import PathMarket
+from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.nested import InnerPaths
 from xva.trades.context import TradeContext
-from xva.trades.documents import from_document, to_document
-from xva.trades.path_trade import PathTrade
+from xva.trades.documents import context_document, context_from, path_trade_from, to_document
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays
@@ -48,22 +47,13 @@ class SurrogatePlan(ExposurePlan):
 
 
 def _pack_residual(residual: Residual, prefix: str, arrays: Arrays) -> dict[str, Any]:
-    context = residual.context
     trades = [_pack_trade(t, f"{prefix}/{j}", arrays) for j, t in enumerate(residual.trades)]
-    return {
-        "units": residual.units,
-        "as_of": str(context.as_of),
-        "indices": [asdict(index) for index in context.indices.values()],
-        "fixings": [[name, day, value] for (name, day), value in context.fixings.items()],
-        "trades": trades,
-    }
+    return {"units": residual.units, "context": context_document(residual.context), "trades": trades}
 
 
 def _unpack_residual(meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Residual:
-    indices = {item["name"]: RateIndex(**item) for item in meta["indices"]}
-    fixings = {(name, day): float(value) for name, day, value in meta["fixings"]}
-    context = TradeContext(np.datetime64(meta["as_of"], "D"), indices, fixings)
-    trades = [_unpack_trade(t, f"{prefix}/{j}", arrays) for j, t in enumerate(meta["trades"])]
+    context = context_from(meta["context"])
+    trades = [_unpack_trade(t, f"{prefix}/{j}", arrays, context) for j, t in enumerate(meta["trades"])]
     return Residual(tuple(trades), int(meta["units"]), context)
 
 
@@ -76,54 +66,67 @@ def _pack_trade(item: ResidualTrade, prefix: str, arrays: Arrays) -> dict[str, A
         "width": item.width,
         "stop": None if item.stop is None else str(item.stop),
         "market": market_meta,
-        "pricer": pack_pricer(item.pricer, f"{prefix}/pricer", arrays),
+        "pricer": None,
+        "inner": None,
         "policy": None,
     }
+    match item.pricer:
+        case SurrogatePricer() as pricer:
+            found["pricer"] = _pack_pricer(pricer, f"{prefix}/pricer", arrays)
+        case NestedPricer() as pricer:
+            found["inner"] = pack(pricer.inner)[1]
+        case other:
+            raise StoreError(f"trade {item.trade.trade_id}: a {type(other).__name__} cannot be stored")
     if item.policy is not None:
         policy, found["policy"] = pack(item.policy, f"{prefix}/policy")
         arrays.update(policy)
     return found
 
 
-def _unpack_trade(meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> ResidualTrade:
-    trade = from_document(meta["trade"])
-    if not isinstance(trade, PathTrade):
-        raise StoreError(f"trade {trade.trade_id}: expected a path-dependent trade, got {trade.kind}")
-    policy = meta["policy"]
-    return ResidualTrade(
-        trade,
-        int(meta["unit"]),
-        unpack(PathMarket, arrays, meta["market"], f"{prefix}/market"),
-        unpack_pricer(meta["pricer"], f"{prefix}/pricer", arrays),
-        None if policy is None else unpack(ExercisePolicy, arrays, policy, f"{prefix}/policy"),
-        float(meta["width"]),
-        None if meta["stop"] is None else np.datetime64(meta["stop"], "D"),
-    )
+def _unpack_trade(
+    meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]], context: TradeContext
+) -> ResidualTrade:
+    trade = path_trade_from(meta["trade"])
+    market = unpack(PathMarket, arrays, meta["market"], f"{prefix}/market")
+    policy = None
+    if meta["policy"] is not None:
+        policy = unpack(ExercisePolicy, arrays, meta["policy"], f"{prefix}/policy")
+    pricer: ConditionalPricer
+    if meta["inner"] is not None:
+        inner = unpack(InnerPaths, {}, meta["inner"])
+        pricer = NestedPricer(CrossAssetPathModel(market), trade, context, inner, policy)
+    else:
+        pricer = _unpack_pricer(meta["pricer"], f"{prefix}/pricer", arrays)
+    stop = None if meta["stop"] is None else np.datetime64(meta["stop"], "D")
+    return ResidualTrade(trade, int(meta["unit"]), market, pricer, policy, float(meta["width"]), stop)
 
 
-def pack_pricer(pricer: ConditionalPricer, prefix: str, arrays: Arrays) -> dict[str, Any]:
-    """JSON-clean description of a surrogate pricer; its tensors go to ``arrays``."""
-    if not isinstance(pricer, SurrogatePricer):
-        raise StoreError(f"expected a surrogate pricer, got {type(pricer).__name__}: it cannot be stored")
+def _pack_pricer(pricer: SurrogatePricer, prefix: str, arrays: Arrays) -> dict[str, Any]:
+    """Its tensors go to ``arrays``."""
     dates = []
     for k, (surrogate, domain) in enumerate(zip(pricer.surrogates, pricer.domains, strict=True)):
         tensors, meta = surrogate.parameters()
         arrays.update({f"{prefix}/{k}/{name}": t.contiguous().numpy() for name, t in tensors.items()})
         arrays[f"{prefix}/{k}.domain"] = torch.stack([domain.low, domain.high]).numpy()
         dates.append({"kind": surrogate.kind, "tensors": list(tensors), "meta": meta})
-    return {"features": list(pricer.features), "days": [str(d) for d in pricer.days], "dates": dates}
+    days = [str(d) for d in pricer.days]
+    return {
+        "features": list(pricer.features),
+        "days": days,
+        "dates": dates,
+        "parameters": dict(pricer.parameters),
+    }
 
 
-def unpack_pricer(
+def _unpack_pricer(
     meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]
 ) -> SurrogatePricer:
-    """What `pack_pricer` stored, bit for bit."""
     features = tuple(meta["features"])
     surrogates, domains = [], []
     for k, item in enumerate(meta["dates"]):
         tensors = {n: torch.from_numpy(np.array(arrays[f"{prefix}/{k}/{n}"])) for n in item["tensors"]}
-        surrogates.append(KINDS[item["kind"]].from_parameters(tensors, item["meta"]))
+        surrogates.append(from_parameters(item["kind"], tensors, item["meta"]))
         low, high = torch.from_numpy(np.array(arrays[f"{prefix}/{k}.domain"]))
         domains.append(Domain(features, low, high))
     days = np.array(meta["days"], dtype="datetime64[D]")
-    return SurrogatePricer(features, days, tuple(surrogates), tuple(domains))
+    return SurrogatePricer(features, days, tuple(surrogates), tuple(domains), meta["parameters"])

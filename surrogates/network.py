@@ -91,7 +91,7 @@ def twin(
         bent.append(slope)
     values = torch.baddbmm(layers[-1][:, -1:], carried, layers[-1][:, :-1])[..., 0]
     if not slopes:
-        return values, inputs.new_zeros(len(inputs), 0, 0)
+        return values, inputs.new_zeros(len(inputs), inputs.shape[1], 0)
     back = layers[-1][:, None, :-1, 0]
     for layer, slope in zip(reversed(layers[:-1]), reversed(bent)):
         back = torch.bmm(back * slope, layer[:, :-1].mT)

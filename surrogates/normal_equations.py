@@ -15,7 +15,7 @@ class NormalEquations(NamedTuple):
 
     gram: Tensor
     moment: Tensor
-    count: int
+    samples: int
 
 
 class Penalised(NamedTuple):
@@ -32,19 +32,20 @@ def solve_penalised(equations: NormalEquations) -> Penalised:
     form in the fold's own Gram matrix, and one eigendecomposition serves every penalty: the choice costs one
     decomposition a fold.
     """
-    gram, moment, count = equations
+    gram, moment, samples = equations
     penalties = gram.new_tensor(PENALTIES)
     whole, right = gram.sum(0), moment.sum(0)
     error = torch.zeros_like(penalties)
     folds = len(gram)
     for g, r in zip(gram, moment):
-        path = _path(whole - g, right - r, penalties * count * (folds - 1) / folds)
+        path = _path(whole - g, right - r, penalties * samples * (folds - 1) / folds)
         error += (path * (g @ path)).sum(0) - 2.0 * (r @ path)
     best = int(error.argmin())
-    return Penalised(_path(whole, right, penalties[best : best + 1] * count)[:, 0], PENALTIES[best])
+    return Penalised(_path(whole, right, penalties[best : best + 1] * samples)[:, 0], PENALTIES[best])
 
 
 def _path(gram: Tensor, moment: Tensor, penalties: Tensor) -> Tensor:
     """``(term, penalty)`` solutions."""
     energy, axes = torch.linalg.eigh(gram)
-    return axes @ ((axes.T @ moment)[:, None] / (energy.clamp_min(0.0)[:, None] + penalties))
+    path: Tensor = axes @ ((axes.T @ moment)[:, None] / (energy.clamp_min(0.0)[:, None] + penalties))
+    return path

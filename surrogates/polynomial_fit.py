@@ -141,7 +141,7 @@ class PolynomialRegression(ClosedForm):
         order = torch.randperm(len(labels.values), generator=draw).to(powers.device)
         for fold, members in enumerate(order.tensor_split(folds)):
             products, right = torch.zeros_like(gram[0]), labels.values.new_zeros(size, 1 + known)
-            for rows in members.split(max(_CELLS // size, 1)):
+            for rows in torch.split(members, max(_CELLS // size, 1)):
                 inputs, values, gradients = (part[rows] for part in labels)
                 terms = _terms(inputs, powers)
                 products += terms @ terms.T
@@ -162,7 +162,7 @@ def _powers(inputs: int, degree: int) -> Tensor:
         grown = []
         for row in layer:
             last = max((j for j, power in enumerate(row) if power), default=0)
-            grown += [row[:j] + [row[j] + 1] + row[j + 1 :] for j in range(last, inputs)]
+            grown += [[*row[:j], row[j] + 1, *row[j + 1 :]] for j in range(last, inputs)]
         rows, layer = rows + grown, grown
     return torch.tensor(rows, dtype=torch.int64)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from surrogates.loss import gradient_weights, require_strength
 from surrogates.normal_equations import NormalEquations, solve_penalised
-from surrogates.polynomial_fit import constant
+from surrogates.polynomial_fit import PolynomialRegression, constant
 from surrogates.samples import Samples
 from surrogates.scaling import Scaled, ScaledSurrogate, Scaling
 from surrogates.surrogate import Surrogate
@@ -29,6 +29,7 @@ from xva.errors import DomainError
 
 _REACH = 3.0  # kinks lie within this many standard deviations
 _FREE = 30.0  # size of the constant and linear terms, which the penalty shall not shrink
+_SCATTER = 0.1  # of directions about those of a first fit, where there are no gradient labels
 _CELLS = 1 << 21  # samples times features worked on at once
 _NEIGHBOURS = 4096  # states among which a neighbour is sought
 
@@ -142,7 +143,7 @@ class RidgeFeatures(ClosedForm):
         gram, moment = directions.new_zeros(folds, size, size), directions.new_zeros(folds, size)
         order = torch.randperm(len(labels.values), generator=draw).to(directions.device)
         for fold, members in enumerate(order.tensor_split(folds)):
-            for rows in members.split(max(_CELLS // size, 1)):
+            for rows in torch.split(members, max(_CELLS // size, 1)):
                 inputs, values, gradients = (part[rows] for part in labels)
                 value, slope = _ridges(inputs @ directions - kinks, self.width)
                 terms = torch.cat([torch.full_like(values, _FREE)[:, None], _FREE * inputs, value], 1)
@@ -172,7 +173,7 @@ def _directions(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
     random = torch.randn(count, reduced, generator=draw, dtype=torch.float64).to(labels.inputs)
     angle = math.pi * torch.rand(count, 1, generator=draw, dtype=torch.float64).to(labels.inputs)
     if known == 0:
-        return _unit(random).T
+        return _unit(_pilot(labels, count, draw) + _SCATTER * random).T
     sampled = _differences(labels, count, draw)
     lost = sampled.norm(dim=1) <= 1e-9 * labels.gradients.square().sum(1).mean().sqrt()
     sampled = _unit(torch.where(lost[:, None], random[:, :known], sampled))
@@ -180,6 +181,15 @@ def _directions(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
         return sampled.T
     free = _unit(random[:, known:])  # nothing is known of these: every mixture with the others
     return torch.cat([torch.cos(angle) * sampled, torch.sin(angle) * free], 1).T
+
+
+def _pilot(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
+    """``(count, reduced)`` derivatives of a quadratic regression at some samples, of mean square 1."""
+    names = tuple(map(str, range(labels.inputs.shape[1])))
+    fitted = PolynomialRegression(degree=2).fit(Samples(names, labels.inputs, labels.values))
+    chosen = torch.randint(len(labels.inputs), (count,), generator=draw).to(labels.inputs.device)
+    slopes = fitted.value_and_gradient(labels.inputs[chosen])[1]
+    return slopes / slopes.square().sum(1).mean().sqrt().clamp_min(1e-300)
 
 
 def _differences(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
@@ -195,4 +205,5 @@ def _differences(labels: Scaled, count: int, draw: torch.Generator) -> Tensor:
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    return vectors / vectors.norm(dim=1, keepdim=True)
+    unit: Tensor = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return unit

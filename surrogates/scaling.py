@@ -243,7 +243,8 @@ def _rotation(gradients: Tensor, dropped: float) -> Tensor:
     """``(live, reduced)`` principal axes of the gradients, the weakest left out while they sum to ``dropped`` at most."""
     energy, axes = torch.linalg.eigh(gradients.T @ gradients / len(gradients))
     keep = energy.clamp_min(0.0).cumsum(0) > max(dropped, 1e-15) * energy.clamp_min(0.0).sum()
-    return axes[:, keep] if dropped > 0.0 else axes
+    kept: Tensor = axes[:, keep] if dropped > 0.0 else axes
+    return kept
 
 
 def _appended(inward: Tensor, outward: Tensor, a: Tensor, b: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:

@@ -84,7 +84,8 @@ class Selection(DatesFitter):
             name = type(fitter).__name__
             table.append([Score(name, *self._score(*split, one)) for split, one in zip(splits, fitted)])
         columns = list(zip(*table))
-        best = [min(range(len(self.fitters)), key=lambda k, c=column: c[k].total) for column in columns]
+        totals = [[score.total for score in column] for column in columns]
+        best = [total.index(min(total)) for total in totals]
         surrogates = self._refit(dates, best, progress)
         return [Choice(*one) for one in zip(surrogates, best, columns)]
 

@@ -6,35 +6,50 @@ All is a function of the request: the same request gives the same bits, on whate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from surrogates.certificate.certificate import Certificate, Tolerance
+from surrogates.certificate.examination import Effort, Examination, Examined, certify_trade
+from surrogates.certificate.route import Escalation, escalate
 from surrogates.domain import Domain
+from surrogates.identity import Identity
+from surrogates.labels.guard import Guard, Verdict
 from surrogates.labels.problem import LabelProblem, label_normals
 from surrogates.labels.strategy import Pathwise
+from surrogates.polynomial_fit import PolynomialRegression
 from surrogates.pricer import SurrogatePricer
+from surrogates.ridge_features import RidgeFeatures
 from surrogates.samples import Samples
-from surrogates.surrogate import Fitter
+from surrogates.selection import Selection
+from surrogates.trained import Trained
+from surrogates.training import DatesFitter
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.simulation import ExercisePaths
 from xva.pricing.exercise.training import Regression, train_policy
+from xva.pricing.nested import InnerPaths
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
 
 Dates = NDArray[np.datetime64]
+_GUARD_PATHS = 4096
+_GUARD_LIMIT = (
+    4.0  # a dozen verdicts per trade: at 3 standard errors one in thirty trades would be refused by chance
+)
+_GUARD_TOLERANCE = 0.1  # of the mean absolute label, for the smoothing's own bias
 
 
 @final
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How trades are learned; part of a surrogate's identity.
+    """How trades are learned and tested; part of a surrogate's identity.
 
     Parameters
     ----------
@@ -46,6 +61,12 @@ class TrainingSettings:
         Softness of exercise decisions as a share of the gap's standard deviation.
     jump_width : float
         Softness of jumps in gradient labels and in derivatives, of the log price.
+    tolerance : float
+        Of the certificate: root mean square error in standard deviations of the value.
+    states, dates, inner_paths : int
+        The certificate's nested states per date, number of dates and nested paths per state.
+    max_effort : int
+        Up to how many times the paths to train with when the certificate is not had.
     """
 
     paths: int = 8192
@@ -53,6 +74,11 @@ class TrainingSettings:
     seed: int = 7
     exercise_width: float = 0.05
     jump_width: float = 0.02
+    tolerance: float = 0.05
+    states: int = 64
+    dates: int = 6
+    inner_paths: int = 1024
+    max_effort: int = 4
 
 
 @final
@@ -77,9 +103,15 @@ class TrainingRequest:
         last = self.trade.observation_dates(self.context).max(initial=self.context.as_of)
         return self.days[self.days < last]
 
+    @property
+    def identity(self) -> Identity:
+        """What the trained trade's numbers follow from."""
+        settings = asdict(self.settings)
+        return Identity.of(self.trade, self.context, self.market, self.learned_days, settings)
+
     def seeds(self) -> list[int]:
-        """Independent seeds of policy, labels and certificate."""
-        words = np.random.SeedSequence(self.settings.seed).generate_state(3, np.uint32)
+        """Independent seeds of policy, labels, guard, certificate's paths and its nested ones."""
+        words = np.random.SeedSequence(self.settings.seed).generate_state(5, np.uint32)
         return [int(word) for word in words]
 
 
@@ -130,21 +162,101 @@ def label_problem(request: TrainingRequest, policy: ExercisePolicy | None) -> La
 
 
 def make_samples(
-    request: TrainingRequest, policy: ExercisePolicy | None, effort: int = 1
+    request: TrainingRequest, policy: ExercisePolicy | None, paths: int, differentiate: bool = True
 ) -> tuple[Samples, ...]:
-    """Labelled samples of every learned date from ``effort`` times the settings' paths."""
-    problem, s = label_problem(request, policy), request.settings
-    normals = label_normals(request.model, problem.times, effort * s.paths, request.seeds()[1])
-    strategy = Pathwise(s.jump_width if request.trade.jumps else 0.0)
+    """Labelled samples of every learned date."""
+    problem = label_problem(request, policy)
+    normals = label_normals(request.model, problem.times, paths, request.seeds()[1])
+    strategy = label_strategy(request, differentiate)
     return strategy.labels(problem, normals, problem.origin(normals.shape[-1]))
 
 
-def fit_dates(days: Dates, samples: Sequence[Samples], fitter: Fitter) -> SurrogatePricer:
+def label_strategy(request: TrainingRequest, differentiate: bool = True) -> Pathwise:
+    """Along the path; jumps are smoothed in derivatives, not in values."""
+    return Pathwise(request.settings.jump_width if request.trade.jumps else 0.0, differentiate)
+
+
+def biased_labels(request: TrainingRequest, policy: ExercisePolicy | None) -> tuple[Verdict, ...]:
+    """What the guard refuses of a trade with jumps: dates and features whose derivatives are biased (DESIGN 4.6)."""
+    states = tuple(n for n in request.model.states if not n.startswith("IR:"))
+    if not request.trade.jumps or not states:
+        return ()
+    problem = replace(label_problem(request, policy), states=states)
+    last = len(problem.report) - 1
+    guard = Guard(_GUARD_PATHS, request.seeds()[2], limit=_GUARD_LIMIT, tolerance=_GUARD_TOLERANCE)
+    found: list[Verdict] = []
+    for k in sorted({last // 4, last // 2, 3 * last // 4}):
+        found += guard.check(problem.on(problem.report[k]), label_strategy(request))
+    return tuple(v for v in found if not v.passed)
+
+
+def fit_dates(days: Dates, samples: Sequence[Samples], fitter: DatesFitter) -> SurrogatePricer:
     """A surrogate per date."""
     names = samples[0].names if samples else ()
-    return SurrogatePricer(
-        names,
-        days,
-        tuple(fitter.fit(s) for s in samples),
-        tuple(Domain.of(s.names, s.features) for s in samples),
+    domains = tuple(Domain.of(s.names, s.features) for s in samples)
+    return SurrogatePricer(names, days, tuple(fitter.fit_many(samples)), domains)
+
+
+def fitter_of(request: TrainingRequest) -> DatesFitter:
+    """Closed-form fits compete on hold-out samples: at the level of a trade they win over networks (DESIGN 4.7)."""
+    return Selection((RidgeFeatures(), PolynomialRegression()), seed=request.seeds()[1] % 2**31)
+
+
+def learn(request: TrainingRequest) -> Trained:
+    """Train a trade's exercise policy and surrogates and certify them, with more effort where that is needed."""
+    policy = train_exercise(request)
+    differentiate = not biased_labels(request, policy)
+
+    def fit(paths: int) -> SurrogatePricer:
+        samples = make_samples(request, policy, paths, differentiate)
+        return fit_dates(request.learned_days, samples, fitter_of(request))
+
+    examined: list[Examined] = []
+
+    def test(pricer: SurrogatePricer, states: int) -> Certificate:
+        examined.append(certify_trade(examination(request, pricer, policy, states), tolerance(request)))
+        return examined[-1].certificate
+
+    done = escalate(escalation(request.settings), fit, test)
+    evidence = examined[-1].evidence
+    return Trained(request.identity, done.fitted, done.certificate, done.route, policy, evidence=evidence)
+
+
+def escalation(settings: TrainingSettings) -> Escalation:
+    """How far to go for a certificate."""
+    effort = settings.max_effort
+    return Escalation(
+        settings.paths, settings.states, 4, effort * settings.paths, max(effort, 4) * settings.states
     )
+
+
+def tolerance(request: TrainingRequest) -> Tolerance:
+    """What the certificate asks: the value's error is judged, exposures at least as strictly; gradients are reported."""
+    bound = request.settings.tolerance
+    return Tolerance(
+        value=bound, gradient=None, near_zero=None, exposure=bound, adjustment=bound, outside=0.05,
+        allow_undecided=True,
+    )  # fmt: skip
+
+
+def examination(
+    request: TrainingRequest, pricer: SurrogatePricer, policy: ExercisePolicy | None, states: int
+) -> Examination:
+    """Fresh states on some of the dates, evenly spread, the valuation date left out."""
+    s, seeds = request.settings, request.seeds()
+    later = np.flatnonzero(pricer.days > request.context.as_of)
+    count = min(s.dates, len(later))
+    picked = later[np.unique(np.linspace(0, len(later) - 1, count).round().astype(int))]
+    some = replace(
+        pricer,
+        days=pricer.days[picked],
+        surrogates=tuple(pricer.surrogates[k] for k in picked),
+        domains=tuple(pricer.domains[k] for k in picked),
+    )
+    inner = InnerPaths(seeds[4], points=_power_of_two(s.inner_paths // 32))
+    effort = Effort(states, states // 2, max(4096, states), inner, seeds[3])
+    return Examination(some, request.model, request.trade, request.context, policy, effort)
+
+
+def _power_of_two(number: int) -> int:
+    return 1 << max(number, 1).bit_length() - 1

@@ -4,15 +4,23 @@ from surrogates.certificate.certificate import Certificate, Check, DateFigures, 
 from surrogates.certificate.certify import certify
 from surrogates.certificate.evidence import Comparison, Evidence, scaled
 from surrogates.certificate.intervals import Interval
+from surrogates.certificate.route import Attempt, Escalated, Escalation, Next, Route, escalate, next_step
 
 __all__ = [
+    "Attempt",
     "Certificate",
     "Check",
     "Comparison",
     "DateFigures",
+    "Escalated",
+    "Escalation",
     "Evidence",
     "Interval",
+    "Next",
+    "Route",
     "Tolerance",
     "certify",
+    "escalate",
+    "next_step",
     "scaled",
 ]

@@ -26,8 +26,13 @@ class Interval:
     high: float
 
     def root(self) -> Interval:
-        """Square roots of a mean square whose noise has been taken off, and may be negative."""
-        return Interval(*(float(np.sqrt(max(x, 0.0))) for x in (self.estimate, self.low, self.high)))
+        """Square roots of a mean square whose noise has been taken off.
+
+        Where that leaves less than nothing, the interval is moved up to start from 0: it is never too short.
+        """
+        lift = max(-self.estimate, 0.0)
+        ends = (self.estimate + lift, self.low + lift, self.high + lift)
+        return Interval(*(float(np.sqrt(max(x, 0.0))) for x in ends))
 
     def widened(self, reach: float) -> Interval:
         """With ``reach`` more on both sides."""
@@ -84,8 +89,11 @@ class Spread:
 
     def _acceleration(self) -> float:
         gap = np.asarray(self.left_out.mean() - self.left_out, dtype=np.float64)
-        square = float((gap**2).sum())
-        return float((gap**3).sum()) / (6.0 * square**1.5) if square > 0.0 else 0.0
+        largest = np.abs(gap).max()
+        if largest == 0.0:
+            return 0.0
+        gap = gap / largest
+        return float((gap**3).sum() / (6.0 * (gap**2).sum() ** 1.5))
 
 
 def add(parts: Sequence[tuple[float, Spread]], paired: bool) -> Spread:

@@ -12,12 +12,13 @@ from surrogates.labels.guard import (
 from surrogates.labels.likelihood_ratio import LikelihoodRatio
 from surrogates.labels.market_box import MarketBox, box_labels
 from surrogates.labels.one_step_survival import Crossing, OneStepSurvival, crossing_of
-from surrogates.labels.problem import LabelProblem, Origin, label_normals, spread_start
+from surrogates.labels.problem import ExerciseRule, LabelProblem, Origin, label_normals, spread_start
 from surrogates.labels.strategy import LabelStrategy, Pathwise
 
 __all__ = [
     "BiasedLabelsError",
     "Crossing",
+    "ExerciseRule",
     "Guard",
     "GuardedLabels",
     "Hedged",

@@ -79,7 +79,8 @@ class OneStepSurvival(LabelStrategy):
         for day, weight, branch in trunk.branches():
             settled = self.crossing.then == "settled"
             extra = problem.to_come(problem.paths(branch), _after_crossing(day, weight, settled))
-            total = [a + b for a, b in zip(total, extra, strict=True)]
+            crossed_later = (problem.report < day).tolist()
+            total = [a + b if k else a for a, b, k in zip(total, extra, crossed_later, strict=True)]
         slopes = derivatives(problem, walk, total)
         with torch.no_grad():
             memory = problem.memory(problem.paths(walk))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 import torch
@@ -18,8 +18,6 @@ from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import Floats, PathModel, Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation
-from xva.pricing.exercise.features import exercise_features
-from xva.pricing.exercise.policy import ExercisePolicy
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
@@ -27,6 +25,17 @@ from xva.trades.paths import Flow, Paths
 Dates = NDArray[np.datetime64]
 Share = Callable[[np.datetime64], Tensor | None]
 _SOBOL: Any = SobolEngine  # torch leaves it untyped
+
+
+class ExerciseRule(Protocol):
+    """Decides on paths, say by an `xva.pricing.exercise` policy."""
+
+    def decisions(self, trade: PathTrade, paths: Paths, level: float) -> Tensor:
+        """``(exercise date, path)`` share exercised on each date *of what is alive then*, in [0, 1].
+
+        ``level`` scales the softness of decisions, 0 being sharp.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class LabelProblem:
         ``(date,)`` datetime64[D], sorted, ``as_of`` or later: where a surrogate is wanted.
     states : tuple of str
         The model's states that are features; all by default.
-    policies : mapping of trade id to ExercisePolicy
+    rules : mapping of trade id to ExerciseRule
         Of the trades with exercise dates: labels are values *as long as nothing is exercised*.
     knots : ndarray
         Further times that the model has to step on.
@@ -94,7 +103,7 @@ class LabelProblem:
     Raises
     ------
     DomainError
-        No trades, dates out of order or before ``as_of``, unknown states, or an exercise without a policy.
+        No trades, dates out of order or before ``as_of``, unknown states, or an exercise without a rule.
     """
 
     model: PathModel
@@ -102,7 +111,7 @@ class LabelProblem:
     context: TradeContext
     report: Dates
     states: tuple[str, ...] = ()
-    policies: Mapping[str, ExercisePolicy] = field(default_factory=dict)
+    rules: Mapping[str, ExerciseRule] = field(default_factory=dict)
     knots: Floats = field(default_factory=lambda: np.zeros(0))
     level: float = 0.0
 
@@ -117,9 +126,9 @@ class LabelProblem:
         if unknown := set(self.states) - set(self.model.states):
             raise DomainError(f"labels: states {sorted(unknown)} are not the model's", sorted(unknown))
         for trade in self.trades:
-            if len(trade.exercise_dates(self.context)) and trade.trade_id not in self.policies:
+            if len(trade.exercise_dates(self.context)) and trade.trade_id not in self.rules:
                 raise DomainError(
-                    f"labels: trade {trade.trade_id} can be exercised, but no policy says when",
+                    f"labels: trade {trade.trade_id} can be exercised, but no rule says when",
                     [trade.trade_id],
                 )
 
@@ -222,9 +231,7 @@ class LabelProblem:
         if not len(exercise):
             flows = trade.cashflows(paths, trade.none_exercised(self.context, paths.n_paths))
             return [(0, len(self.report), self._sums(paths, flows, share))]
-        policy = self.policies[trade.trade_id]
-        _, known = exercise_features(trade, paths, policy.names)
-        decisions = policy.decisions(known, self.level)
+        decisions = self.rules[trade.trade_id].decisions(trade, paths, self.level)
         passed = np.searchsorted(exercise, self.report, side="right")
         found = []
         for gone in np.unique(passed).tolist():

@@ -55,7 +55,8 @@ class Pathwise(LabelStrategy):
             walk = problem.walk(normals, origin)
             paths = problem.paths(walk, self.width)
             values = problem.to_come(paths)
-            gradients = derivatives(problem, walk, values) if self.differentiate else [None] * len(values)
+            slopes = derivatives(problem, walk, values) if self.differentiate else []
+        gradients: list[Tensor | None] = [*slopes] if slopes else [None] * len(values)
         with torch.no_grad():
             sharp = problem.paths(walk)
             memory = problem.memory(sharp)
@@ -64,14 +65,14 @@ class Pathwise(LabelStrategy):
         return tuple(problem.samples(k, walk, memory, value, slope) for k, (value, slope) in enumerate(parts))
 
 
-def derivatives(problem: LabelProblem, walk: Walk, values: list[Tensor]) -> list[Tensor | None]:
+def derivatives(problem: LabelProblem, walk: Walk, values: list[Tensor]) -> list[Tensor]:
     """``(state, path)`` derivatives of each report date's value to the state on it, history held fixed.
 
     One sweep: what is known by a date does not depend on what is carried on from it, so the total's derivative is the
     later flows'. Values that are not parts of one total (between two exercise dates, given that the first was passed)
     take a sweep per total.
     """
-    found: list[Tensor | None] = []
+    found: list[Tensor] = []
     for first, last in _totals(problem):
         at = [walk.carries[problem.places[k]] for k in range(first, last)]
         total = values[first].sum()

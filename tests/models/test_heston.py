@@ -14,7 +14,8 @@ from torch import Tensor
 from tests.contracts.path_model import SCRAMBLES, PathModelContract, assert_mean, normals
 from xva.errors import DomainError, MarketDataError
 from xva.models.deterministic_rates import RateCurve
-from xva.models.heston import HestonBasket, refined
+from xva.models.grids import refined
+from xva.models.heston import HestonBasket
 from xva.models.path_model import walk
 
 NAMES = ("A", "B", "C")

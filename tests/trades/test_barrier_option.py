@@ -117,7 +117,7 @@ def test_discrete_pays_option_or_rebate(kind: str, option_type: str) -> None:
         assert found[path] == (10.0 * max(sign * (price - 100.0), 0.0) if lives else 30.0)
 
 
-@pytest.mark.parametrize(("kind", "option_type"), KINDS[::2])
+@pytest.mark.parametrize(("kind", "option_type"), [k for k in KINDS if k[0].endswith("-in")])
 @pytest.mark.parametrize("base", [DISCRETE, CONTINUOUS], ids=["discrete", "continuous"])
 def test_in_and_out_make_the_option_and_the_rebate(base: BarrierOption, kind: str, option_type: str) -> None:
     barrier = 110.0 if kind.startswith("up") else 90.0
@@ -197,7 +197,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"monitoring_dates": (D("2026-08-15"),)}, "field monitoring_dates: expected dates up to the expiry"),
     ({"start_date": AS_OF}, "field start_date: expected none, because the barrier is watched on"),
     ({"touch_date": AS_OF}, "field touch_date: expected none, because the barrier is watched on"),
-    ({"monitoring_dates": (), "start_date": EXPIRY}, "field expiry_date: expected a date after the start_date"),
+    (
+        {"monitoring_dates": (), "start_date": EXPIRY},
+        "field expiry_date: expected a date after the start_date",
+    ),
     ({"monitoring_dates": (), "touch_date": "x"}, "field touch_date: expected a date"),
     ({"pay_date": D("2026-07-14")}, "field pay_date: expected a date not before the last observation"),
 ]

@@ -10,7 +10,7 @@ Scheme: QE with martingale correction, psi_c = 1.5, central weights (Andersen, S
 Heston model, J. Computational Finance 11(3), 2008). The variance's first two conditional moments are exact, and so is
 the mean of S on any grid; what is left is the law of ln S given the variances at a step's ends, of weak order 2 in the
 step where the Feller condition holds (*measured*: the call of 16.0702 in NUMBERS.md is off by -1.35, -0.376, -0.101,
--0.030 and -0.006 with 1, 2, 4, 8 and 16 steps a year). Grids carry the step: `refined` adds knots.
+-0.030 and -0.006 with 1, 2, 4, 8 and 16 steps a year). Grids carry the step: `xva.models.grids.refined` adds knots.
 
 Derivatives: the pathwise derivative is exact inside both branches, at the exponential one's atom in zero too (it is a
 ``relu``). At psi = 1.5 a path jumps from one branch to the other; they share two moments, so what the derivative misses
@@ -29,7 +29,7 @@ from torch import Tensor
 
 from xva.errors import DomainError, MarketDataError
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
-from xva.models.path_model import SAME_TIME, Floats, Observer, PathModel, Transition, place
+from xva.models.path_model import Floats, Observer, PathModel, Transition, place
 
 _SWITCH = 1.5
 
@@ -126,13 +126,6 @@ class HestonBasket(PathModel):
         spot = apart * torch.outer(rest, rest) + unit
         joint = torch.cat([torch.cat([variance, cross.T], 1), torch.cat([cross, spot], 1)])
         return torch.linalg.cholesky(joint)  # type: ignore[no-any-return]
-
-
-def refined(times: Floats, longest: float) -> Floats:
-    """A grid with knots between ``times`` ``(time,)`` so that no step is longer than ``longest`` years."""
-    pieces = np.maximum(np.ceil(np.diff(times) / longest - SAME_TIME), 1.0).astype(int)
-    inner = [np.linspace(a, b, n + 1)[:-1] for a, b, n in zip(times[:-1], times[1:], pieces, strict=True)]
-    return np.concatenate([*inner, times[-1:]])
 
 
 class _QuadraticExponential(Transition):

@@ -52,7 +52,8 @@ def solve_moments(sums: Tensor, ridge: float = RIDGE) -> Tensor:
             "regression: expected finite samples and basis functions that do not depend on each other, got a singular or "
             "infinite system; drop a feature, lower the degree, or take a larger ridge"
         )
-    return scale * solution
+    coefficients: Tensor = scale * solution
+    return coefficients
 
 
 def pull_moments(sums: Tensor, coefficients: Tensor, cotangent: Tensor, ridge: float = RIDGE) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -14,6 +14,9 @@ import numpy as np
 
 from xva import dates
 from xva.errors import Problem, TradeError
+from xva.market.indices import RateIndex
+from xva.trades.context import TradeContext
+from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 
 _WORDS = {
@@ -51,6 +54,36 @@ def from_document(document: Mapping[str, Any]) -> Trade:
     if problems:
         raise TradeError("\n".join(str(p) for p in problems), [name])
     return kind(**terms)
+
+
+def context_document(context: TradeContext) -> dict[str, Any]:
+    """Valuation date, index definitions and fixings."""
+    return {
+        "as_of": str(context.as_of),
+        "indices": [asdict(index) for index in context.indices.values()],
+        "fixings": [[name, day, value] for (name, day), value in context.fixings.items()],
+    }
+
+
+def context_from(document: Mapping[str, Any]) -> TradeContext:
+    """The context that `context_document` wrote."""
+    indices = {item["name"]: RateIndex(**item) for item in document["indices"]}
+    fixings = {(name, day): float(value) for name, day, value in document["fixings"]}
+    return TradeContext(np.datetime64(document["as_of"], "D"), indices, fixings)
+
+
+def path_trade_from(document: Mapping[str, Any]) -> PathTrade:
+    """As `from_document`, for a path-dependent trade.
+
+    Raises
+    ------
+    TradeError
+        It is another kind of trade.
+    """
+    trade = from_document(document)
+    if not isinstance(trade, PathTrade):
+        raise TradeError(f"trade {trade.trade_id}: expected a path-dependent trade, got {trade.kind}")
+    return trade
 
 
 def read_terms(

@@ -26,7 +26,8 @@ Day = np.datetime64
 class Himalayan(PerformanceTrade):
     """A call or put on the average of the best performances, one per date, each underlying at most once.
 
-    Which one leaves decides what can be measured later: cash flows jump where two performers change places.
+    Which one leaves decides what can be measured later: cash flows jump where two performers change places. Smoothed
+    decisions let shares of them leave, which moves the value by about a quarter of the width.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from xva.errors import StoreError
 
 T = TypeVar("T")
 Arrays = dict[str, NDArray[Any]]
+_DAYS = "datetime64[D]"
 
 
 def pack(value: Any, prefix: str = "") -> tuple[Arrays, Any]:
@@ -47,8 +48,9 @@ def _pack(value: Any, path: str, arrays: Arrays) -> Any:
         arrays[path] = value.detach().cpu().contiguous().numpy()
         return None
     if isinstance(value, np.ndarray):
-        arrays[path] = np.ascontiguousarray(value)
-        return None
+        dates = value.dtype.kind == "M"  # which safetensors does not know: as days from 1970-01-01
+        arrays[path] = np.ascontiguousarray(value.astype(_DAYS).astype(np.int64) if dates else value)
+        return _DAYS if dates else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             f.name: _pack(getattr(value, f.name), f"{path}/{f.name}", arrays)
@@ -66,7 +68,7 @@ def _unpack(kind: Any, arrays: Mapping[str, NDArray[Any]], meta: Any, path: str)
     if kind is Tensor:
         return torch.from_numpy(np.array(arrays[path]))
     if kind is np.ndarray or origin is np.ndarray:
-        return np.array(arrays[path])
+        return np.array(arrays[path]).astype(_DAYS) if meta == _DAYS else np.array(arrays[path])
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         values = {

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
-_NODES = 80
+from xva.pricing.closed_form.gauss_legendre import unit_rule
+
+_RULE = unit_rule(80)
 _FAR = 38.0  # ndtr(-38) is the smallest positive double
-
-
-@cache
-def unit_rule(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Gauss-Legendre nodes and weights on [0, 1]."""
-    node, weight = np.polynomial.legendre.leggauss(count)
-    return tuple((0.5 * (node + 1.0)).tolist()), tuple((0.5 * weight).tolist())
-
-
-def unit_rule_like(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """`unit_rule` ``(node,)`` in the dtype and on the device of ``like``."""
-    node, weight = unit_rule(count)
-    return (
-        torch.tensor(node, dtype=like.dtype, device=like.device),
-        torch.tensor(weight, dtype=like.dtype, device=like.device),
-    )
 
 
 def bivariate_normal_cdf(h: Tensor, k: Tensor, correlation: Tensor) -> Tensor:
@@ -58,7 +42,7 @@ def bivariate_normal_cdf(h: Tensor, k: Tensor, correlation: Tensor) -> Tensor:
     Wesolowsky, On the computation of the bivariate normal integral, J. Statist. Comput. Simul. 35 (1990).
     """
     h, k = _bounded(h), _bounded(k)
-    node, weight = unit_rule_like(_NODES, h)
+    node, weight = _RULE.like(h)
     end = torch.atanh(correlation)
     w = end[..., None] * node
     side = torch.where(end < 0.0, -1.0, 1.0)[..., None].to(

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from xva.pricing.closed_form.bivariate_normal import unit_rule_like
 from xva.pricing.closed_form.black76 import black76
 from xva.pricing.closed_form.domain import require
+from xva.pricing.closed_form.gauss_legendre import unit_rule
 
-_NODES = 256
+_RULE = unit_rule(256)
 _DECAY = 42.0  # exp(-42) is below a double's rounding
 _LOG_RANGE = (math.log(1e-2), math.log(1e8))
 _HALVINGS = 9
@@ -30,15 +30,15 @@ def heston(
     correlation: Tensor,
     dividend: Tensor | float = 0.0,
     sign: int | Tensor = 1,
-    nodes: int = _NODES,
 ) -> Tensor:
     """Value today of a European option under ``dv = kappa (theta - v) dt + xi sqrt(v) dZ``.
 
     Black's value at the expected variance plus Lewis's integral of the difference of the two characteristic
     functions, from Im u = -1/2 along a ray tilted so that far strikes decay instead of oscillating, by one
-    Gauss-Legendre rule in ``y``, ``|u| = sinh(y)/2``: the poles at ``u = +-i/2`` become ``y = +-i pi/2`` and every
-    scale of u is resolved alike. Put-call parity is exact. Against 6,000 nodes, of 400 draws from T = 1 day … 16 years,
-    variances 3e-4 … 1, xi 0.01 … 3, rho +-0.99, strikes e^-1 … e of a spot of 100: all within 5e-12.
+    Gauss-Legendre rule of 256 nodes in ``y``, ``|u| = sinh(y)/2``: the poles at ``u = +-i/2`` become
+    ``y = +-i pi/2`` and every scale of u is resolved alike. Put-call parity is exact. Measured against 6,000 nodes on
+    400 draws from T = 1 day … 16 years, variances 3e-4 … 1, kappa 0.01 … 10, xi 0.01 … 3, rho +-0.99, strikes 37 … 272
+    and a spot of 100: all within 5e-12.
 
     Parameters
     ----------
@@ -56,8 +56,6 @@ def heston(
         Of the asset with its variance, inside (-1, 1).
     sign : {1, -1}
         1 a call, -1 a put.
-    nodes : int
-        Of the quadrature.
 
     Returns
     -------
@@ -93,7 +91,7 @@ def heston(
     log_moneyness = torch.log(shape[0] / shape[1])
     ray = _ray(log_moneyness, *shape[2:])
     top = _truncation(ray, log_moneyness, total, shape[2:])
-    node, weight = unit_rule_like(nodes, top)
+    node, weight = _RULE.like(top)
     y = torch.asinh(2.0 * top)[..., None] * node
     u = ray[..., None] * (0.5 * torch.sinh(y))
     black, model = _transforms(

@@ -17,6 +17,7 @@ from torch import Tensor
 from xva.errors import TradeError
 from xva.pricing.exercise.basis import evaluate
 from xva.pricing.exercise.features import EXERCISE_VALUE, exercise_features
+from xva.pricing.exercise.regression import Regression
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
 
@@ -44,6 +45,8 @@ class ExercisePolicy:
         ``(exercise, basis)``, of the gap in deflated reporting currency from our side.
     widths : ndarray
         ``(exercise,)`` > 0, softness of the decision in units of the gap, constants of the base run.
+    regression : Regression
+        How it was fitted.
     """
 
     dates: NDArray[np.datetime64]
@@ -54,6 +57,7 @@ class ExercisePolicy:
     exponents: NDArray[np.int64]
     coefficients: Tensor
     widths: Floats
+    regression: Regression
 
     def exercised(self, trade: PathTrade, paths: Paths, level: float = 0.0) -> Tensor:
         """Share ``(exercise, path)`` exercised on each date, as `PathTrade.cashflows` takes it.
@@ -93,12 +97,13 @@ class ExercisePolicy:
         taken = torch.sigmoid(gap / width)
         return taken if gain is None else taken * torch.tanh(gain / width)
 
-    def weight(self, number: int, features: Tensor, focus: float) -> Tensor | None:
+    def weight(self, number: int, features: Tensor) -> Tensor | None:
         """Of paths in the regression on one date: 0 where exercising brings a loss, towards 1 where it pays.
 
-        ``tanh`` of the gain over ``focus`` of its standard deviations; None where the trade tells no exercise value.
+        ``tanh`` of the gain over the regression's ``focus`` of its standard deviations; None where no exercise value is told.
         """
         gain = self._gain(features)
+        focus = self.regression.focus
         if gain is None or np.isinf(focus):
             return None
         scale = float(self.deviation[number, self.names.index(EXERCISE_VALUE)])

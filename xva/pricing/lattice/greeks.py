@@ -30,9 +30,7 @@ from xva.pricing.lattice.parameters import Scheme, build_tree
 from xva.pricing.lattice.result import NUMBERS, LatticeGreeks
 from xva.pricing.lattice.value import american, european
 
-_BUMP = (
-    0.05  # of vol, for differences: a curvature error near 0.1 %, and hundreds of crossings at 1,000 steps
-)
+_BUMP = 0.05  # of vol: a curvature error near 0.1 %, and hundreds of boundary crossings at 1,000 steps
 _SCALES = (1.0, 1.0 - _BUMP, 1.0 + _BUMP)
 
 _NODES = "tree nodes at places -2, 0, 2 today (AD of a CRR tree: jumps where a node crosses the strike)"
@@ -91,9 +89,9 @@ def greeks(options: LatticeOptions, steps: int, scheme: Scheme = "crr") -> Latti
     Returns
     -------
     LatticeGreeks
-        ``(option,)`` each. At 1,000 steps, at-the-money-like options of a year: first order to about 1e-3 of its size,
-        second order to 1e-2 (European Leisen-Reimer: 1e-6). Within a node or two of the exercise boundary, where gamma
-        jumps, second order is good to some 5 %.
+        ``(option,)`` each. At 1,000 steps and in units of a number's largest over spots: first order right to 2e-3,
+        second order to 1e-2 (European Leisen-Reimer: both to 1e-6). Within two nodes of the exercise boundary today,
+        where gamma jumps, vega, vanna and volga are off by up to 20 %.
 
     Raises
     ------
@@ -212,11 +210,11 @@ def _first_order(options: LatticeOptions, steps: int, scheme: Scheme) -> dict[st
 
 
 def _from_nodes(lattice: Lattice, value: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-    """Delta and gamma by central differences in the logarithm of the spot."""
-    distance = 2.0 * lattice.spread
-    slope = (far - near) / (2.0 * distance)
-    curvature = (far - 2.0 * value + near) / distance**2
-    return slope / lattice.spot, (curvature - slope) / lattice.spot**2
+    """Delta and gamma of the parabola in the spot through the three nodes: exact where the value is linear."""
+    below, above = (lattice.spot * torch.expm1(side * lattice.spread) for side in (-2.0, 2.0))
+    to_near, to_far = (near - value) / below, (far - value) / above
+    gamma = 2.0 * (to_far - to_near) / (above - below)
+    return to_far - 0.5 * gamma * above, gamma
 
 
 def _all_by_ad(options: LatticeOptions, steps: int) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
-"""A mark on tensors: what is computed from here may be differentiated once, and no more."""
+"""A mark on tensors: what is computed from them may be differentiated once by them, and no more."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Never, final
 
 import torch
@@ -10,33 +11,35 @@ from torch import Tensor
 from xva.errors import DomainError
 
 
-def once_differentiable(x: Tensor) -> Tensor:
-    """The same numbers; the gradient that comes back through them cannot be differentiated (DomainError)."""
-    marked: Tensor = _Once.apply(x) if x.requires_grad else x  # type: ignore[no-untyped-call]
-    return marked
+def once_differentiable(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The same numbers; gradients that come back through any cannot be differentiated by any (DomainError)."""
+    moving = [x for x in tensors if x.requires_grad]
+    if not moving:
+        return list(tensors)
+    marked = iter(_Once.apply(*moving))  # type: ignore[no-untyped-call]
+    return [next(marked) if x.requires_grad else x for x in tensors]
 
 
 @final
 class _Once(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.view_as(x)
+    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(*tensors)
+        return tuple(x.view_as(x) for x in tensors)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        refused: Tensor = _Refused.apply(x)  # type: ignore[no-untyped-call]
-        return grads[0] + refused
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        refused = _Refused.apply(*ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return tuple(grad + refused for grad in grads)
 
 
 @final
 class _Refused(torch.autograd.Function):
-    """Nought, tied to the tensor whose second derivatives are refused and to no other."""
+    """Nought, tied to the tensors by which nothing may be differentiated any more."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return torch.zeros_like(x)
+    def forward(ctx: Any, *tensors: Tensor) -> Tensor:
+        return tensors[0].new_zeros(())
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Never:

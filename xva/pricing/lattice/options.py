@@ -52,6 +52,8 @@ class LatticeOptions:
     def __post_init__(self) -> None:
         for name in (f.name for f in fields(self)):
             self._check_form(name)
+        if len(self) == 0:
+            raise DomainError("options: expected at least one, got an empty batch")
         for name in MARKET:
             entries = getattr(self, name)
             self._check(name, torch.isfinite(entries), "a finite number")

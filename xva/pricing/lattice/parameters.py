@@ -13,6 +13,7 @@ from xva.errors import DomainError
 from xva.pricing.lattice.options import LatticeOptions
 
 Scheme = Literal["crr", "crr_textbook", "leisen_reimer"]
+_TOO_FAR = "the strike is too many deviations from the spot for it; scheme='crr' has no such limit"
 _SMALL = 1e-4  # up to here four terms of (1 - e^-w)/w are exact to rounding
 
 
@@ -97,7 +98,7 @@ def _leisen_reimer(options: LatticeOptions, steps: int) -> Tree:
     d2 = (torch.log(options.spot / options.strike) + carry * steps) / deviation - 0.5 * deviation
     probability, dual = _peizer_pratt(d2, steps), _peizer_pratt(d2 + deviation, steps)
     for p in (probability, dual):
-        _check_probability(p, steps, "Leisen-Reimer", lambda _: "the strike is too far from the spot for it")
+        _check_probability(p, steps, "Leisen-Reimer", lambda _: _TOO_FAR)
     log_up = carry + torch.log(dual / probability)
     log_down = carry + torch.log((1.0 - dual) / (1.0 - probability))
     return Tree(steps, log_up, log_down, probability, -options.rate * dt)

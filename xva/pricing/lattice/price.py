@@ -48,10 +48,8 @@ def price(options: LatticeOptions, steps: int, scheme: Scheme = "crr") -> Tensor
     if len(late):
         some = lattice.take(late)
         parts.append(european(some if scheme == "leisen_reimer" else _once(some)))
-    if not parts:
-        return torch.zeros_like(options.spot)
     return torch.cat(parts)[torch.argsort(torch.cat([early, late]))]
 
 
 def _once(lattice: Lattice) -> Lattice:
-    return lattice.with_inputs(*map(once_differentiable, lattice.inputs))
+    return lattice.with_inputs(*once_differentiable(lattice.inputs))
