@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -14,7 +14,11 @@ import torch
 import xarray as xr
 
 from pipelines.jobs.inputs import LoadedJob
+from pipelines.results.certificates import certificates
 from pipelines.results.reconciliation import as_dataset
+from pipelines.training import Training
+from surrogates.book import LearnedBook
+from surrogates.trade_training import TrainingSettings
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.exposure_plan import ExposurePlan
@@ -40,9 +44,17 @@ def one_torch_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Exposure:
-    """A job's computation. Calibrating takes seconds, and is put off until something is asked for."""
+    """A job's computation. Calibrating and training take their time, and are put off until something is asked for.
+
+    Parameters
+    ----------
+    job : LoadedJob
+    training : Training
+        For trades without closed form: here, and nothing kept, by default.
+    """
 
     job: LoadedJob
+    training: Training = field(default_factory=Training)
 
     @cached_property
     def engine(self) -> ExposureEngine:
@@ -57,10 +69,19 @@ class Exposure:
         )
 
     @cached_property
+    def learned(self) -> LearnedBook:
+        """The trades without closed form, trained and certified; empty where there are none."""
+        with one_torch_thread():
+            return self.training.learn(self.engine, settings_of(self.job))
+
+    @cached_property
     def plan(self) -> ExposurePlan:
         """What workers compute, block by block."""
+        adjoint = self.job.spec.xva.sensitivities
         with one_torch_thread():
-            return self.engine.plan(adjoint=self.job.spec.xva.sensitivities)
+            if self.learned.requests:
+                return self.learned.plan(adjoint=adjoint)
+            return self.engine.plan(adjoint=adjoint)
 
     def reconciliation(self) -> pd.DataFrame:
         """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's."""
@@ -69,12 +90,30 @@ class Exposure:
     def finish(self, sums: Sequence[Arrays], cube: xr.Dataset | None = None) -> xr.Dataset:
         """Results from the blocks' sums; with the ``cube`` also PFE, by exact quantiles."""
         spec = self.job.spec
+        pull = self.learned.pullback() if self.learned.requests else None
         with one_torch_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
-            found = results(self.engine, self.plan.data, sums, pool.map)
+            found = results(self.engine, self.plan.data, sums, pool.map, pull)
         if cube is not None and cube.data_vars:
             found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")
-        found = found.merge(as_dataset(self.reconciliation()))
+        found = found.merge(as_dataset(self.reconciliation())).merge(certificates(self.learned))
         return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name)
+
+
+def settings_of(job: LoadedJob) -> TrainingSettings:
+    """How the job's trades without closed form are learned and tested."""
+    s = job.spec.surrogates
+    return TrainingSettings(
+        s.training_paths,
+        s.policy_paths,
+        s.seed,
+        s.exercise_width,
+        s.jump_width,
+        s.tolerance,
+        s.certificate_states,
+        s.certificate_dates,
+        s.inner_paths,
+        s.max_effort,
+    )
 
 
 def _book(job: LoadedJob) -> Book:

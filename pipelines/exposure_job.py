@@ -22,6 +22,7 @@ from pipelines.results.run import Run, open_run
 from pipelines.storage.identity import RunIdentity
 from pipelines.storage.plans import get_bytes
 from pipelines.storage.results import open_cube
+from pipelines.training import SURROGATES, Training
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -67,8 +68,17 @@ class ExposureJob:
 
     @cached_property
     def exposure(self) -> Exposure:
-        """The calibrated computation: a plan cut into blocks, and what turns their sums into results."""
+        """The calibrated computation: a plan cut into blocks, and what turns their sums into results.
+
+        Trades without closed form are learned here and not kept; `run` learns them on its executor and keeps them.
+        """
         return Exposure(self.job)
+
+    def trained(self, executor: Executor, output: Path, sinks: tuple[Sink, ...] = ()) -> Exposure:
+        """The same with trades learned on an executor and kept in ``output``'s folder of surrogates."""
+        products = self.job.spec.inputs.products
+        folders = (output / SURROGATES, self.identity.folder(output) / SURROGATES)
+        return Exposure(self.job, Training(folders, executor, sinks, products))
 
     def run(
         self,
@@ -99,17 +109,23 @@ class ExposureJob:
         XvaError
             A directory of another job, blocks that failed every attempt, a dead cluster …
         """
-        folder = self.identity.folder(output or self.job.output)
-        outcome = execute(
-            self.exposure.plan,
-            folder,
+        output = output or self.job.output
+        folder, chosen = (
+            self.identity.folder(output),
             _executor(executor, workers, insecure, self.job.spec.execution),
-            lambda sums: self.exposure.finish(sums, open_cube(folder)),
+        )
+        exposure = self.trained(chosen, output, sinks)
+        outcome = execute(
+            exposure.plan,
+            folder,
+            chosen,
+            lambda sums: exposure.finish(sums, open_cube(folder)),
             identity=self.identity,
             attachments=snapshot(self.job),
             store_cube=self.job.spec.exposure.store_cube,
-            settings=RunSettings(sinks=sinks),
+            settings=RunSettings(sinks, self.job.spec.inputs.products),
         )
+        exposure.training.keep(exposure.learned, folder / SURROGATES)
         return open_run(outcome.folder)
 
     def submit(self, client: Client | None = None, *, output: Path | None = None) -> RunHandle:
@@ -152,10 +168,16 @@ def resume_run(
     with tempfile.TemporaryDirectory(prefix="xva-resume-") as aside:
         job = ExposureJob.from_toml(restore(files, Path(aside)))
     chosen = _executor(executor, workers, insecure, job.job.spec.execution)
-    settings = RunSettings(sinks=sinks)
+    products = job.job.spec.inputs.products
+    folders = (folder.absolute().parent / SURROGATES, folder / SURROGATES)
+    exposure = Exposure(job.job, Training(folders, chosen, sinks, products))
     outcome = resume(
-        folder, chosen, lambda sums: job.exposure.finish(sums, open_cube(folder)), settings=settings
+        folder,
+        chosen,
+        lambda sums: exposure.finish(sums, open_cube(folder)),
+        settings=RunSettings(sinks, products),
     )
+    exposure.training.keep(exposure.learned, folder / SURROGATES)
     return open_run(outcome.folder)
 
 

@@ -199,7 +199,9 @@ class DifferentialNetwork(DatesFitter):
         draw = torch.Generator().manual_seed(self.seed)
         wide = torch.randn(self.units, self.units + 1, generator=draw, dtype=torch.float64)
         inner = torch.randn(self.layers - 1, self.units, self.units, generator=draw, dtype=torch.float64)
-        rows = torch.randn(max(reduced), self.units, generator=draw, dtype=torch.float64)
+        rows = torch.stack(  # one by one: torch fills a longer tensor with other numbers
+            [torch.randn(self.units, generator=draw, dtype=torch.float64) for _ in range(max(reduced))]
+        )
         scale = torch.tensor(reduced, dtype=torch.float64).rsqrt()[:, None, None]
         live = torch.arange(max(reduced)) < torch.tensor(reduced)[:, None]
         first = [rows * scale * live[..., None]]

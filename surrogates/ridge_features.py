@@ -117,7 +117,7 @@ class RidgeFeatures(ClosedForm):
             return constant(samples.names, scaling)
         draw = torch.Generator().manual_seed(self.seed)
         labels = scaling.scaled(used)
-        directions = _directions(labels, self._count(reduced, len(samples)), draw)
+        directions = _directions(labels, self._count(reduced, len(samples)), draw).contiguous()
         kinks = _kinks(directions.shape[1], draw).to(directions)
         found = solve_penalised(self._equations(labels, directions, kinks, draw)).coefficients
         level, linear, weights = found[0] * _FREE, found[1 : 1 + reduced] * _FREE, found[1 + reduced :]

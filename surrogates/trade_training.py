@@ -31,8 +31,9 @@ from surrogates.training import DatesFitter
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.exercise.regression import Regression
 from xva.pricing.exercise.simulation import ExercisePaths
-from xva.pricing.exercise.training import Regression, train_policy
+from xva.pricing.exercise.training import train_policy
 from xva.pricing.nested import InnerPaths
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
@@ -100,8 +101,9 @@ class TrainingRequest:
     @property
     def learned_days(self) -> Dates:
         """The exposure dates before the trade's last observation: after it nothing is left to learn."""
-        last = self.trade.observation_dates(self.context).max(initial=self.context.as_of)
-        return self.days[self.days < last]
+        last = max([self.context.as_of, *self.trade.observation_dates(self.context)])
+        learned: Dates = self.days[self.days < last]
+        return learned
 
     @property
     def identity(self) -> Identity:

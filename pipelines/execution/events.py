@@ -18,6 +18,22 @@ class Event:
 
 
 @dataclass(frozen=True)
+class TrainingStarted(Event):
+    """``trades`` without closed form are to be learned, ``reused`` were found trained."""
+
+    trades: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class TradeTrained(Event):
+    """A trade has been learned and tested."""
+
+    trade_id: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class RunStarted(Event):
     """A driver begins; ``done`` blocks of ``n_blocks`` stand already."""
 
@@ -110,6 +126,8 @@ Sink = Callable[[Event], None]
 _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
+        TrainingStarted,
+        TradeTrained,
         RunStarted,
         BlockDiscarded,
         BlockStarted,

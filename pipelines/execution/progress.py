@@ -1,4 +1,4 @@
-"""One progress bar, fed by events: blocks done, rate, time left."""
+"""One progress bar, fed by events: blocks done, rate, time left; before it one of trades to train."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from pipelines.execution.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    TradeTrained,
+    TrainingStarted,
 )
 
 
 class RateColumn(ProgressColumn):
-    """Blocks per minute."""
+    """Blocks (or trades) per minute."""
 
     def render(self, task: Task) -> Text:
         """Return the rate, or a dash before the first block."""
         speed = task.finished_speed or task.speed
-        return Text(
-            "-- blocks/min" if not speed else f"{60.0 * speed:.1f} blocks/min", style="progress.data.speed"
-        )
+        rate = "--" if not speed else f"{60.0 * speed:.1f}"
+        return Text(f"{rate} {task.fields['unit']}/min", style="progress.data.speed")
 
 
 class ProgressBar:
@@ -55,13 +56,14 @@ class ProgressBar:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("blocks"),
+            TextColumn("{task.fields[unit]}"),
             RateColumn(),
             TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._training: TaskID | None = None
 
     def __enter__(self) -> ProgressBar:
         self._progress.start()
@@ -73,8 +75,14 @@ class ProgressBar:
         self._progress.stop()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self._task = self._progress.add_task(event.name, total=event.n_blocks, completed=event.done)
+        if isinstance(event, TrainingStarted) and event.trades:
+            self._training = self._progress.add_task("training", total=event.trades, unit="trades")
+        elif isinstance(event, TradeTrained) and self._training is not None:
+            self._progress.advance(self._training)
+        elif isinstance(event, RunStarted):
+            self._task = self._progress.add_task(
+                event.name, total=event.n_blocks, completed=event.done, unit="blocks"
+            )
         elif isinstance(event, BlockFailed | BlockDiscarded):
             self._console.print(_sentence(event), style="yellow", markup=False, highlight=False)
         elif self._task is not None:

@@ -67,6 +67,8 @@ def _encode(plan: Plan, trusted_modules: Collection[str]) -> tuple[bytes, bytes]
     kind = type(plan)
     _require_trusted(kind.__module__, kind.__qualname__, trusted_modules)
     arrays, meta = plan.payload()
+    for module in meta.get("modules", ()):
+        _require_trusted(module, "products", trusted_modules)
     data = encode_arrays(arrays, f"plan {kind.kind}")
     document = {
         "format": 1,
@@ -91,6 +93,8 @@ def load_plan(inputs: Path, address: str, trusted_modules: Collection[str] = ())
         raise StoreError(f"plan address: expected 64 hex digits, got {address!r}")
     document = _read_plan(inputs, address)
     plan_class = _plan_class(document["module"], document["class"], document["kind"], trusted_modules)
+    for module in document["meta"].get("modules", ()):  # of products that the plan will import
+        _require_trusted(module, "products", trusted_modules)
     arrays = decode_arrays(get_bytes(inputs, document["arrays"]), document["arrays"])
     return plan_class.from_payload(arrays, document["meta"])
 

@@ -32,8 +32,9 @@ class Comparison:
         shapes = {tuple(x.shape) for x in (self.learned, self.nested, self.error)}
         if len(shapes) > 1:
             raise DomainError(f"comparison: expected learned, nested and error of one shape, got {shapes}")
-        if not all(bool(torch.isfinite(x).all()) for x in (self.learned, self.nested, self.error)):
-            raise DomainError("comparison: expected finite numbers, got NaN or infinity")
+        parts = (self.learned, self.nested, self.error)
+        if not all(x.dtype == torch.float64 and bool(torch.isfinite(x).all()) for x in parts):
+            raise DomainError("comparison: expected finite numbers in float64, got others, NaN or infinity")
         if bool((self.error < 0).any()):
             raise DomainError("comparison: expected standard errors >= 0")
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
-from surrogates.labels.problem import LabelProblem, Origin
+from surrogates.labels.problem import LabelProblem, Origin, shuffled
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import PathModel
@@ -47,10 +47,10 @@ class MarketBox:
             raise DomainError(f"market box: expected {shape} bounds, low < high, got {self.low}, {self.high}")
 
     def draw(self, count: int, seed: int) -> Tensor:
-        """``(parameter, count)`` scrambled Sobol points."""
+        """``(parameter, count)`` scrambled Sobol points, in an order that is independent of other sets'."""
         engine: Any = _SOBOL(len(self.names), scramble=True, seed=seed)
         uniform: Tensor = engine.draw(count, dtype=torch.float64).T
-        return self.low[:, None] + (self.high - self.low)[:, None] * uniform
+        return self.low[:, None] + (self.high - self.low)[:, None] * shuffled(uniform, seed)
 
     def check(self, parameters: Tensor) -> None:
         """Refuse a market outside the box.

@@ -296,6 +296,15 @@ def spread_start(model: PathModel, n_paths: int, horizon: float, spread: float, 
     if not (horizon > 0.0 and spread > 0.0):
         raise DomainError(f"labels: expected a positive horizon and spread, got {horizon} and {spread}")
     knots = np.array([0.0, horizon])
-    normals = spread * label_normals(model, knots, n_paths, seed)
+    normals = spread * shuffled(label_normals(model, knots, n_paths, seed), seed)
     start = model.initial()[:, None].expand(-1, n_paths)
     return model.transition(knots).step(0, start, normals[0]).detach()
+
+
+def shuffled(points: Tensor, seed: int) -> Tensor:
+    """Columns in random order.
+
+    Two Sobol sets side by side are not independent, however they are scrambled: their dimensions share direction numbers.
+    """
+    order = torch.randperm(points.shape[-1], generator=torch.Generator().manual_seed(seed))
+    return points[..., order]

@@ -83,7 +83,9 @@ class SurrogateContract(ABC):
     def test_a_derivative_to_the_market_is_refused(self) -> None:
         features = self.features().requires_grad_()
         for ask in (self.surrogate().value, self.surrogate().value_and_gradient):
-            with pytest.raises(FrozenSurrogateError, match="does not know how the price depends on the market"):
+            with pytest.raises(
+                FrozenSurrogateError, match="does not know how the price depends on the market"
+            ):
                 ask(features)
 
     def test_other_features_are_refused(self) -> None:

@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from pipelines.execution.dask_executors import LocalExecutor
-from pipelines.nested import run_nested
+from pipelines.execution.nested import run_nested
 from pipelines.storage.tensors import decode_arrays, encode_arrays
 from xva.errors import DomainError, StoreError, TradeError
 from xva.market.curves import DiscountCurve

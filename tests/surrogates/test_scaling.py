@@ -21,7 +21,9 @@ def states(count: int, width: int, seed: int = 0) -> Tensor:
     return 3.0 + normals @ torch.randn(width, width, generator=draw, dtype=torch.float64)
 
 
-def samples(x: Tensor, values: Tensor, gradients: Tensor | None = None, known: Tensor | None = None) -> Samples:
+def samples(
+    x: Tensor, values: Tensor, gradients: Tensor | None = None, known: Tensor | None = None
+) -> Samples:
     return Samples(tuple(f"x{k}" for k in range(x.shape[1])), x, values, gradients, known)
 
 
@@ -31,7 +33,9 @@ def test_inputs_are_white_and_values_standard() -> None:
     scaling = Scaling.of(given, dropped=0.0)
     inputs, values, _ = scaling.scaled(given)
     torch.testing.assert_close(inputs.mean(0), torch.zeros(4, dtype=torch.float64), atol=1e-10, rtol=0.0)
-    torch.testing.assert_close(inputs.T @ inputs / 500, torch.eye(4, dtype=torch.float64), atol=1e-9, rtol=0.0)
+    torch.testing.assert_close(
+        inputs.T @ inputs / 500, torch.eye(4, dtype=torch.float64), atol=1e-9, rtol=0.0
+    )
     assert float(values.mean()) == pytest.approx(0.0, abs=1e-12)
     assert float(values.square().mean()) == pytest.approx(1.0)
 

@@ -129,7 +129,7 @@ def test_price_is_that_of_forward_starting_call_spreads() -> None:
     exact = 1000.0 * 4 * period * np.exp(-rate * 370 / 365)
     found = prices(Case(trade, basket([100.0], [vol], rate), exact))
     error = found.std(ddof=1) / np.sqrt(SCRAMBLES)
-    assert error < 1e-3 * exact
+    assert error < 2e-3 * exact
     assert abs(found.mean() - exact) < 3.26 * error
 
 

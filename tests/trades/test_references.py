@@ -244,7 +244,14 @@ def barrier_bridged(report: tuple[np.datetime64, ...]) -> Case:
     trade = replace(
         test_barrier_option.CONTINUOUS, underlying="EQ/A", quantity=1.0, expiry_date=YEAR, rebate=0.0
     )
-    return Case(trade, basket([100.0], [0.2], 0.05), 8.665471658, power=1e-3, report=report, n_paths=16384)
+    return Case(
+        trade,
+        basket([100.0], [0.2], 0.05),
+        8.665471658,
+        power=5e-4,
+        report=report,
+        n_paths=4096 if report else 16384,
+    )
 
 
 def barrier(kind: str, option_type: str, rate: bool = False) -> Case:

@@ -44,11 +44,10 @@ def test_naive_labels_of_an_up_and_out_call_are_refused_on_every_date(method: st
     verdicts = Guard(n_paths=8192, method=method).check(problem, Pathwise())
     assert [v.day for v in verdicts] == list(problem.report)
     assert not any(v.passed for v in verdicts)
-    for verdict, month in zip(verdicts, (2, 4, 6, 8)):
+    for verdict in verdicts:
         assert verdict.labels / verdict.other - 1.0 > 0.5
         assert verdict.sigmas > 5.0
         assert "refused" in str(verdict)
-        assert month
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -71,7 +70,7 @@ def test_the_bump_has_no_curvature_error() -> None:
     """A smooth payoff passes where the standard error is tiny: labels are taken between the bumps."""
     verdicts = Guard(n_paths=65536, size=0.3).check(problem_of(call(), 6), Pathwise())
     assert verdicts[0].passed
-    assert verdicts[0].standard_error < 2e-3 * abs(verdicts[0].labels)
+    assert verdicts[0].standard_error < 4e-3 * abs(verdicts[0].labels)
 
 
 def test_its_independent_estimate_is_right() -> None:
@@ -81,7 +80,7 @@ def test_its_independent_estimate_is_right() -> None:
     found = guard.check(problem, OneStepSurvival(crossing_of(barrier("up-and-out"))))[0]
     normals = label_normals(problem.model, problem.times, 65536, 3)
     plain = Pathwise(differentiate=False).labels(problem, normals, problem.origin(65536))[0]
-    x, alive = plain.features[:, 0].numpy()[::16], plain.features[:, 1].numpy()[::16]
+    x, alive = plain.features[:, 0].numpy()[:4096], plain.features[:, 1].numpy()[:4096]
     up, down = (knock_out_exact(5, x + s * guard.size, rate=0.0)[0] for s in (1.0, -1.0))
     exact = float((alive * (up - down)).mean()) / (2 * guard.size)
     assert abs(found.other - exact) < 4.0 * found.standard_error

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from surrogates.labels import LabelProblem, LikelihoodRatio, label_normals
-from surrogates.labels.likelihood_ratio import left_out_fit
+from surrogates.labels.likelihood_ratio import left_out_fit, score
 from tests.surrogates.labels.worlds import (
     CONTEXT,
     RATE,
@@ -16,6 +16,7 @@ from tests.surrogates.labels.worlds import (
     barrier,
     days,
     digital_exact,
+    heston_equity,
     knock_out_exact,
     one_equity,
     real,
@@ -54,15 +55,15 @@ def test_barriers_in_a_correlated_market() -> None:
         assert_unbiased(samples.gradients[:, 1], slope, x)
 
 
-def test_the_control_halves_the_noise() -> None:
+def test_the_control_cuts_the_noise() -> None:
     problem = LabelProblem(one_equity(), (Digital("D", "N"),), CONTEXT, days(6))
     normals = label_normals(problem.model, problem.times, PATHS, 1)
-    plain, better = (
-        LikelihoodRatio(degree).labels(problem, normals, problem.origin(PATHS))[0] for degree in (0, 2)
-    )
-    assert plain.gradients is not None
-    assert better.gradients is not None
-    assert float(better.gradients[:, 0].var()) < 0.75 * float(plain.gradients[:, 0].var())
+    samples = LikelihoodRatio().labels(problem, normals, problem.origin(PATHS))[0]
+    walk = problem.walk(normals, problem.origin(PATHS))
+    steps = range(problem.places[0], len(problem.times) - 1)
+    bare = samples.values * score(problem.model.transition(problem.times), walk, normals, steps)[0]
+    assert samples.gradients is not None
+    assert float(samples.gradients[:, 0].var()) < 0.75 * float(bare.var())
 
 
 def test_left_out_predictions_are_those_of_refits() -> None:
@@ -88,6 +89,10 @@ def test_after_the_last_observation_nothing_depends_on_the_state() -> None:
     assert float(last.gradients.abs().max()) == float(last.values.abs().max()) == 0.0
 
 
-def test_degrees() -> None:
+def test_what_does_not_fit_is_refused() -> None:
+    problem = LabelProblem(heston_equity(), (Digital("D", "N"),), CONTEXT, days(6))
+    normals = label_normals(problem.model, problem.times, 64, 1)
+    with pytest.raises(DomainError, match="smoothed labels"):
+        LikelihoodRatio().labels(problem, normals, problem.origin(64))
     with pytest.raises(DomainError, match="degree"):
         LikelihoodRatio(3)

@@ -24,6 +24,7 @@ from tests.surrogates.labels.worlds import (
     call_exact,
     days,
     digital_exact,
+    heston_equity,
     knock_out_exact,
     one_equity,
     real,
@@ -88,8 +89,8 @@ def test_a_digital_is_the_case_of_one_date() -> None:
 
 
 def test_several_correlated_equities_with_the_barrier_on_one() -> None:
-    """Same value as a plain simulation of twice the paths, and delta only where it belongs."""
-    correlation = real([[1.0, 0.6], [0.6, 1.0]]) if False else torch.tensor([[1.0, 0.6], [0.6, 1.0]]).double()
+    """Delta only where it belongs."""
+    correlation = torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=torch.float64)
     model = EquityBasket.flat("EUR", ("R", "S"), real([2.0, 1.0]), real([0.3, 0.25]), RATE, None, correlation)
     trade = barrier("up-and-out")
     problem = LabelProblem(model, (trade,), CONTEXT, days(5))
@@ -131,5 +132,10 @@ def test_what_does_not_fit_is_refused() -> None:
     problem = LabelProblem(one_equity(), (trade,), CONTEXT, days(3))
     normals = label_normals(problem.model, problem.times, 64, 1)
     foreign = Crossing("S", np.array(["2026-05-05"], dtype="datetime64[D]"), (1.3,), up=True)
+    heston = LabelProblem(heston_equity(), (trade,), CONTEXT, days(3))
+    with pytest.raises(DomainError, match="not affine"):
+        OneStepSurvival(crossing_of(trade)).labels(
+            heston, label_normals(heston.model, heston.times, 64, 1), heston.origin(64)
+        )
     with pytest.raises(DomainError, match="2026-05-05 is not an observation date"):
         OneStepSurvival(foreign).labels(problem, normals, problem.origin(64))

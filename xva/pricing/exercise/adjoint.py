@@ -1,7 +1,9 @@
 """Derivatives through a policy's training: exact adjoint of all its regressions, block by block.
 
-The regression of a date uses the coefficients of the dates after it, so its adjoint comes first for the first date. Every
-block is computed again once per date, for a whole batch of cotangents (measures times scrambles), and no graph outlives it.
+The regression of a date uses the coefficients of the dates after it. How its moments depend on them is a small matrix per
+pair of dates, summed over the blocks in one pass without a graph; so the client solves the chain of adjoints, first date
+first, for a whole batch of cotangents (measures times scrambles), and a second pass pulls all dates' sums back to the model
+at once. No graph outlives a block.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from torch import Tensor
 
 from xva.models.path_model import PathModel
 from xva.numerics import tree
-from xva.numerics.least_squares import pull_moments
+from xva.numerics.least_squares import moments, pull_moments
 from xva.pricing.exercise.policy import ExercisePolicy
-from xva.pricing.exercise.simulation import ExercisePaths
+from xva.pricing.exercise.simulation import ExercisePaths, ExerciseView
 from xva.pricing.exercise.training import MapBlocks, Tensors, regression_sums, serial, waiting
 
 _CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
@@ -52,7 +54,7 @@ def policy_cotangents(
     cotangent: Tensor,
     map_blocks: MapBlocks = serial,
 ) -> list[Tensor]:
-    """What a change of the model does through the policy it was trained on.
+    """What a change of the model does through the policy that was trained on it.
 
     Parameters
     ----------
@@ -69,24 +71,23 @@ def policy_cotangents(
         ``(batch, ...)`` for each of ``tree.tensors(model)``.
     """
     plain = tree.map_tensors(model, lambda t: t.detach())
-    blocks = range(source.n_blocks)
     held = replace(policy, coefficients=policy.coefficients.detach())
-    (sums,) = _add(map_blocks(_AllSums(source, held, plain), blocks))
+    blocks = range(source.n_blocks)
+    sums, coupling = _add(map_blocks(_Couplings(source, held, plain), blocks))
     bars = cotangent.detach().clone()
-    total = [t.new_zeros(len(bars), *t.shape) for t in tree.tensors(plain)]
-    for e in range(len(policy.dates)):
-        ridge = policy.regression.ridge
-        bar = pull_moments(sums[e], held.coefficients[e], bars[:, e], ridge)
-        *found, by_later = _add(map_blocks(_Pull(source, held, e, plain, bar), blocks))
-        total = [a + b for a, b in zip(total, found, strict=True)]
-        bars[:, e + 1 :] += by_later
-    return total
+    by_sums = []
+    for e, coefficients in enumerate(held.coefficients):
+        bar = pull_moments(sums[e], coefficients, bars[:, e], policy.regression.ridge)
+        bars += torch.einsum("bi,kij->bkj", bar[..., -1], coupling[e])
+        by_sums.append(bar)
+    return list(_add(map_blocks(_Pull(source, held, plain, torch.stack(by_sums, dim=1)), blocks)))
 
 
 @final
 @dataclass(frozen=True)
-class _AllSums:
-    """Sums ``(exercise, basis, basis + 1)`` of all regressions at the policy's own coefficients."""
+class _Couplings:
+    """Of a block: sums ``(exercise, basis, basis + 1)``, and ``(exercise, later exercise, basis, basis)`` derivatives of the
+    moments by the coefficients of later dates."""
 
     source: ExercisePaths
     policy: ExercisePolicy
@@ -94,36 +95,61 @@ class _AllSums:
 
     def __call__(self, block: int) -> Tensors:
         with torch.no_grad():
-            policy = self.policy
-            view = self.source.view(self.model, block, policy.names)
-            later, rows = torch.zeros_like(view.kept), []
-            for e in range(len(policy.dates) - 1, -1, -1):
-                rows.append(regression_sums(policy, e, view.features[e], view.change[e] - later))
-                taken = policy.decision(e, view.features[e], 1.0)
-                later = taken * view.change[e] + (1.0 - taken) * later
-            return (torch.stack(rows[::-1]),)
+            view = self.source.view(self.model, block, self.policy.names)
+            count = len(self.policy.dates)
+            later = torch.zeros_like(view.kept)
+            moved = view.kept.new_zeros(count, self.policy.coefficients.shape[1], len(view.kept))
+            sums = view.kept.new_zeros(count, moved.shape[1], moved.shape[1] + 1)
+            coupling = view.kept.new_zeros(count, count, moved.shape[1], moved.shape[1])
+            for e in range(count - 1, -1, -1):
+                basis = self.policy.basis(e, view.features[e])
+                weight = self.policy.weight(e, view.features[e])
+                gain = view.change[e] - later
+                sums[e] = moments(basis, gain, weight)
+                weighted = basis if weight is None else weight * basis
+                coupling[e] = -torch.einsum("ip,kjp->kij", weighted, moved)
+                taken, slope = _slope(self.policy, e, view)
+                moved *= 1.0 - taken
+                moved[e] = gain * slope * basis
+                later = later + taken * gain
+            return sums, coupling
+
+
+def _slope(policy: ExercisePolicy, number: int, view: ExerciseView) -> tuple[Tensor, Tensor]:
+    """The soft decision on a date and its derivative to the gap, both ``(path,)``."""
+    features = view.features[number]
+    with torch.enable_grad():
+        gap = policy.gap(number, features).requires_grad_(True)
+        taken = policy.taken(number, gap, features, 1.0)
+        (slope,) = torch.autograd.grad(taken.sum(), gap)
+    return taken.detach(), slope
 
 
 @final
 @dataclass(frozen=True)
 class _Pull:
-    """A batch of cotangents ``bar`` ``(batch, basis, basis + 1)`` of one date's sums, pulled back to model and later dates."""
+    """A batch of cotangents ``bar`` ``(batch, exercise, basis, basis + 1)`` of all dates' sums, pulled back to the model."""
 
     source: ExercisePaths
     policy: ExercisePolicy
-    number: int
     model: PathModel
     bar: Tensor
 
     def __call__(self, block: int) -> Tensors:
         with torch.enable_grad():
             model, leaves, _ = tree.cut(self.model)
-            later = self.policy.coefficients[self.number + 1 :].clone().requires_grad_(True)
-            sums = block_sums(self.source, self.policy, self.number, model, later, block)
-        return pull_batch(sums, [*leaves, later], self.bar)
+            view = self.source.view(model, block, self.policy.names)
+            later, rows = torch.zeros_like(view.kept), []
+            for e in range(len(self.policy.dates) - 1, -1, -1):
+                gain = view.change[e] - later
+                rows.append(regression_sums(self.policy, e, view.features[e], gain))
+                later = later + self.policy.decision(e, view.features[e], 1.0) * gain
+            return pull_batch(torch.stack(rows[::-1]), leaves, self.bar)
 
 
-def pull_batch(output: Tensor, inputs: Sequence[Tensor], bars: Tensor, *, keep: bool = False) -> Tensors:
+def pull_batch(
+    output: Tensor, inputs: Sequence[Tensor], bars: Tensor, *, keep: bool = False
+) -> Tensors:
     """Vector-Jacobian products ``(batch, ...)`` of ``bars`` ``(batch, *output)``; zeros where an input is not reached.
 
     ``keep`` keeps the graph for another one.

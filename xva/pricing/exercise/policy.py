@@ -89,13 +89,20 @@ class ExercisePolicy:
 
     def decision(self, number: int, features: Tensor, level: float) -> Tensor:
         """As `decisions` on one date, ``(path,)`` from ``(feature, path)``."""
-        gap = self.holder * (self.coefficients[number] @ self.basis(number, features))
-        gain = self._gain(features)
+        return self.taken(number, self.gap(number, features), features, level)
+
+    def gap(self, number: int, features: Tensor) -> Tensor:
+        """Regressed gain ``(path,)`` of exercising over waiting, from our side."""
+        return self.coefficients[number] @ self.basis(number, features)
+
+    def taken(self, number: int, gap: Tensor, features: Tensor, level: float) -> Tensor:
+        """The decision ``(path,)`` that belongs to a gap."""
+        gain, wish = self._gain(features), self.holder * gap
         if level == 0.0:
-            return ((gap > 0.0) if gain is None else (gap > 0.0) & (gain > 0.0)).to(gap)
+            return ((wish > 0.0) if gain is None else (wish > 0.0) & (gain > 0.0)).to(gap)
         width = level * float(self.widths[number])
-        taken = torch.sigmoid(gap / width)
-        return taken if gain is None else taken * torch.tanh(gain / width)
+        chosen = torch.sigmoid(wish / width)
+        return chosen if gain is None else chosen * torch.tanh(gain / width)
 
     def weight(self, number: int, features: Tensor) -> Tensor | None:
         """Of paths in the regression on one date: 0 where exercising brings a loss, towards 1 where it pays.

@@ -114,7 +114,7 @@ def _blank(
 
 def _with_width(policy: ExercisePolicy, number: int, features: Tensor) -> ExercisePolicy:
     """Width of one date's decision from the spread of its gap, weighted as the regression was."""
-    gap = policy.coefficients[number] @ policy.basis(number, features)
+    gap = policy.gap(number, features)
     weight = policy.weight(number, features)
     share = torch.ones_like(gap) if weight is None else weight
     share = share / share.sum().clamp(min=1e-300)
