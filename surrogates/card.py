@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -162,8 +163,8 @@ def _put(value: Any, place: str, tensors: Tensors) -> dict[str, Any] | None:
         return None
     arrays, meta = pack(value, place)
     dates = sorted(name for name, array in arrays.items() if array.dtype.kind == "M")
-    tensors |= {name: torch.from_numpy(_numbers(array)) for name, array in arrays.items()}
-    return {"meta": meta, "dates": dates}
+    tensors |= {name: torch.from_numpy(_day_numbers(array)) for name, array in arrays.items()}
+    return {"meta": _words(meta), "dates": dates}
 
 
 def _take(place: str, stored: Mapping[str, Any] | None, tensors: Tensors) -> Any:
@@ -171,9 +172,27 @@ def _take(place: str, stored: Mapping[str, Any] | None, tensors: Tensors) -> Any
         return None
     arrays = {n: t.numpy() for n, t in tensors.items() if n == place or n.startswith(f"{place}/")}
     arrays |= {name: arrays[name].astype("datetime64[D]") for name in stored["dates"]}
-    return unpack(_PARTS[place], arrays, stored["meta"], place)
+    return unpack(_PARTS[place], arrays, _numbers(stored["meta"]), place)
 
 
-def _numbers(array: NDArray[Any]) -> NDArray[Any]:
+def _day_numbers(array: NDArray[Any]) -> NDArray[Any]:
     found = array.astype("datetime64[D]").astype(np.int64) if array.dtype.kind == "M" else array
     return np.array(found)
+
+
+def _words(meta: Any) -> Any:
+    """With infinities, which JSON has not, as ``{"float": "inf"}``."""
+    if isinstance(meta, float) and not math.isfinite(meta):
+        return {"float": str(meta)}
+    if isinstance(meta, dict):
+        return {name: _words(value) for name, value in meta.items()}
+    return [_words(value) for value in meta] if isinstance(meta, list) else meta
+
+
+def _numbers(meta: Any) -> Any:
+    """What `_words` was given."""
+    if isinstance(meta, dict):
+        if set(meta) == {"float"}:
+            return float(meta["float"])
+        return {name: _numbers(value) for name, value in meta.items()}
+    return [_numbers(value) for value in meta] if isinstance(meta, list) else meta

@@ -19,10 +19,14 @@ class NormalEquations(NamedTuple):
 
 
 class Penalised(NamedTuple):
-    """``(term,)`` coefficients and the penalty that was best."""
+    """``(term,)`` coefficients, the penalty that was best, and its error on the folds left out.
+
+    The error is a mean over samples from which the labels' own mean square, the same for every fit, is left out.
+    """
 
     coefficients: Tensor
     penalty: float
+    error: float
 
 
 def solve_penalised(equations: NormalEquations) -> Penalised:
@@ -41,7 +45,8 @@ def solve_penalised(equations: NormalEquations) -> Penalised:
         path = _path(whole - g, right - r, penalties * samples * (folds - 1) / folds)
         error += (path * (g @ path)).sum(0) - 2.0 * (r @ path)
     best = int(error.argmin())
-    return Penalised(_path(whole, right, penalties[best : best + 1] * samples)[:, 0], PENALTIES[best])
+    coefficients = _path(whole, right, penalties[best : best + 1] * samples)[:, 0]
+    return Penalised(coefficients, PENALTIES[best], float(error[best]) / samples)
 
 
 def _path(gram: Tensor, moment: Tensor, penalties: Tensor) -> Tensor:

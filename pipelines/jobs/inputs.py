@@ -130,7 +130,7 @@ def load_job(path: Path | str) -> LoadedJob:
     parties = _parties(tables, sets, spec, needs, problems)
     config = _market(tables, needs, spec, problems)
     claims = _claims(tables, as_of, problems)
-    days = _grid(path.name, spec, tables.trades, as_of, needs, tables.fixings, problems)
+    days = _grid(path.name, spec, tables, as_of, needs, problems)
     problems.done()
     assert config is not None
     assert tables.quotes is not None
@@ -246,19 +246,18 @@ def _sentence(message: str) -> tuple[str, str, str]:
 def _grid(
     file: str,
     spec: JobSpec,
-    trades: tuple[Trade, ...],
+    tables: _Tables,
     as_of: np.datetime64,
     needs: Needs,
-    fixings: Fixings,
     problems: Problems,
 ) -> NDArray[np.datetime64]:
     """The grid with path-dependent trades' dates, short enough for Sobol points and beginning after ``as_of``."""
     where = f"{file}, [simulation] grid"
-    last = max((t.maturity for t in trades), default=as_of)
-    if trades and last <= as_of:
+    last = max((t.maturity for t in tables.trades), default=as_of)
+    if tables.trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
     days = grid_dates(spec.simulation.grid, as_of, last)
-    days = _with_observations(days, trades, TradeContext(as_of, STANDARD_INDICES, fixings))
+    days = _with_observations(days, tables, TradeContext(as_of, STANDARD_INDICES, tables.fixings), problems)
     if days.size and days[0] <= as_of:
         problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
     count, factors = days.size, len(needs.factors)
@@ -271,8 +270,15 @@ def _grid(
 
 
 def _with_observations(
-    days: NDArray[np.datetime64], trades: tuple[Trade, ...], context: TradeContext
+    days: NDArray[np.datetime64], tables: _Tables, context: TradeContext, problems: Problems
 ) -> NDArray[np.datetime64]:
     """The grid and the dates on which path-dependent trades look at the market."""
-    watched = [t.observation_dates(context) for t in trades if isinstance(t, PathTrade)]
-    return np.unique(np.concatenate([days, *watched])) if watched else days
+    watched = [days]
+    for trade in tables.trades:
+        if isinstance(trade, PathTrade):
+            try:
+                watched.append(trade.observation_dates(context))
+            except TradeError as error:
+                expected, got, fix = _sentence(error.message)
+                problems.add(tables.places[trade.trade_id], expected, got, fix)
+    return np.unique(np.concatenate(watched))

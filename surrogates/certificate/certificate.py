@@ -160,7 +160,7 @@ class DateFigures:
     deviation, size : float
         Standard deviation and mean absolute value, nested, without the nested noise.
     epe, ene : Interval
-        Nested.
+        Nested, on all drawn states: the surrogate's less its error, with the error's confidence interval.
     epe_plug_in, ene_plug_in, epe_indicator, ene_indicator : float
         With the surrogate's value, and with its sign only.
     near_states : int

@@ -139,17 +139,25 @@ class _Date:
         self.exposure: dict[str, Spread] = {}
         self.nested: dict[str, Interval] = {}
         self.found: dict[str, float] = {}
-        for plug_in, indicator, side in SIDES:
-            true = positive_part(values, side)
-            self.nested[plug_in] = self._bootstrap.mean(true).interval(level)
-            for measure, got in (
-                (plug_in, torch.relu(side * values.learned)),
-                (indicator, side * values.nested * (side * values.learned > 0)),
-            ):
-                self.exposure[measure] = self._bootstrap.mean(got - true)
-                self.found[measure] = float(got.mean())
+        for (plug_in, indicator, side), drawn in zip(
+            SIDES, (evidence.drawn_epe, evidence.drawn_ene), strict=True
+        ):
+            self._side(plug_in, indicator, side, drawn)
         self.size = self.nested[EPE].estimate + self.nested[ENE].estimate
         self.near = evidence.near_zero(NEAR * evidence.deviation)
+
+    def _side(self, plug_in: str, indicator: str, side: float, drawn: float | None) -> None:
+        """EPE or ENE: errors on the nested states, and levels, for which all drawn states serve as control variate."""
+        values = self.evidence.values
+        true, learned = positive_part(values, side), torch.relu(side * values.learned)
+        signed = side * values.nested * (side * values.learned > 0)
+        self.exposure[plug_in] = self._bootstrap.mean(learned - true)
+        self.exposure[indicator] = self._bootstrap.mean(signed - true)
+        level = float(learned.mean()) if drawn is None else drawn
+        error = self.exposure[plug_in].interval(self.level)
+        self.nested[plug_in] = Interval(level - error.estimate, level - error.high, level - error.low)
+        self.found[plug_in] = level
+        self.found[indicator] = level - error.estimate + float(self.exposure[indicator].full)
 
     def checks(self, tolerance: Tolerance, widest: float, largest: float) -> list[Check]:
         """All of the date's; scales are at least a share of the ``widest`` deviation and ``largest`` size of any date."""
@@ -164,10 +172,11 @@ class _Date:
             bound = allowed(tolerance.near_zero, deviation)
             noise = _root_mean_square(self.near.error) / len(self.near) ** 0.5
             checks.append(self._check(NEAR_ZERO, error, deviation, bound, len(self.near), noise))
-        for measure, spread in self.exposure.items():
+        for measure in (EPE, INDICATOR_EPE, ENE):  # a wrong sign is the same error for EPE and ENE
+            spread = self.exposure[measure]
             bound = allowed(tolerance.exposure, size)
             interval = spread.interval(self.level)
-            if measure in (INDICATOR_EPE, INDICATOR_ENE):  # wrong signs are rare, and as large as the error
+            if measure == INDICATOR_EPE:  # wrong signs are rare, and as large as the error
                 interval = interval.widened(UNSEEN / len(evidence.values) * self.error.high)
             checks.append(self._check(measure, interval, size, bound, noise=self.mean_noise))
         share = evidence.outside / max(evidence.drawn, 1)

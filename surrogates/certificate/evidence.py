@@ -77,6 +77,8 @@ class Evidence:
         Share of all drawn states that are near zero in this sense.
     gradients : Comparison, optional
         ``(state, feature)`` derivatives to the features times each feature's standard deviation (`scaled`).
+    drawn_epe, drawn_ene : float, optional
+        Mean positive and negative part of the learned value on all drawn states; of ``values`` where left out.
 
     Raises
     ------
@@ -91,6 +93,8 @@ class Evidence:
     near: Comparison = field(default_factory=Comparison.none)
     near_share: float | None = None
     gradients: Comparison = field(default_factory=Comparison.none)
+    drawn_epe: float | None = None
+    drawn_ene: float | None = None
 
     def __post_init__(self) -> None:
         if self.values.learned.ndim != 1 or len(self.values) < FEWEST:

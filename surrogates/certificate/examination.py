@@ -124,6 +124,8 @@ class Examination:
             values.rows(torch.arange(count, len(picked))),
             float((learned.abs() <= band).double().mean()),
             gradients,
+            float(torch.relu(learned).mean()),
+            float(torch.relu(-learned).mean()),
         )
         return Found(evidence, len(living) / self.effort.drawn, nested.cost)
 

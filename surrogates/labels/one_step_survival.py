@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surrogates.labels.gaussian_step import log_step
+from surrogates.labels.gaussian_step import asset, log_step
 from surrogates.labels.problem import Dates, LabelProblem, Origin, Share
-from surrogates.labels.strategy import LabelStrategy, derivatives
+from surrogates.labels.strategy import LabelStrategy, Pathwise, derivatives
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, Walk, place
@@ -90,6 +90,11 @@ class OneStepSurvival(LabelStrategy):
             found.append(problem.samples(k, walk, memory, value / alive, slope / alive))
         return tuple(found)
 
+    def history(self, problem: LabelProblem, normals: Tensor, origin: Origin) -> tuple[Tensor, ...]:
+        with torch.no_grad():
+            trunk = _Trunk(problem, self.crossing, normals, origin)
+            return tuple(s.detach() for s in trunk.walk.states)
+
 
 def _after_crossing(day: np.datetime64, weight: Tensor, settled: bool) -> Share:
     """A branch's share of flows known from its crossing on."""
@@ -121,6 +126,29 @@ def crossing_of(trade: BarrierOption) -> Crossing:
         trade.barrier_type.startswith("up"),
         "nothing" if dead else "lives",
     )
+
+
+def crossed_labels(
+    problem: LabelProblem, crossing: Crossing, normals: Tensor, origin: Origin
+) -> tuple[Samples, ...]:
+    """Pathwise labels at states where ``crossing`` has happened since the start; possibly none on a date.
+
+    What `OneStepSurvival` leaves out. It is another function of the state: fit it apart where it is not 0.
+    """
+    with torch.no_grad():
+        walk = problem.walk(normals, origin)
+        observer = problem.model.observe(problem.times, walk.states)
+    side = 1.0 if crossing.up else -1.0
+    crossed = torch.zeros(walk.states[-1].shape[-1], dtype=torch.bool)
+    by_knot = {origin.number: crossed}
+    levels = _levels(problem, crossing, origin.number)
+    for knot in range(origin.number + 1, len(problem.times)):
+        if knot in levels:
+            price = asset(observer, crossing.name, float(problem.times[knot]))
+            crossed = crossed | (side * (price - levels[knot][1]) >= 0.0)
+        by_knot[knot] = crossed
+    labels = Pathwise().labels(problem, normals, origin)
+    return tuple(s.rows(by_knot[place]) for s, place in zip(labels, problem.places, strict=True))
 
 
 class _Trunk:

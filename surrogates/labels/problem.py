@@ -272,7 +272,7 @@ def label_normals(
     ----------
     antithetic : bool
         The second half of the paths has the first half's normals with the other sign: all odd moments of the states are
-        exact. Both halves are samples of their own: with one path set for all dates a pair does not share its state.
+        exact. Both halves are samples of their own: pairs that share a state are `Mirrored`'s.
     """
     steps, width = len(times) - 1, model.n_normals
     if steps * width > MAX_DIMENSION:

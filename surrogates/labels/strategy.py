@@ -28,6 +28,11 @@ class LabelStrategy(ABC):
             ``(step, normal, path)`` from the start on (or from earlier on: the last steps are taken).
         """
 
+    def history(self, problem: LabelProblem, normals: Tensor, origin: Origin) -> tuple[Tensor, ...]:
+        """States ``(state, path)`` on all knots of the paths that the labels stand on, without a graph."""
+        with torch.no_grad():
+            return tuple(s.detach() for s in problem.walk(normals, origin).states)
+
 
 @final
 @dataclass(frozen=True)

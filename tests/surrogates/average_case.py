@@ -86,9 +86,7 @@ def value(day: np.datetime64, log_price: Tensor, total: Tensor, trade: AverageFo
     ahead = [CONTEXT.time(d) - time for d in FIXINGS if d > day]
     growth = sum(np.exp((RATE - DIVIDEND) * step) for step in ahead)
     last = CONTEXT.time(FIXINGS[-1])
-    return (
-        np.exp(-RATE * last) * trade.quantity * ((total + growth * log_price.exp()) / 4.0 - trade.strike)
-    )
+    return np.exp(-RATE * last) * trade.quantity * ((total + growth * log_price.exp()) / 4.0 - trade.strike)
 
 
 def model(dividend: float = DIVIDEND, vol: float = VOL) -> EquityBasket:

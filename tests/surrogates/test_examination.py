@@ -53,7 +53,16 @@ def test_a_good_surrogate_of_a_users_product_passes(trained: SurrogatePricer) ->
     assert found.certificate.verdict == "pass"
     assert [e.day for e in found.evidence] == [str(d) for d in DAYS]
     measures = set(found.certificate.to_frame()["measure"])
-    assert {"value", "gradient", "near zero", "EPE", "ENE", "indicator EPE", "outside", "mean EPE"} <= measures
+    assert {
+        "value",
+        "gradient",
+        "near zero",
+        "EPE",
+        "ENE",
+        "indicator EPE",
+        "outside",
+        "mean EPE",
+    } <= measures
     assert found.cost.paths == sum(len(e.values) + len(e.near) for e in found.evidence) * EFFORT.inner.n_paths
 
 
@@ -142,9 +151,7 @@ def test_nested_pricer_is_the_closed_form() -> None:
     pricer = NestedPricer(model(), trade(), CONTEXT, InnerPaths(5, 16, 64))
     days = np.union1d(DAYS, FIXINGS)
     times = np.append(0.0, CONTEXT.times(days))
-    normals = torch.randn(
-        len(days), 1, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
-    )
+    normals = torch.randn(len(days), 1, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     states = torch.stack(walk(model(), times, normals).states[1:])
     found, outside = pricer.values(days, states)
     assert not bool(outside.any())
@@ -161,5 +168,7 @@ def test_a_feature_nobody_has_is_refused(trained: SurrogatePricer) -> None:
     class Nameless(ForgetfulForward):
         pass
 
-    with pytest.raises(DomainError, match=r"features \['total'\] are neither states of the model nor remembered"):
+    with pytest.raises(
+        DomainError, match=r"features \['total'\] are neither states of the model nor remembered"
+    ):
         examine(trained, of=Nameless("T1", "NS1")).date(0)

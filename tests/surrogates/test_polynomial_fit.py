@@ -108,7 +108,7 @@ def test_memory_without_labels_enters_through_values() -> None:
         *PolynomialRegression(degree=6).fit(case.samples).value_and_gradient(case.states)
     )
     assert value < 0.05
-    assert gradient < 0.1
+    assert gradient < 0.15
 
 
 def test_no_weight_is_value_only_bit_for_bit() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from surrogates.samples import Samples
 from surrogates.scaling import Scaled
 from surrogates.surrogate import Surrogate
 from tests.contracts.surrogate import SurrogateContract
-from tests.surrogates.bachelier import Case, basket, strip, with_market, with_memory
+from tests.surrogates.bachelier import Case, basket, call, strip, with_market, with_memory
 from xva.errors import DomainError
 
 CASE = strip(4096, 0)
@@ -47,7 +49,8 @@ def test_normal_equations_are_the_plain_sums() -> None:
     values, gradients = (torch.randn(50, *w, generator=draw, dtype=torch.float64) for w in ((), (2,)))
     directions = torch.randn(3, 6, generator=draw, dtype=torch.float64)
     kinks = torch.randn(6, generator=draw, dtype=torch.float64)
-    found = RidgeFeatures()._equations(Scaled(inputs, values, gradients), directions, kinks, draw)
+    labels, order = Scaled(inputs, values, gradients), torch.randperm(50, generator=draw)
+    found = RidgeFeatures()._equations(labels, directions, kinks, 1.0, order)
 
     def terms(u: Tensor) -> Tensor:
         free = torch.cat([torch.ones(1, dtype=torch.float64), u]) * _FREE
@@ -91,6 +94,22 @@ def test_one_surrogate_serves_a_box_of_markets() -> None:
     for column in range(3):  # delta, vega, derivative to the strike
         error = (gradient - case.gradients)[:, column].square().mean().sqrt()
         assert float(error / case.gradients[:, column].square().mean().sqrt()) < 0.08
+
+
+@pytest.mark.parametrize("deviation", [0.2, 0.05, 0.01])
+def test_kinks_sharpen_towards_maturity_and_the_width_follows(deviation: float) -> None:
+    draw = torch.Generator().manual_seed(0)
+    spot, move = torch.randn(2, 8192, generator=draw, dtype=torch.float64)
+    spot = 1.0 + 0.3 * spot
+    ends = torch.stack([spot + deviation * move, spot - deviation * move]) - 1.1
+    share = (ends > 0.0).to(spot).mean(0)
+    samples = Samples(("spot",), spot[:, None], ends.clamp_min(0.0).mean(0), share[:, None])
+    value, delta, _ = call(spot[:2000] - 1.1, deviation)
+    case = Case(samples, spot[:2000, None], value, delta[:, None])
+    followed, fixed = errors(case, RidgeFeatures()), errors(case, RidgeFeatures(widths=(1.0,)))
+    assert followed[0] < 0.015
+    assert followed[1] < 0.05
+    assert deviation == 0.2 or 5.0 * followed[0] < fixed[0]
 
 
 def test_memory_without_labels_enters_through_values() -> None:
@@ -144,7 +163,9 @@ def test_few_samples_get_few_features() -> None:
     assert len(fitted.weights) == 10
 
 
-@pytest.mark.parametrize("wrong", [{"features": 0}, {"width": 0.0}, {"folds": 1}, {"gradient_weight": -1.0}])
-def test_settings_that_mean_nothing_are_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"features": 0}, {"widths": (0.0,)}, {"widths": ()}, {"folds": 1}, {"gradient_weight": -1.0}]
+)
+def test_settings_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(DomainError, match="expected"):
-        RidgeFeatures(**wrong)  # type: ignore[arg-type]
+        RidgeFeatures(**wrong)

@@ -248,7 +248,7 @@ def barrier_bridged(report: tuple[np.datetime64, ...]) -> Case:
         trade,
         basket([100.0], [0.2], 0.05),
         8.665471658,
-        power=5e-4,
+        power=1e-3,
         report=report,
         n_paths=4096 if report else 16384,
     )

@@ -11,6 +11,8 @@ from xva.trades.autocallable import Autocallable
 from xva.trades.barrier_option import BarrierOption
 from xva.trades.basis_swap import BasisSwap
 from xva.trades.basket_option import BasketOption
+from xva.trades.bermudan_swaption import BermudanSwaption
+from xva.trades.callable_swap import CallableSwap
 from xva.trades.cap_floor import CapFloor
 from xva.trades.context import TradeContext
 from xva.trades.cross_currency_swap import CrossCurrencySwap
@@ -41,6 +43,8 @@ registry: Mapping[str, type[Trade]] = MappingProxyType(
             EquityOption,
             CapFloor,
             Swaption,
+            BermudanSwaption,
+            CallableSwap,
             AmericanOption,
             AsianOption,
             BarrierOption,
@@ -61,6 +65,8 @@ __all__ = [
     "BarrierOption",
     "BasisSwap",
     "BasketOption",
+    "BermudanSwaption",
+    "CallableSwap",
     "CapFloor",
     "CrossCurrencySwap",
     "EquityForward",

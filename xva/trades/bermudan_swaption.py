@@ -130,6 +130,7 @@ class BermudanSwaption(PathTrade):
         try:
             days = exercise_schedule(
                 self.underlying(context),
+                (self.start_date, self.maturity_date),
                 self.exercise_frequency,
                 self.first_exercise_date,
                 self.exercise_days,

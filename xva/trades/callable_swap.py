@@ -116,7 +116,11 @@ class CallableSwap(PathTrade):
     def exercise_dates(self, context: TradeContext) -> Dates:
         try:
             days = exercise_schedule(
-                self.underlying(context), self.call_frequency, self.first_call_date, self.call_days
+                self.underlying(context),
+                (self.start_date, self.maturity_date),
+                self.call_frequency,
+                self.first_call_date,
+                self.call_days,
             )
         except TradeError as error:
             raise TradeError(f"trade {self.trade_id}, {error.message}", [self.trade_id, *error.ids]) from None

@@ -144,11 +144,15 @@ def dated_swap(
     )
 
 
-def exercise_schedule(swap: DatedSwap, frequency: str, first: Day, given: Iterable[Day]) -> Dates:
+def exercise_schedule(
+    swap: DatedSwap, term: tuple[Day, Day], frequency: str, first: Day, given: Iterable[Day]
+) -> Dates:
     """All exercise dates ``(exercise,)``, past ones included.
 
     Parameters
     ----------
+    term : tuple of datetime64[D]
+        Unadjusted start and end of the swap.
     frequency : str
         Of the periods before which there is a decision: on the fixing date of the first rate that it is about.
     first : datetime64[D]
@@ -163,7 +167,7 @@ def exercise_schedule(swap: DatedSwap, frequency: str, first: Day, given: Iterab
     """
     days = np.array(list(given), dtype="datetime64[D]")
     if not len(days):
-        starts = periods(swap.floating.start[0], swap.floating.end[-1], frequency, swap.index.calendar).start
+        starts = periods(*term, frequency, swap.index.calendar).start
         days = dates.business_days(starts, -swap.index.fixing_lag, swap.index.calendar)
     days = days[days >= first]
     if not len(days):

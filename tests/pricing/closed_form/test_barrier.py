@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.pricing.closed_form import quantlib_prices
 from tests.pricing.closed_form.quantlib_prices import numbers
 from xva.errors import DomainError
 from xva.pricing.closed_form.barrier import KINDS, barrier_option
@@ -69,6 +70,17 @@ def test_low_volatility_is_no_infinity_times_zero() -> None:
     got = barrier_option(*args, kind="up-and-out")
     torch.testing.assert_close(got, black_scholes(SPOT, STRIKE, EXPIRY, RATE, vol), rtol=1e-12, atol=0)
     assert bool(torch.isfinite(torch.autograd.grad(got, vol)[0]))
+
+
+def test_a_huge_weight_times_a_tiny_probability() -> None:
+    """The asset falls to the barrier almost surely: e^325 times a probability of about e^-325."""
+    arguments = (100.0, 100.0, 85.0, 584, 0.0, 0.01, 0.1, 0.0)
+    expected = quantlib_prices.barrier(*arguments, "down-and-in", -1)
+    years = arguments[3] / quantlib_prices.YEAR
+    got = barrier_option(*numbers(*arguments[:3], years, *arguments[4:]), kind="down-and-in", sign=-1)
+    out = barrier_option(*numbers(*arguments[:3], years, *arguments[4:]), kind="down-and-out", sign=-1)
+    assert got.item() == pytest.approx(expected, rel=1e-10)
+    assert min(out.item(), got.item()) > 1.0  # the reflected term decides
 
 
 def test_rebates_pay_one_way_or_the_other() -> None:

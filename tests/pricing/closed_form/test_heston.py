@@ -51,6 +51,12 @@ def test_agrees_with_the_original_formula(case: tuple[float, ...]) -> None:
     assert heston(*numbers(100.0, *case)).item() == pytest.approx(by_gil_pelaez(*case), abs=2e-11)
 
 
+def test_hours_to_expiry_and_far_out_of_the_money_is_nothing() -> None:
+    """Where the far decay asks for a ray along which the integrand first grows, the contour stays on the axis."""
+    got = heston(*numbers(100.0, 206.0, 0.001, 0.01, 0.32, 5.4, 0.0024, 0.018, -0.82))
+    assert abs(got.item()) < 1e-10
+
+
 def test_no_volatility_of_variance_is_black_scholes() -> None:
     strikes = torch.tensor([50.0, 90.0, 100.0, 130.0], dtype=torch.float64)
     expiry, v, kappa, theta = 2.0, 0.09, 1.5, 0.04

@@ -40,7 +40,7 @@ def on_paper(kind: str, strike: mp.mpf) -> mp.mpf:
 
 
 @pytest.mark.parametrize("kind", ["lognormal", "normal"])
-@pytest.mark.parametrize("distance", [0.0, 1e-12, -1e-8, 1e-5, -1e-3, 6e-3, 6.1e-3, 0.02])
+@pytest.mark.parametrize("distance", [0.0, 1e-12, -1e-8, 1e-5, -1e-3, 3e-3, 6e-3, 6.1e-3, 0.02])
 def test_value_slope_and_curvature_in_strike(kind: str, distance: float) -> None:
     """Across the money and across the switch from series to formula."""
     strike = torch.tensor(FORWARD + distance, dtype=torch.float64, requires_grad=True)

@@ -92,6 +92,22 @@ def test_the_reference_numbers(mode: str) -> None:
         assert got[name].item() == pytest.approx(ORACLE[name], rel=1e-12), name
 
 
+def test_every_name() -> None:
+    assert greeks(black_scholes, order=2)(**CALL, dividend=0.0).names == (
+        *("value", "delta", "dual_delta", "theta", "rho", "vega", "dividend_rho"),
+        *("gamma", "d2_value/d_spot d_strike", "charm", "d2_value/d_spot d_rate", "vanna"),
+        *(
+            "d2_value/d_spot d_dividend",
+            "dual_gamma",
+            "d2_value/d_strike d_expiry",
+            "d2_value/d_strike d_rate",
+        ),
+        *("d2_value/d_strike d_vol", "d2_value/d_strike d_dividend", "d2_value/d_expiry2"),
+        *("d2_value/d_expiry d_rate", "veta", "d2_value/d_expiry d_dividend", "d2_value/d_rate2", "vera"),
+        *("d2_value/d_rate d_dividend", "volga", "d2_value/d_vol d_dividend", "d2_value/d_dividend2"),
+    )
+
+
 @pytest.mark.parametrize("name", PRICES)
 def test_forward_and_reverse_agree(name: str) -> None:
     price, arguments = PRICES[name]

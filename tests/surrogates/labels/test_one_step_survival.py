@@ -11,7 +11,9 @@ from surrogates.labels import (
     LabelProblem,
     OneStepSurvival,
     Pathwise,
+    crossed_labels,
     crossing_of,
+    default_strategy,
     label_normals,
 )
 from tests.surrogates.labels.worlds import (
@@ -21,6 +23,7 @@ from tests.surrogates.labels.worlds import (
     Digital,
     assert_unbiased,
     barrier,
+    call,
     call_exact,
     days,
     digital_exact,
@@ -119,6 +122,32 @@ def test_it_beats_plain_labels_in_noise() -> None:
     ours = noise(survival.values, survival.features[:, 0])
     theirs = noise(plain.values[alive], plain.features[alive, 0])
     assert ours < 0.95 * theirs
+
+
+def test_after_the_crossing_a_knock_in_is_the_option_and_a_knock_out_nothing() -> None:
+    for kind in ("up-and-in", "up-and-out"):
+        trade = barrier(kind)
+        problem = LabelProblem(one_equity(), (trade,), CONTEXT, days(2, 8))
+        normals = label_normals(problem.model, problem.times, PATHS, 1)
+        crossed = crossed_labels(problem, crossing_of(trade), normals, problem.origin(PATHS))
+        for month, samples in zip((2, 8), crossed):
+            assert bool((samples.features[:, 1] == 0.0).all())
+            assert 50 < len(samples) < 0.3 * PATHS
+            x = samples.features[:, 0].numpy()
+            value, slope = call_exact(CONTEXT.time(MONTHS[month]), x)
+            alive = float(kind == "up-and-in")
+            assert samples.gradients is not None
+            assert_unbiased(samples.values, alive * value, x)
+            assert_unbiased(samples.gradients[:, 0], alive * slope, x)
+
+
+def test_the_strategy_that_is_chosen() -> None:
+    gaussian, heston = one_equity(), heston_equity()
+    assert default_strategy(call(), gaussian) == Pathwise()
+    assert default_strategy(barrier("up-and-out", monthly=False), heston) == Pathwise()
+    assert isinstance(default_strategy(barrier("up-and-out"), gaussian), OneStepSurvival)
+    assert default_strategy(barrier("up-and-out"), heston) == Pathwise(0.02)
+    assert default_strategy(Digital("D", "N"), gaussian, 0.03) == Pathwise(0.03)
 
 
 def test_what_does_not_fit_is_refused() -> None:
