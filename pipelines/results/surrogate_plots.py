@@ -9,6 +9,7 @@ from typing import Final
 
 import matplotlib.dates as mdates
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
@@ -23,6 +24,7 @@ VERDICTS: Final = {
     "reported": "tab:gray",
 }
 _ERRORS: Final = 2.0  # standard errors shown
+_FAR: Final = 10.0  # tolerances, from which on an error would hide the others
 _NAMES: Final = {
     "value": "value, root mean square\n[% of its sd]",
     "gradient": "gradient, root mean square\n[% of its size]",
@@ -88,7 +90,7 @@ def plot_exposure(certificate: Certificate, title: str = "") -> Figure:
     axes.axhline(0.0, color=NESTED, lw=0.6)
     axes.set_ylabel(f"EPE (up) and -ENE (down), discounted [{certificate.currency}]")
     axes.yaxis.set_major_formatter(EngFormatter())
-    _dates(axes)
+    _dates(axes, days)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     axes.set_title(title or "Exposure profile", loc="left")
     return figure
@@ -108,10 +110,12 @@ def plot_certificate(certificate: Certificate, title: str = "") -> Figure:
             signed = bool((part["relative_low"] < 0.0).any())
             for side in (1.0, -1.0) if signed else (1.0,):
                 axes.plot(part["date"], side * allowed, color=ALLOWED, lw=1.0, ls="--")
+            if part["relative_error"].abs().max() > _FAR * allowed.max() > 0.0:
+                axes.set_yscale("symlog", linthresh=float(allowed.max()))
         for verdict, color in VERDICTS.items():
             rest = part[part["verdict"] == verdict]
-            middle = rest["relative_error"]
-            reach = [middle - rest["relative_low"], rest["relative_high"] - middle]
+            middle = rest["relative_error"].to_numpy()
+            reach = [middle - rest["relative_low"].to_numpy(), rest["relative_high"].to_numpy() - middle]
             axes.errorbar(
                 rest["date"], middle, np.clip(np.array(reach), 0.0, None), fmt="o", ms=3.5, lw=1.0, color=color,
                 label=verdict,
@@ -120,9 +124,10 @@ def plot_certificate(certificate: Certificate, title: str = "") -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_ylabel(_NAMES[name], fontsize=8)
         axes.tick_params(labelsize=8)
-        _dates(axes)
+        _dates(axes, pd.Index(frame["date"].unique()))
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
+    panels[len(shown) - 2].tick_params(labelbottom=True)
     handles = list(panels[0].get_legend_handles_labels()[0])
     used = [v for v in VERDICTS if v in set(frame["verdict"])]
     figure.legend(
@@ -144,7 +149,10 @@ def _axes(
     return figure, list(grid.flat)
 
 
-def _dates(axes: Axes) -> None:
+def _dates(axes: Axes, days: pd.Index) -> None:
+    if len(days) < 2:  # a locator finds no interval to divide
+        axes.set_xticks(days, [f"{day:%Y-%m-%d}" for day in days])
+        return
     locator = mdates.AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LabelPaths(Paths):  # type: ignore[misc]
+class LabelPaths(Paths):
     """`Paths` for derivatives to the state on a date with its history held fixed.
 
     What is observed on a date is history there. A bridge from the date on is not: crossing a level until the next date

@@ -82,7 +82,7 @@ def test_intervals_of_sums() -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_errors_are_unbiased_and_intervals_cover(noise: float) -> None:
     squares, profiles, covered = [], [], np.zeros(3)
-    bias, wave, runs = 0.02, 0.05, 200
+    bias, wave, runs = 0.02, 0.05, 120
     true = norm.expect(lambda v: np.maximum(v + bias + wave * 2**0.5 * np.sin(5 * v), 0) - max(v, 0), (), 0.2)
     rms = math.sqrt(norm.expect(lambda v: (bias + wave * 2**0.5 * np.sin(5 * v)) ** 2, (), 0.2))
     wrong = norm.expect(lambda v: v * (v + bias + wave * 2**0.5 * np.sin(5 * v) > 0) - max(v, 0), (), 0.2)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
+from torch import Tensor
 
 from surrogates.certificate import Certificate, Escalation, Tolerance, escalate
 from surrogates.certificate.examination import Effort, Examination, certify_trade, with_states
 from surrogates.certificate.nested_pricer import NestedPricer
+from surrogates.domain import Domain
 from surrogates.pricer import SurrogatePricer
 from tests.surrogates.average_case import (
     CONTEXT,
     DAYS,
     FIXINGS,
     AverageForward,
+    Cubic,
     ForgetfulForward,
     model,
     trade,
@@ -24,7 +32,11 @@ from tests.surrogates.average_case import (
 from xva.errors import DomainError
 from xva.models.equity_basket import EquityBasket
 from xva.models.path_model import walk
+from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.exercise.regression import Regression
 from xva.pricing.nested import InnerPaths
+from xva.trades.context import TradeContext
+from xva.trades.paths import Flow, Paths
 
 EFFORT = Effort(states=64, near_states=32, drawn=2048, inner=InnerPaths(3, 8, 16))
 TOLERANCE = Tolerance(gradient=0.1)
@@ -162,6 +174,62 @@ def test_nested_pricer_is_the_closed_form() -> None:
             exact = value(day, states[k, 0], total, trade())
             torch.testing.assert_close(found[k], exact, rtol=0.0, atol=120.0)  # of a spread of 15,000
     assert bool((found[-1] == 0).all())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stoppable(ForgetfulForward):
+    """Pays 1 at the end, or 2 or 3 when stopped on the first or second fixing."""
+
+    def exercise_dates(self, context: TradeContext) -> np.ndarray:
+        return np.array(FIXINGS[:2])
+
+    def cashflows(self, paths: Paths, exercised: Tensor) -> Sequence[Flow]:
+        stops = [Flow("EUR", FIXINGS[k], FIXINGS[-1], (k + 2) * exercised[k]) for k in range(2)]
+        return [*stops, Flow("EUR", FIXINGS[-1], FIXINGS[-1], 1.0 - exercised.sum(0))]
+
+
+def stop_above(level: float) -> ExercisePolicy:
+    """Stop when the price is above ``level``."""
+    mean, one = np.full((2, 1), math.log(level)), np.ones((2, 1))
+    degrees, slope = np.array([[1]]), torch.ones(2, 1, dtype=torch.float64)
+    return ExercisePolicy(
+        np.array(FIXINGS[:2]), 1, ("EQ/ACME",), mean, one, degrees, slope, np.ones(2), Regression()
+    )
+
+
+def test_exercised_paths_are_left_out_and_decisions_to_come_are_taken() -> None:
+    stoppable, days = Stoppable("T1", "NS1"), np.array([FIXINGS[0] - 1, FIXINGS[0], FIXINGS[1]])
+    names = ("EQ:ACME",)
+    itself = Cubic(names, torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64))  # learned: the log price
+    wide = Domain(names, torch.zeros(1, dtype=torch.float64), torch.full((1,), 9.0, dtype=torch.float64))
+    pricer = SurrogatePricer(names, days, (itself,) * 3, (wide,) * 3)
+    always = replace(examine(pricer, stoppable), policy=stop_above(1.0))
+    before, *after = (always.date(k) for k in range(3))
+    money = math.exp(-0.03 * CONTEXT.time(FIXINGS[-1]))
+    assert before is not None
+    torch.testing.assert_close(
+        before.evidence.values.nested, torch.full((64,), 2.0 * money, dtype=torch.float64)
+    )
+    assert after == [None, None]
+    half = replace(examine(pricer, stoppable), policy=stop_above(100.0))
+    first, second = half.date(1), half.date(2)
+    assert first is not None
+    assert second is not None
+    time = CONTEXT.time(FIXINGS[0])
+    stay = norm.cdf(-(0.02 - 0.5 * 0.25**2) * math.sqrt(time) / 0.25)
+    assert first.alive == pytest.approx(stay, abs=0.01)
+    assert second.alive < first.alive
+    assert first.evidence.drawn == round(first.alive * EFFORT.drawn)
+    torch.testing.assert_close(second.evidence.values.nested, torch.full((64,), money, dtype=torch.float64))
+    values, step = first.evidence.values, CONTEXT.time(FIXINGS[1]) - time
+    ahead = (values.learned.numpy() - math.log(100.0) + (0.02 - 0.5 * 0.25**2) * step) / (
+        0.25 * math.sqrt(step)
+    )
+    gap = values.nested - money * (
+        1.0 + 2.0 * torch.from_numpy(norm.cdf(ahead))
+    )  # 3 when stopped next, else 1
+    assert abs(float(gap.mean())) <= 3.0 * float(gap.std()) / 8.0
+    assert float(gap.square().mean()) < 1.6 * float(values.error.square().mean())
 
 
 def test_a_feature_nobody_has_is_refused(trained: SurrogatePricer) -> None:

@@ -229,20 +229,27 @@ class CrossAssetObserver(Observer):
         return torch.exp(self._log_deflator(base, time) - self._log_deflator(quote, time))
 
     def bond(self, currency: str, time: float, maturity: float) -> Tensor:
+        return self.bonds(currency, time, np.array([maturity]))[0]
+
+    def bonds(self, currency: str, time: float, maturities: Floats) -> Tensor:
         c = self._market.currency(currency)
-        curve = self._market.discounts[c].log_discount(np.array([maturity, time]))
-        return torch.exp(curve[0] - curve[1] + self._log_ratio(c, time, maturity, time))
+        curve = self._market.discounts[c].log_discount(np.append(maturities, time))
+        under = np.full(len(maturities), time)
+        return torch.exp((curve[:-1] - curve[-1])[:, None] + self._log_ratios(c, time, maturities, under))
 
     def growth(self, index: str, time: float, start: float, end: float) -> Tensor:
-        if start < time - SAME_TIME:
+        return self.growths(index, time, np.array([start]), np.array([end]))[0]
+
+    def growths(self, index: str, time: float, starts: Floats, ends: Floats) -> Tensor:
+        if len(starts) and float(starts.min()) < time - SAME_TIME:
             raise DomainError(
-                f"forward of {index}: expected a period that starts at {time:.4f}y or later, got {start:.4f}y",
+                f"forward of {index}: expected a period that starts at {time:.4f}y or later, got {starts.min():.4f}y",
                 [index],
             )
         i = self._market.index(index)
         c = self._market.currency(self._market.index_currencies[i])
-        curve = self._market.projections[i].log_discount(np.array([start, end]))
-        return torch.exp(curve[0] - curve[1] + self._log_ratio(c, time, start, end))
+        curve = self._market.projections[i].log_discount(np.stack([starts, ends]))
+        return torch.exp((curve[0] - curve[1])[:, None] + self._log_ratios(c, time, starts, ends))
 
     def deflator(self, currency: str, time: float) -> Tensor:
         return torch.exp(self._log_deflator(currency, time))
@@ -276,12 +283,13 @@ class CrossAssetObserver(Observer):
         own = curve - h * self._state(f"IR:{currency}", time) - 0.5 * h * h * self._zeta[c][k]
         return own if c == 0 else own + self._state(f"FX:{currency}", time)
 
-    def _log_ratio(self, c: int, time: float, over: float, under: float) -> Tensor:
-        """Stochastic part of ``ln P(time, over)/P(time, under)``."""
-        h = self._market.rates[c].h(np.array([over, under]))
+    def _log_ratios(self, c: int, time: float, over: Floats, under: Floats) -> Tensor:
+        """Stochastic part of ``ln P(time, over)/P(time, under)``, ``(pair, path)``."""
+        h = self._market.rates[c].h(np.stack([over, under]))
         x = self._state(f"IR:{self._market.currencies[c]}", time)
         variance = self._zeta[c][place(self._times, time)]
-        return (h[1] - h[0]) * x + 0.5 * (h[1] ** 2 - h[0] ** 2) * variance
+        shift = 0.5 * (h[1] ** 2 - h[0] ** 2) * variance
+        return torch.outer(h[1] - h[0], x) + shift[:, None]
 
     def _state(self, factor: str, time: float) -> Tensor:
         return self._states[place(self._times, time)][self._row[factor]]

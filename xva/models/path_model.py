@@ -34,6 +34,14 @@ class Observer(ABC):
     def bond(self, currency: str, time: float, maturity: float) -> Tensor:
         """``P(time, maturity)`` on the currency's discount curve; 1 where they are the same."""
 
+    def bonds(self, currency: str, time: float, maturities: Floats) -> Tensor:
+        """``(maturity, path)`` of `bond`."""
+        return torch.stack([self.bond(currency, time, float(m)) for m in maturities])
+
+    def growths(self, index: str, time: float, starts: Floats, ends: Floats) -> Tensor:
+        """``(period, path)`` of `growth`."""
+        return torch.stack([self.growth(index, time, float(a), float(b)) for a, b in zip(starts, ends)])
+
     @abstractmethod
     def growth(self, index: str, time: float, start: float, end: float) -> Tensor:
         """``P(time, start)/P(time, end)`` on the index's projection curve: 1 + accrual * the forward rate."""

@@ -79,33 +79,50 @@ class DatedSwap:
             )
         return k, j
 
-    def rate(self, paths: Paths, period: int, day: Day) -> Tensor:
-        """``(path,)`` rate of a floating period: its fixing if it is fixed on ``day``, else its forward rate."""
+    def rates(self, paths: Paths, first: int, day: Day) -> Tensor:
+        """``(period, path)`` rates of the floating periods from ``first`` on: fixed by ``day``, else forward rates."""
+        known = [self._fixed_rate(paths, k, day) for k in range(first, self._open(first, day))]
+        k = first + len(known)
+        if k < len(self.floating):
+            seen = max(day, paths.context.as_of)
+            terms = (self.floating.start[k:], self.floating.end[k:], self.accruals[k:])
+            ahead = paths.forwards(self.index.name, seen, *terms)
+            return torch.cat([torch.stack(known), ahead]) if known else ahead
+        return torch.stack(known)
+
+    def _open(self, first: int, day: Day) -> int:
+        """Number of the first floating period that fixes after ``day``."""
+        return max(first, int(np.searchsorted(self.fixings, day, side="right")))
+
+    def _fixed_rate(self, paths: Paths, period: int, day: Day) -> Tensor:
+        """``(path,)`` rate of a period that fixes by ``day``, seen when it fixes."""
         seen = min(day, self.fixings[period])
         if seen <= paths.context.as_of:
             known = float(paths.context.fixed(self.index.name, np.array([seen]))[0])
-            if seen == self.fixings[period] and known == known:
+            if known == known:
                 return torch.full((paths.n_paths,), known, dtype=torch.float64)
             seen = paths.context.as_of
         start, end = self.floating.start[period], self.floating.end[period]
         return paths.forward(self.index.name, seen, start, end, float(self.accruals[period]))
 
-    def coupon(self, paths: Paths, period: int, day: Day) -> Tensor:
-        """``(path,)`` floating coupon as known on ``day``, spread included."""
-        size = self.notional * float(self.accruals[period])
-        return size * (self.rate(paths, period, day) + self.spread)
-
     def value(self, paths: Paths, day: Day, first: tuple[int, int]) -> Tensor:
         """``(path,)`` deflated value on ``day`` of the periods from ``first`` on that pay after it."""
         total = torch.zeros(paths.n_paths, dtype=torch.float64)
         currency = self.index.currency
-        if day >= self.floating.pay[-1] and day >= self.fixed.pay[-1]:
-            return total
-        for k in range(max(first[0], self.floating.paid(day)), len(self.floating)):
-            total = total + self.coupon(paths, k, day) * paths.bond(currency, day, self.floating.pay[k])
-        for j in range(max(first[1], self.fixed.paid(day)), len(self.fixed)):
-            total = total + float(self.amounts[j]) * paths.bond(currency, day, self.fixed.pay[j])
+        k = max(first[0], self.floating.paid(day))
+        j = max(first[1], self.fixed.paid(day))
+        if k < len(self.floating):
+            sizes = torch.from_numpy(self.notional * self.accruals[k:])[:, None]
+            coupons = sizes * (self.rates(paths, k, day) + self.spread)
+            total = total + (coupons * paths.bonds(currency, day, self.floating.pay[k:])).sum(0)
+        if j < len(self.fixed):
+            total = total + torch.from_numpy(self.amounts[j:]) @ paths.bonds(currency, day, self.fixed.pay[j:])
         return total * paths.observer.deflator(currency, paths.context.time(day))
+
+    def coupon(self, paths: Paths, period: int, day: Day) -> Tensor:
+        """``(path,)`` floating coupon as known on ``day``, spread included."""
+        size = self.notional * float(self.accruals[period])
+        return size * (self.rates(paths, period, day)[0] + self.spread)
 
     def fixings_to_come(self, context: TradeContext, first: int = 0) -> Dates:
         """Fixing dates after ``as_of`` of the floating periods from ``first`` on."""

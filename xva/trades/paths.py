@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
 
 import numpy as np
 import torch
@@ -33,10 +32,11 @@ class Flow:
             raise TradeError(f"a flow is paid on {self.pay}, before it is known on {self.observed}")
 
 
-@final
 @dataclass(frozen=True)
 class Paths:
     """One set of paths as a trade sees it; results are ``(path,)``.
+
+    Label makers derive from it to tell what goes on from a date apart from what is known on it (`crossed`).
 
     Parameters
     ----------
@@ -76,6 +76,18 @@ class Paths:
     def bond(self, currency: str, day: Day, maturity: Day) -> Tensor:
         """Zero bond to ``maturity`` on ``day``, which is ``as_of`` or later."""
         return self.observer.bond(currency, self.context.time(day), self.context.time(maturity))
+
+    def bonds(self, currency: str, day: Day, maturities: Dates) -> Tensor:
+        """``(maturity, path)`` zero bonds, as `bond`."""
+        return self.observer.bonds(currency, self.context.time(day), self.context.times(maturities))
+
+    def forwards(
+        self, index: str, day: Day, starts: Dates, ends: Dates, accruals: NDArray[np.float64]
+    ) -> Tensor:
+        """``(period, path)`` forward rates, as `forward`."""
+        times = self.context.times
+        growth = self.observer.growths(index, self.context.time(day), times(starts), times(ends))
+        return (growth - 1.0) / torch.from_numpy(accruals)[:, None]
 
     def forward(self, index: str, day: Day, start: Day, end: Day, accrual: float) -> Tensor:
         """Forward rate of an index over [start, end] seen on ``day``, which is ``as_of`` or later."""

@@ -1,0 +1,141 @@
+"""A scenario set's sums to labelled results: base, stressed, change, each with its standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xva.valuation.bump import weighted
+from xva.valuation.plan import Arrays
+from xva.valuation.scenarios.plan import StressPlan
+from xva.valuation.sensitivities import MEASURE_NAMES, standard_error, with_totals
+
+Floats = NDArray[np.float64]
+_PROFILES = ("epe", "ene", "value")
+
+
+def stress_results(plan: StressPlan, blocks: Sequence[Arrays]) -> xr.Dataset:
+    """Results of a scenario set.
+
+    Parameters
+    ----------
+    blocks : sequence of dict
+        The plan's sums, in block order.
+
+    Returns
+    -------
+    Dataset
+        dims ``scenario, measure, netting_set, time``. ``base``, ``stressed`` and ``change`` by netting set, ``total_*`` of the
+        book; profiles ``epe``, ``ene`` and values at t = 0. ``*_se`` are standard errors over the scrambles: base and
+        scenario see the same paths, so the change's is that of the differences. NaN, with ``reason``, for a scenario
+        that could not be computed; ``recomputed`` tells netting sets that have paths of their own from those that keep the
+        base run's.
+    """
+    base = _means(plan, plan.base_sums())
+    held = _samples(plan.base.weights.numpy(), base)
+    found = [
+        _scenario(plan, weights, sums, held, base)
+        for weights, sums in zip(plan.weights.numpy(), plan.scenario_sums(blocks))
+    ]
+    variables: dict[str, Any] = {
+        name: (("scenario", *_dims(name)), np.stack([f[name] for f in found])) for name in found[0]
+    }
+    variables |= {name: (_dims(name), value) for name, value in _base(held, base).items()}
+    reached = np.zeros((len(plan.cases), len(plan.base.netting_sets)), dtype=bool)
+    for row, case in zip(reached, plan.cases):
+        row[list(case.reached)] = True
+    variables["recomputed"] = (("scenario", "netting_set"), reached)
+    variables["failed"] = (("scenario",), np.array([bool(c.reason) for c in plan.cases]))
+    variables["reason"] = (("scenario",), [c.reason for c in plan.cases])
+    variables["world"] = (("scenario",), np.array([c.world for c in plan.cases], dtype=np.int64))
+    b = plan.base
+    coordinates = {
+        "scenario": [c.name for c in plan.cases],
+        "description": ("scenario", [c.description for c in plan.cases]),
+        "measure": list(MEASURE_NAMES),
+        "netting_set": list(b.netting_sets),
+        "counterparty": ("netting_set", list(b.counterparties)),
+        "time": b.days.astype("datetime64[D]").astype("datetime64[ns]"),
+        "year_fraction": ("time", b.times),
+    }
+    attributes = {
+        "units": b.currency,
+        "seed": b.seed,
+        "paths": b.n_blocks * b.block_size,
+        "scrambles": b.scrambles,
+    }
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def _dims(name: str) -> tuple[str, ...]:
+    stem = name.removesuffix("_se").removesuffix("_base")
+    if stem in _PROFILES:
+        return ("netting_set", "time")
+    if stem.startswith("value0"):
+        return ("netting_set",)
+    return ("measure",) if stem.startswith("total") else ("measure", "netting_set")
+
+
+def _means(plan: StressPlan, blocks: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
+    """Means ``(scramble, netting_set, time)`` of the reported profiles, blocks added in block order as in a run."""
+    n = plan.base.scrambles
+    paths = plan.base.n_blocks // n * plan.base.block_size
+    found = {}
+    for name in _PROFILES:
+        totals = []
+        for r in range(n):
+            total = blocks[r][name].copy()
+            for other in blocks[r + n :: n]:
+                total += other[name]
+            totals.append(total / paths)
+        found[name] = np.stack(totals)
+    return found
+
+
+def _samples(weights: Floats, means: dict[str, Floats]) -> Floats:
+    """``(scramble, measure, netting_set)``, totals over measures included."""
+    sides = zip(means["epe"], means["ene"])
+    return with_totals(np.stack([weighted(weights, side) for side in sides]), axis=1)
+
+
+def _scenario(
+    plan: StressPlan,
+    weights: Floats,
+    sums: Sequence[dict[str, Floats]],
+    held: Floats,
+    base: dict[str, Floats],
+) -> dict[str, Floats]:
+    if sums:
+        means = _means(plan, sums)
+        samples = _samples(weights, means)
+    else:
+        means = {name: np.full_like(value, np.nan) for name, value in base.items()}
+        samples = np.full_like(held, np.nan)
+    found: dict[str, Floats] = {}
+    for prefix, axis in (("", None), ("total_", -1)):
+        now, before = (samples, held) if axis is None else (samples.sum(axis), held.sum(axis))
+        for name, value in (("stressed", now), ("change", now - before)):
+            found[f"{prefix}{name}"] = value.mean(0)
+            found[f"{prefix}{name}_se"] = standard_error(value)
+    for name in ("epe", "ene"):
+        found[name], found[f"{name}_se"] = means[name].mean(0), standard_error(means[name])
+    value = means["value"][:, :, 0]
+    found["value0"], found["value0_change"] = value.mean(0), (value - base["value"][:, :, 0]).mean(0)
+    return found
+
+
+def _base(held: Floats, base: dict[str, Floats]) -> dict[str, Floats]:
+    total = held.sum(-1)
+    return {
+        "base": held.mean(0),
+        "base_se": standard_error(held),
+        "total_base": total.mean(0),
+        "total_base_se": standard_error(total),
+        "epe_base": base["epe"].mean(0),
+        "ene_base": base["ene"].mean(0),
+        "value0_base": base["value"][:, :, 0].mean(0),
+    }
