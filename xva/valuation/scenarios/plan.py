@@ -89,13 +89,15 @@ class _KeptNoise(PathNoise):
     def grid(self, block: int) -> Tensor:
         if (block,) not in self.kept:
             self.kept.clear()
-            self.kept[block,] = super().grid(block)
+            with torch.inference_mode(False):
+                self.kept[block,] = super().grid(block)
         return self.kept[block,]
 
     def event(self, block: int, day: int, factor: str) -> Tensor:
         key = (block, day, factor)
         if key not in self.kept:
-            self.kept[key] = super().event(block, day, factor)
+            with torch.inference_mode(False):
+                self.kept[key] = super().event(block, day, factor)
         return self.kept[key]
 
 
@@ -169,7 +171,8 @@ class StressPlan(Plan):
         sums: Arrays = {"paths": np.array([float(self.block_size)])}
         cube: Arrays = {}
         for world, plan in self._open(group):
-            found = plan.run(own)
+            with torch.inference_mode(not plan.residuals):  # the same bits, a fifth faster
+                found = plan.run(own)
             sums.update({f"{world}/{name}": value for name, value in found.sums.items()})
             if self.keep_cube:
                 cube[f"value.{world}"] = found.cube["value"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from xva.valuation.packing import pack
 from xva.valuation.plan import Arrays
 from xva.valuation.scenarios.packed import Packer
 from xva.valuation.scenarios.plan import Case, StressBase, StressPlan, restricted
-from xva.valuation.world import BuildWorld, World
+from xva.valuation.world import World
 
 Sums = Mapping[str, NDArray[Any]]
 
@@ -63,21 +64,11 @@ class StressOptions:
     keep_cube: bool = False
 
 
-@dataclass(frozen=True)
-class _Reusing:
-    """Builds worlds next to a base world: what the quotes do not reach is taken from it, bit for bit."""
-
-    build: BuildWorld
-    base: World
-
-    def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
-        return self.build(quotes, self.base if previous is None else previous)
-
-
 def on_quotes(engine: ExposureEngine, quotes: QuoteSet) -> ExposureEngine:
     """The engine of the same book and simulation on other quotes; only what they reach is built again."""
-    build = _Reusing(engine.build, engine.world)
-    return ExposureEngine(engine.book, quotes, build, engine.dates[1:], engine.xva, engine.simulation)
+    here = copy.copy(engine)  # the compiled book depends on no market
+    here.quotes, here.world = quotes, engine.build(quotes, engine.world)
+    return here
 
 
 def prepare(
