@@ -170,7 +170,7 @@ def against_sixteen_times(seeds: int, quick: bool) -> bool:
     """Differential training on n samples against value-only training on 16 n.
 
     With 2,048 samples in 7 dimensions the value error is the noise of the labels' mean, and differential training wins in
-    the median of seven seeds (by 1.2 for networks, 1.4 for ridge features), not in every one; its deltas win in all.
+    the median of seven seeds (1.15 times for networks, 1.4 for ridge features), not in every one.
     """
     good = True
     fitters: list[tuple[str, DatesFitter]] = [("ridge features", RidgeFeatures())]

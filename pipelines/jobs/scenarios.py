@@ -75,7 +75,7 @@ class _Shift(_Table):
 class _Scenario(_Table):
     name: str = Field(pattern=NAME.pattern)
     description: str = ""
-    shifts: tuple[_Shift, ...]
+    shifts: tuple[_Shift, ...] = Field(min_length=1)
 
 
 class _File(_Table):
@@ -103,21 +103,22 @@ def read_scenarios(path: Path | str) -> ScenarioSet:
     path, problems = Path(path), Problems()
     raw = _toml(path, problems)
     problems.done()
-    try:
-        file = _File.model_validate(raw)
-    except ValidationError as error:
-        for fault in error.errors():
-            _explain(path.name, fault, raw, problems)
-        problems.done()
-        raise
+    file = _checked(path.name, raw)
     scenarios = [_scenario(path.name, s, problems) for s in file.scenario]
     problems.done()
     try:
         return ScenarioSet(file.name, tuple(scenarios), file.description)
     except InputErrors as error:
-        problems.extend(Problem(f"{path.name}, {p.where}", p.expected, p.got, p.fix) for p in error.problems)
-    problems.done()
-    raise AssertionError
+        told = [Problem(f"{path.name}, {p.where}", p.expected, p.got, p.fix) for p in error.problems]
+        raise InputErrors(told) from None
+
+
+def _checked(name: str, raw: Any) -> _File:
+    try:
+        return _File.model_validate(raw)
+    except ValidationError as error:
+        told = [_explained(name, fault, raw) for fault in error.errors()]
+        raise InputErrors(told) from None
 
 
 def scenario_document(scenarios: ScenarioSet) -> dict[str, Any]:
@@ -166,28 +167,30 @@ def _shift(shift: _Shift) -> Shift:
     return Shift(select, kind, tuple(amounts.values()), tenors, shift.optional)
 
 
-def _explain(file: str, fault: Any, raw: Any, problems: Problems) -> None:
-    """Turn one of pydantic's errors into ours: where, expected, got, fix."""
+def _explained(file: str, fault: Any, raw: Any) -> Problem:
+    """One of pydantic's errors as ours: where, expected, got, fix."""
     where, table = _place(file, fault["loc"], raw)
+    got = repr(fault["input"])
+    match fault["type"]:
+        case "extra_forbidden":
+            known = [f.alias or name for name, f in _MODELS[table].model_fields.items()]
+            key = str(fault["loc"][-1])
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {close[0]}?" if close else ""
+            return Problem(where, f"one of {', '.join(known)}", key, hint)
+        case "missing":
+            return Problem(where, "a value", "nothing")
+        case "string_pattern_mismatch":
+            return Problem(where, NAME_IN_WORDS, got)
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if fault["type"] == "extra_forbidden":
-        known = [f.alias or name for name, f in _MODELS[table].model_fields.items()]
-        key = str(fault["loc"][-1])
-        close = difflib.get_close_matches(key, known, 1)
-        problems.add(where, f"one of {', '.join(known)}", key, f"did you mean {close[0]}?" if close else "")
-    elif fault["type"] == "missing":
-        problems.add(where, "a value", "nothing")
-    elif fault["type"] == "string_pattern_mismatch":
-        problems.add(where, NAME_IN_WORDS, repr(fault["input"]))
-    else:
-        problems.add(where, message[:1].lower() + message[1:], repr(fault["input"]))
+    return Problem(where, message[:1].lower() + message[1:], got)
 
 
 def _place(file: str, loc: tuple[int | str, ...], raw: Any) -> tuple[str, str]:
     """In words where a fault is, and the kind of table that it is in."""
     parts, table, here = [file], "", raw
     for k, part in enumerate(loc):
-        here = here[part] if isinstance(here, list | dict) and _has(here, part) else None
+        here = _inside(here, part)
         if isinstance(part, int):
             named = here.get("name") if loc[k - 1] == "scenario" and isinstance(here, dict) else None
             parts[-1] = parts[-1].removesuffix("s") + f" {named or part + 1}"
@@ -198,5 +201,8 @@ def _place(file: str, loc: tuple[int | str, ...], raw: Any) -> tuple[str, str]:
     return ", ".join(parts), table
 
 
-def _has(here: Any, part: int | str) -> bool:
-    return part in here if isinstance(here, dict) else isinstance(part, int) and part < len(here)
+def _inside(here: Any, part: int | str) -> Any:
+    try:
+        return here[part]
+    except (KeyError, IndexError, TypeError):
+        return None

@@ -1,181 +1,235 @@
-"""Who causes a netting set's adjustments: its trades one by one beside the whole, on the run's own paths.
-
-Marginal (Euler) allocation: EPE is positively homogeneous in the trades, ``EPE = E[V 1{V>0}]``, so with ``V = sum_i V_i``
-trade i contributes ``E[V_i 1{V>0}]`` (its derivative to the trade's size) and contributions add up to the total, path by
-path; ENE likewise with ``-V_i 1{V<=0}`` (Tasche 2008; for CVA Pykhtin & Rosen 2010). Adjustments are linear in both
-profiles. Where ``V`` is zero on many paths (a book that cancels itself) there is no derivative, and what a trade gets is
-arbitrary. Trades without netting are exposures of their own: their contribution is what they cost alone.
-
-Values are made again in float64 from inputs and addressed noise, never read from the cube. Trades without closed form use
-the indicator estimator of `residual`: plug-in values decide the sign, the paths' own cash flows are averaged.
-"""
+"""Portfolios of a book's trades on a run's paths: from trades to a plan, and from its sums to labelled contributions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor
 
-from xva.valuation.exposure_plan import ExposureData, block_noise, date_view, noise_paths
-from xva.valuation.packing import pack, unpack
-from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
-from xva.valuation.residual import PathStates, Residual, ResidualTrade, features, positions
-from xva.valuation.set_kernel import DateContext, date_values
+from xva.errors import DomainError
+from xva.models.random import PathNoise, brownian_rotation
+from xva.numerics import tree
+from xva.trades.netting import NettingSet
+from xva.trades.path_trade import PathTrade
+from xva.trades.trade import Trade
+from xva.valuation.allocation_plan import AllocationData
+from xva.valuation.compiled import CompiledSet, compile_set
+from xva.valuation.engine import ExposureEngine
+from xva.valuation.exposure_plan import ExposureData
+from xva.valuation.measures import SIDES, measure_weights
+from xva.valuation.pullback import scramble_means
+from xva.valuation.residual import Residual, ResidualTrade
+from xva.valuation.sensitivities import MEASURE_NAMES, standard_error, with_totals
 
-TOTALS = ("epe", "ene")
-SHARES = ("epe", "ene", "epe_alone", "ene_alone")
+Floats = NDArray[np.float64]
+Means = Sequence[Mapping[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True)
-class AllocationData:
-    """All that a block needs.
+class Portfolio:
+    """Trades that are, or would be, a netting set, and those of them that are looked at one by one."""
+
+    netting_set: NettingSet
+    trades: tuple[Trade, ...]
+    singles: tuple[Trade, ...] = ()
+
+
+@dataclass(frozen=True)
+class Portfolios:
+    """Portfolios on an engine's market, dates and random numbers.
 
     Parameters
     ----------
-    exposure : ExposureData
-        Its ``sets`` are portfolios first, then tables of single trades, one unit each.
-    owner : tuple of int
-        The portfolio that each table of single trades belongs to.
-    netted : tuple of bool
-        Whether a portfolio nets.
-    places : tuple of tuple of (int, int)
-        Per trade without closed form: the sets that it is in (by number) and its unit there.
+    engine : ExposureEngine
+        Of a book that has all trades of all portfolios (and what else the run has): its dates, factors and event dates are
+        those of the paths, so that all portfolios see the same.
+    items : tuple of Portfolio
+        Of netting sets of the engine's book.
+    paths : mapping, optional
+        By trade id: what was learned of the trades without closed form.
+
+    Raises
+    ------
+    DomainError
+        Trades without closed form of which nothing was learned.
     """
 
-    exposure: ExposureData
-    owner: tuple[int, ...]
-    netted: tuple[bool, ...]
-    places: tuple[tuple[tuple[int, int], ...], ...] = ()
+    engine: ExposureEngine
+    items: tuple[Portfolio, ...]
+    paths: Mapping[str, ResidualTrade]
+
+    def __post_init__(self) -> None:
+        missing = [t.trade_id for t in self._path_trades() if t.trade_id not in self.paths]
+        if missing:
+            raise DomainError(
+                f"trades without closed form: expected a surrogate for each, got none for {', '.join(missing[:5])}"
+                f"{' …' if len(missing) > 5 else ''}; go through pipelines, which trains them",
+                missing,
+            )
 
     @property
-    def portfolios(self) -> int:
-        return len(self.netted)
+    def tables(self) -> list[int]:
+        """Numbers of the portfolios whose trades are looked at one by one."""
+        return [p for p, item in enumerate(self.items) if item.singles]
 
-
-class AllocationPlan(Plan):
-    """`AllocationData` cut into the run's own blocks of paths.
-
-    ``residual`` holds the trades without closed form, in the order of ``places``; a plan that has any is a subclass that can
-    store them. Sums: ``epe`` and ``ene`` ``(portfolio, time)``; for table k of single trades ``k/epe`` and ``k/ene``
-    ``(trade, time)``, what each adds to its portfolio's, and ``k/epe_alone``, ``k/ene_alone``, what it would be alone.
-    """
-
-    kind: ClassVar[str] = "allocation"
-
-    def __init__(self, data: AllocationData, residual: Residual | None = None) -> None:
-        self.data = data
-        self.residual = residual
-
-    @property
-    def n_blocks(self) -> int:
-        return self.data.exposure.n_blocks
-
-    @property
-    def block_size(self) -> int:
-        return self.data.exposure.noise.block_size
-
-    @property
-    def schema(self) -> CubeSchema:
-        """No cube: what is asked for are sums."""
-        return CubeSchema(np.empty(0, dtype="M8[D]"), np.empty(0), (), (), (), "")
-
-    @property
-    def bytes_per_block(self) -> int:
-        d = self.data.exposure
-        n_dates, n_states = len(d.days), len(d.factors)
-        rows = max((int(np.diff(s.rows.edges).max(initial=0)) for s in d.sets), default=0)
-        units = max((len(s.units) for s in d.sets), default=1)
-        path_trades = len(self.data.places)
-        residual = n_dates * ((12 * n_states + 40) * min(path_trades, 1) + 2 * path_trades)
-        live = 5 * n_dates * n_states + 2 * len(d.layout.step) + 300
-        return 8 * self.block_size * (live + 12 * rows + 6 * units + residual)
-
-    def run(self, block: int) -> BlockResult:
+    def data(self) -> AllocationData:
+        """What blocks need, in float64 on the CPU."""
+        engine = self.engine
+        world = tree.map_tensors(engine.world, lambda t: t.detach())
         with torch.no_grad():
-            return BlockResult({}, _BlockShares(self.data, self.residual, block).sums())
+            frame, scalars = engine.frame(world)
+            state, layout = engine.state(frame, scalars)
+            compiled = self._compiled()
+            sets = tuple(engine.inputs(c, frame) for c in compiled)
+            credit = dict(zip((n.name for n in engine.book.netting_sets), engine.credit))
+            owners = [credit[item.netting_set.name] for item in self.items]
+            weights = measure_weights(world.market, owners, engine.times, engine.xva)
+        s, model = engine.simulation, frame.model
+        rotation = brownian_rotation(engine.times[1:])
+        exposure = ExposureData(
+            PathNoise(s.seed, s.scrambles, s.block_size, rotation, len(model.factors)),
+            s.n_blocks,
+            engine.dates.astype(np.int64),
+            engine.times,
+            tuple(item.netting_set.name for item in self.items),
+            tuple(item.netting_set.counterparty for item in self.items),
+            model.factors,
+            model.domestic,
+            state.grid,
+            state.events,
+            layout,
+            frame.centre,
+            frame.scale,
+            sets,
+            (),
+            weights,
+            adjoint=False,
+        )
+        netted = tuple(item.netting_set.netted for item in self.items)
+        return AllocationData(exposure, tuple(self.tables), netted, self._places(compiled))
 
-    def payload(self) -> tuple[Arrays, dict[str, Any]]:
-        arrays, meta = pack(self.data, "data")
-        return arrays, {"data": meta}
+    def residual(self) -> Residual | None:
+        """The trades without closed form; None where there are none."""
+        trades = tuple(self.paths[t.trade_id] for t in self._path_trades())
+        return Residual(trades, 0, self.engine.book.context) if trades else None
 
-    @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> AllocationPlan:
-        return cls(unpack(AllocationData, arrays, meta["data"], "data"))
+    def means(self, data: AllocationData, blocks: Means) -> Means:
+        """Means over each scramble's paths."""
+        return scramble_means(data.exposure, blocks)
 
+    def measures(self, data: AllocationData, means: Means) -> Floats:
+        """``(scramble, measure, portfolio)`` of `MEASURE_NAMES`."""
+        weights = data.exposure.weights.numpy()
+        samples = [[(weights[m] * mean[_side(m)]).sum(-1) for m in range(len(SIDES))] for mean in means]
+        return with_totals(np.array(samples), axis=1)
 
-@dataclass(frozen=True)
-class _Values:
-    """Of one set on one date, ``(unit, path)``: what decides the sign, and what is averaged."""
-
-    plug_in: Tensor
-    realised: Tensor
-
-
-class _BlockShares:
-    """One block of paths."""
-
-    def __init__(self, data: AllocationData, residual: Residual | None, block: int) -> None:
-        self.data, exposure = data, data.exposure
-        self.states, self.events = noise_paths(exposure, block_noise(exposure, block))
-        days = exposure.days.astype("datetime64[D]")
-        at = PathStates(days, exposure.times, exposure.factors, self.states)
-        items = residual.trades if residual is not None else ()
-        self.paths = [_path_values(item, residual, at) for item in items] if residual is not None else []
-
-    def sums(self) -> Arrays:
-        exposure = self.data.exposure
-        n, n_dates = self.data.portfolios, len(exposure.days)
-        totals = {name: np.zeros((n, n_dates)) for name in TOTALS}
-        tables = [
-            {name: np.zeros((len(s.units), n_dates)) for name in SHARES} for s in exposure.sets[n:]
+    def trade_measures(self, data: AllocationData, means: Means, k: int, alone: bool) -> Floats:
+        """``(scramble, measure, trade)`` of table ``k``: contributions, or of each trade ``alone``."""
+        weights, ending = data.exposure.weights.numpy()[:, data.owner[k]], "_alone" if alone else ""
+        samples = [
+            [mean[f"{k}/{_side(m)}{ending}"] @ weights[m] for m in range(len(SIDES))] for mean in means
         ]
-        for t in range(n_dates):
-            at = date_view(exposure, t, self.states, self.events)
-            positive: list[Tensor] = []
-            for p in range(n):
-                value = self._values(p, at)
-                positive.append(value.plug_in > 0)
-                for name, part in zip(TOTALS, _sides(value.realised, positive[p])):
-                    totals[name][p, t] = float(part.sum())
-            for k, table in enumerate(tables):
-                owner, value = self.data.owner[k], self._values(n + k, at)
-                alone = value.plug_in > 0
-                mask = positive[owner] if self.data.netted[owner] else alone
-                parts = (*_sides(value.realised, mask), *_sides(value.realised, alone))
-                for name, part in zip(SHARES, parts):
-                    table[name][:, t] = part.numpy()
-        named = {f"{k}/{name}": found for k, table in enumerate(tables) for name, found in table.items()}
-        return {**totals, **named}
+        return with_totals(np.array(samples), axis=1)
 
-    def _values(self, number: int, at: DateContext) -> _Values:
-        known = date_values(self.data.exposure.sets[number], at).hard
-        plug_in, realised = known, known
-        for (learned, flows), places in zip(self.paths, self.data.places, strict=True):
-            for unit in (u for s, u in places if s == number):
-                row = torch.tensor([unit])
-                plug_in = plug_in.index_add(0, row, learned[at.date][None])
-                realised = realised.index_add(0, row, flows[at.date][None])
-        return _Values(plug_in, realised)
+    def _path_trades(self) -> list[PathTrade]:
+        """Every trade without closed form once."""
+        found = {t.trade_id: t for item in self.items for t in item.trades if isinstance(t, PathTrade)}
+        return list(found.values())
 
+    def _compiled(self) -> tuple[CompiledSet, ...]:
+        book = self.engine.book
+        wanted = [(item.netting_set, item.trades) for item in self.items]
+        for p in self.tables:
+            item = self.items[p]
+            wanted.append((replace(item.netting_set, netted=False), item.singles))
+        return tuple(compile_set(home, trades, book.context, book.breaks) for home, trades in wanted)
 
-def _sides(value: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums over paths ``(unit,)`` of ``V 1{V>0}`` and ``-V 1{V<=0}``, the sign being given."""
-    zero = value.new_zeros(())
-    return torch.where(positive, value, zero).sum(-1), torch.where(positive, zero, -value).sum(-1)
+    def _places(self, compiled: Sequence[CompiledSet]) -> tuple[tuple[tuple[int, int], ...], ...]:
+        members = [item.trades for item in self.items] + [self.items[p].singles for p in self.tables]
+        homes = [(c, [t.trade_id for t in trades]) for c, trades in zip(compiled, members, strict=True)]
+        return tuple(
+            tuple(
+                (k, 0 if home.netting_set.netted else ids.index(trade.trade_id))
+                for k, (home, ids) in enumerate(homes)
+                if trade.trade_id in ids
+            )
+            for trade in self._path_trades()
+        )
 
 
-def _path_values(item: ResidualTrade, residual: Residual, at: PathStates) -> tuple[Tensor, Tensor]:
-    """``(time, path)`` plug-in and realised values of a trade without closed form, decisions exact."""
-    learned, _ = item.pricer.values(at.days, features(item, residual.context, at, item.pricer.names))
-    found = positions(item, residual.context, at, 0.0)
-    return found.exact + found.alive * learned, found.realised
+def allocation(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dataset:
+    """Contributions of every single trade of the portfolios.
+
+    Parameters
+    ----------
+    blocks : sequence of dict
+        Every block's sums of the plan, in block order.
+
+    Returns
+    -------
+    Dataset
+        ``contribution``, ``standalone`` ``(measure, trade)``: what a trade adds to its netting set's measure, and the
+        measure of the trade alone; ``total (measure, netting_set)`` is what contributions add up to. Each with ``_se``, the
+        standard error over the scrambles. ``epe``, ``ene`` ``(trade, time)`` are the contributions to the profiles.
+    """
+    means = found.means(data, blocks)
+    measures = found.measures(data, means)[:, :, found.tables]
+    variables: dict[str, Any] = with_error("total", ("measure", "netting_set"), measures)
+    for name, alone in (("contribution", False), ("standalone", True)):
+        parts = [found.trade_measures(data, means, k, alone) for k in range(len(found.tables))]
+        variables |= with_error(name, ("measure", "trade"), np.concatenate(parts, axis=-1))
+    for side in ("epe", "ene"):
+        rows = [np.mean([mean[f"{k}/{side}"] for mean in means], axis=0) for k in range(len(found.tables))]
+        variables[side] = (("trade", "time"), np.concatenate(rows))
+    homes = [found.items[p] for p in found.tables]
+    coordinates = {
+        "measure": list(MEASURE_NAMES),
+        "netting_set": [item.netting_set.name for item in homes],
+        **trade_labels([t for item in homes for t in item.singles]),
+        **time_labels(data.exposure),
+    }
+    return xr.Dataset(variables, coordinates, described(found, data.exposure))
 
 
-def table_sums(means: Sequence[Mapping[str, NDArray[Any]]], k: int, name: str) -> NDArray[np.float64]:
-    """``(scramble, trade, time)`` of one table of single trades."""
-    return np.stack([mean[f"{k}/{name}"] for mean in means])
+def trade_labels(trades: Sequence[Trade]) -> dict[str, Any]:
+    """Coordinates along ``trade``."""
+    return {
+        "trade": [t.trade_id for t in trades],
+        "trade_type": ("trade", [t.kind for t in trades]),
+        "trade_netting_set": ("trade", [t.netting_set for t in trades]),
+    }
+
+
+def time_labels(data: ExposureData) -> dict[str, Any]:
+    """Coordinates along ``time``."""
+    days = data.days.astype("datetime64[D]").astype("datetime64[ns]")
+    return {"time": days, "year_fraction": ("time", data.times)}
+
+
+def described(found: Portfolios, data: ExposureData) -> dict[str, Any]:
+    """Attributes of a result."""
+    spec, noise = found.engine.xva, data.noise
+    return {
+        "units": data.currency,
+        "as_of": str(found.engine.dates[0]),
+        "variant": spec.variant,
+        "funding": spec.funding,
+        "quadrature": spec.quadrature,
+        "seed": noise.seed,
+        "paths": data.n_blocks * noise.block_size,
+        "scrambles": noise.scrambles,
+    }
+
+
+def _side(measure: int) -> str:
+    return ("epe", "ene")[SIDES[measure]]
+
+
+def with_error(name: str, dims: tuple[str, ...], samples: Floats) -> dict[str, Any]:
+    """A variable and its standard error, from ``(scramble, *dims)``."""
+    return {name: (dims, samples.mean(0)), f"{name}_se": (dims, standard_error(samples))}

@@ -147,9 +147,7 @@ class _Pull:
             return pull_batch(torch.stack(rows[::-1]), leaves, self.bar)
 
 
-def pull_batch(
-    output: Tensor, inputs: Sequence[Tensor], bars: Tensor, *, keep: bool = False
-) -> Tensors:
+def pull_batch(output: Tensor, inputs: Sequence[Tensor], bars: Tensor, *, keep: bool = False) -> Tensors:
     """Vector-Jacobian products ``(batch, ...)`` of ``bars`` ``(batch, *output)``; zeros where an input is not reached.
 
     ``keep`` keeps the graph for another one.

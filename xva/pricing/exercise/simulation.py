@@ -95,17 +95,23 @@ class ExercisePaths:
     def n_paths(self) -> int:
         return self.n_blocks * self.noise.block_size
 
-    def paths(self, model: PathModel, block: int) -> Paths:
-        """A block's paths."""
+    def paths(self, model: PathModel, block: int, start: Tensor | None = None) -> Paths:
+        """A block's paths, from ``(state, path)`` or the model's initial state."""
         times = knots(self.trade, self.context)
-        walked = walk(model, times, self.noise.grid(block))
+        walked = walk(model, times, self.noise.grid(block), start)
         observer = model.observe(walked.times, walked.states)
         report = self.trade.exercise_dates(self.context)
         return Paths(self.context, observer, report, self.noise.block_size, self.jump_width)
 
-    def view(self, model: PathModel, block: int, names: Sequence[str] | None = None) -> ExerciseView:
+    def view(
+        self,
+        model: PathModel,
+        block: int,
+        names: Sequence[str] | None = None,
+        start: Tensor | None = None,
+    ) -> ExerciseView:
         """A block, its features those of ``names`` or all."""
-        paths = self.paths(model, block)
+        paths = self.paths(model, block, start)
         found, features = exercise_features(self.trade, paths, names)
         return ExerciseView(found, features, *exercise_changes(self.trade, paths))
 

@@ -1,0 +1,121 @@
+"""A stress run's results: tables for people, labelled arrays for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.results.sensitivities import TOTAL
+from pipelines.results.tables import SHOWN, make_table, number
+from xva.errors import DomainError
+
+STRESS: Final = "stress"
+"""Key of a stress run's scenarios in its identity."""
+_COLUMNS: Final = ("base", "stressed", "stressed_se", "change", "change_se")
+
+
+@dataclass(frozen=True)
+class Stress:
+    """Base, stressed and change of every measure by scenario, of one netting set or in total.
+
+    Parameters
+    ----------
+    results : Dataset
+        Of a stress run, dims ``scenario, measure, netting_set, time``.
+    """
+
+    results: xr.Dataset
+
+    def to_frame(
+        self, measure: str | None = None, netting_set: str | None = None, scenario: str | None = None
+    ) -> pd.DataFrame:
+        """One row per scenario and measure: base, stressed, change, standard errors, change in percent of the base.
+
+        ``change_se`` is the error of the change itself, on common random numbers. A scenario that could not be computed
+        has NaN, and says why in ``reason``.
+
+        Raises
+        ------
+        DomainError
+            An unknown measure, netting set or scenario; the message lists the known ones.
+        """
+        chosen = self.results
+        for dim, name in (("measure", measure), ("netting_set", netting_set), ("scenario", scenario)):
+            if name is not None:
+                chosen = chosen.sel({dim: [_known(chosen, dim, name)]})
+        prefix = "total_" if netting_set is None else ""
+        part = chosen[[f"{prefix}{c}" for c in _COLUMNS]].rename({f"{prefix}{c}": c for c in _COLUMNS})
+        part = part.squeeze("netting_set", drop=True) if netting_set is not None else part
+        columns = ["scenario", "measure", *_COLUMNS]
+        order = ["scenario", "measure"]
+        plain = part.drop_vars([n for n in part.coords if n not in order]).transpose(*order, ...)
+        frame = plain.to_dataframe().reset_index()[columns]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            frame["percent"] = 100.0 * frame["change"] / frame["base"].abs()
+        reason = chosen["reason"].to_series()
+        frame["reason"] = frame["scenario"].map(reason)
+        return frame.set_index(["scenario", "measure"])
+
+    def table(
+        self, measure: str | None = None, netting_set: str | None = None, scenario: str | None = None
+    ) -> Table:
+        """The same for a terminal; ``measure`` None shows CVA, DVA, FCA, FBA and FVA."""
+        frame = self.to_frame(measure, netting_set, scenario)
+        units = self.results.attrs.get("units", "")
+        table = make_table(f"Base, stressed and change, {netting_set or TOTAL}, {units}")
+        table.caption = "± standard error; that of the change is on the same random numbers"
+        table.add_column("Scenario", overflow="fold")
+        table.add_column("Measure", no_wrap=True)
+        for name in ("Base", "Stressed", "Change", "± s.e.", "%"):
+            table.add_column(name, justify="right", no_wrap=True)
+        last = ""
+        for (name, label), row in frame.iterrows():  # type: ignore[misc]
+            if measure is None and label not in SHOWN:
+                continue
+            shown, last = ("" if name == last else str(name)), str(name)
+            if row["reason"]:
+                if shown:
+                    table.add_row(shown, Text("not computed", style="bold red"))
+                continue
+            cells = [number(row[c]) for c in ("base", "stressed", "change", "change_se")]
+            percent = f"{row['percent']:+.1f}" if np.isfinite(row["percent"]) else "n/a"
+            table.add_row(shown, str(label), *cells, percent)
+        return table
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Scenarios that could not be computed, and why."""
+        frame = self.results[["failed", "reason"]]
+        return {str(s): str(r) for s, f, r in zip(*_columns(frame)) if f}
+
+    def failures(self) -> Text:
+        """One line per scenario that could not be computed."""
+        lines = [f"{name}: not computed: {why}" for name, why in self.failed.items()]
+        return Text("\n".join(lines), style="red")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.table()
+        if self.failed:
+            yield self.failures()
+
+    def _repr_html_(self) -> str:
+        return self.to_frame().to_html(float_format=number)
+
+
+def _columns(frame: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return frame["scenario"].values, frame["failed"].values, frame["reason"].values
+
+
+def _known(results: xr.Dataset, dim: str, name: str) -> str:
+    known = [str(label) for label in results[dim].values]
+    if name not in known:
+        some = ", ".join(known[:30]) + (" …" if len(known) > 30 else "")
+        raise DomainError(f"{dim.replace('_', ' ')}: expected one of {some}, got {name!r}", [name])
+    return name

@@ -1,0 +1,227 @@
+"""A stress run: a scenario set on a finished run's paths, in a run directory of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from pipelines.engine import Exposure, one_torch_thread
+from pipelines.execution.executors import executor_from
+from pipelines.execution.runner import RunSettings, execute, resume
+from pipelines.execution.session import Executor
+from pipelines.exposure_job import resume_run
+from pipelines.jobs.inputs import LoadedJob, load_job
+from pipelines.jobs.scenarios import read_scenarios, scenario_document
+from pipelines.jobs.snapshot import restore
+from pipelines.results.run import Run, open_run
+from pipelines.results.stress import STRESS
+from pipelines.storage.durable import canonical_json, digest_bytes
+from pipelines.storage.identity import RunIdentity, differing_keys, environment
+from pipelines.storage.layout import RunLayout
+from pipelines.storage.manifest import Completion, refuse_foreign
+from pipelines.storage.markers import Marker, root_hash
+from pipelines.storage.plans import get_bytes, load_plan
+from pipelines.storage.results import StoredSums
+from pipelines.storage.tensors import encode_arrays
+from pipelines.storage.verify import scan
+from xva.errors import DomainError, StoreError
+from xva.market.shocks import ScenarioSet
+from xva.valuation.plan import Arrays
+from xva.valuation.scenarios.plan import StressPlan
+from xva.valuation.scenarios.prepare import StressOptions, prepare
+from xva.valuation.scenarios.results import stress_results
+
+if TYPE_CHECKING:
+    from pipelines.execution.events import Sink
+
+
+def stress(
+    run: Run | Path | str,
+    scenarios: ScenarioSet | Path | str,
+    executor: str | Executor | None = None,
+    *,
+    workers: int | None = None,
+    insecure: bool = False,
+    output: Path | None = None,
+    options: StressOptions = StressOptions(),
+    sinks: tuple[Sink, ...] = (),
+) -> Run:
+    """Run scenarios on a finished run's own random numbers; the same again opens the finished child run.
+
+    Parameters
+    ----------
+    run : Run or path
+        The base run.
+    scenarios : ScenarioSet or path
+        Of a scenario file, TOML.
+    executor, workers, insecure, sinks
+        As in `ExposureJob.run`; the base run's job's own by default.
+    output : path, optional
+        Folder of the child run; beside the base run by default.
+    options : StressOptions
+        ``skip_failing`` flags scenarios that have no market instead of refusing the set, ``keep_cube`` keeps all values.
+
+    Returns
+    -------
+    Run
+        ``.stress`` has base, stressed and change with standard errors, by scenario.
+
+    Raises
+    ------
+    InputErrors
+        What is wrong with the scenarios, or why they cannot be computed: all at once.
+    StoreError
+        The base run is not finished, or other versions than its own are installed here.
+    """
+    base = run if isinstance(run, Run) else open_run(run)
+    found = scenarios if isinstance(scenarios, ScenarioSet) else read_scenarios(scenarios)
+    job = StressJob(base, found, options)
+    folder = job.identity.folder(output or base.path.parent)
+    chosen = _executor(job.job, executor, workers, insecure)
+    settings = RunSettings(sinks=sinks)
+    if (folder / "run.json").exists():
+        refuse_foreign(RunLayout(folder), job.identity)
+        return _resumed(folder, chosen, settings)
+    outcome = execute(
+        job.plan,
+        folder,
+        chosen,
+        lambda sums: finish(job.plan, sums, job.parent),
+        identity=job.identity,
+        attachments={"scenarios.json": canonical_json(scenario_document(found))},
+        store_cube=options.keep_cube,
+        settings=settings,
+    )
+    return open_run(outcome.folder)
+
+
+def resume_any(
+    folder: Path,
+    executor: str | Executor | None = None,
+    *,
+    workers: int | None = None,
+    insecure: bool = False,
+    sinks: tuple[Sink, ...] = (),
+) -> Run:
+    """Bring a run of either kind to its end from its directory alone; arguments as in `ExposureJob.run`."""
+    if not open_run(folder).is_stress:
+        return resume_run(folder, executor, workers=workers, insecure=insecure, sinks=sinks)
+    wanted = executor or ("serial" if workers is None else "local")
+    chosen = wanted if isinstance(wanted, Executor) else executor_from(wanted, workers, insecure)
+    return _resumed(folder, chosen, RunSettings(sinks=sinks))
+
+
+@dataclass(frozen=True)
+class StressJob:
+    """A scenario set on a base run, checked and ready to be computed.
+
+    Raises
+    ------
+    StoreError
+        The base run is not finished, is a stress run itself, or was made by other versions or on another kind of CPU.
+    """
+
+    base: Run
+    scenarios: ScenarioSet
+    options: StressOptions = field(default_factory=StressOptions)
+
+    def __post_init__(self) -> None:
+        if self.base.is_stress:
+            raise DomainError(f"{self.base.path}: expected a job's run, got a stress run; name its base run")
+        if self.base.completion is None:
+            raise StoreError(
+                f"{self.base.path}: expected a finished run; finish it with 'xva resume {self.base.path}'"
+            )
+        if differences := differing_keys(self.base.manifest.identity.environment, environment()):
+            raise StoreError(
+                f"{self.base.path}: its paths cannot be made again here bit for bit: {'; '.join(differences)}. Use the "
+                f"environment it was made in, or run its job again"
+            )
+
+    @cached_property
+    def job(self) -> LoadedJob:
+        """The base run's job, from its own directory."""
+        layout, attachments = self.base.layout, self.base.manifest.attachments
+        files = {name: get_bytes(layout.inputs, file) for name, file in attachments.items()}
+        with tempfile.TemporaryDirectory(prefix="xva-stress-") as aside:
+            return load_job(restore(files, Path(aside)))
+
+    @cached_property
+    def parent(self) -> dict[str, str]:
+        """What names the base run for good."""
+        completion: Completion | None = self.base.completion
+        root = completion.root_hash if completion is not None else ""
+        return {"run_id": self.base.manifest.run_id, "root_hash": root}
+
+    @cached_property
+    def identity(self) -> RunIdentity:
+        """The base run's root hash, the scenarios, and how they are prepared."""
+        base = self.base.manifest.identity
+        job = {
+            STRESS: scenario_document(self.scenarios),
+            "parent": self.parent,
+            "keep_cube": self.options.keep_cube,
+            "skip_failing": self.options.skip_failing,
+        }
+        name = f"{base.name[:40]}-{self.scenarios.name[:23]}"
+        return RunIdentity(name, base.seed, job, base.block_size, base.dtype, base.device)
+
+    @cached_property
+    def plan(self) -> StressPlan:
+        """What workers compute: built markets, and what they reach."""
+        manifest = self.base.manifest
+        found = scan(self.base.layout, manifest)
+        if len(found.markers) != manifest.n_blocks:
+            raise StoreError(
+                f"{self.base.path}: {len(found.findings)} of its files are damaged; mend it with "
+                f"'xva resume {self.base.path}'"
+            )
+        sums = StoredSums(self.base.layout, dict(found.markers))
+        with one_torch_thread():
+            return prepare(Exposure(self.job).engine, self.scenarios, list(sums), self.options)
+
+
+def finish(plan: StressPlan, sums: Sequence[Arrays], parent: dict[str, str]) -> xr.Dataset:
+    """Results of a stress run, with every scenario's fingerprint.
+
+    ``root_hash`` is that of a fresh run on the scenario's quotes that keeps no cube and has no sensitivities.
+    """
+    blocks = list(sums)
+    hashes = [data_hash(scenario) for scenario in plan.scenario_sums(blocks)]
+    found = stress_results(plan, blocks).assign_coords(root_hash=("scenario", hashes))
+    return found.assign_attrs(parent_run_id=parent["run_id"], parent_root_hash=parent["root_hash"])
+
+
+def data_hash(blocks: Sequence[Arrays]) -> str:
+    """The root hash that a run has whose blocks are these sums and nothing else; empty without any."""
+    markers = []
+    for number, sums in enumerate(blocks):
+        layout = RunLayout(Path("."))
+        name = layout.relative(layout.sums(number))
+        digest = digest_bytes(encode_arrays(sums, f"block {number}, sums"))
+        markers.append(Marker("", number, ((name, digest),)))
+    return root_hash(markers) if markers else ""
+
+
+def _resumed(folder: Path, executor: Executor, settings: RunSettings) -> Run:
+    run = open_run(folder)
+    loaded = load_plan(run.layout.inputs, run.manifest.plan)
+    if not isinstance(loaded, StressPlan):
+        raise StoreError(f"{folder}: expected the plan of a stress run, got {loaded.kind}")
+    parent: dict[str, Any] = dict(run.manifest.identity.job["parent"])
+    outcome = resume(folder, executor, lambda sums: finish(loaded, sums, parent), settings=settings)
+    return open_run(outcome.folder)
+
+
+def _executor(job: LoadedJob, wanted: str | Executor | None, workers: int | None, insecure: bool) -> Executor:
+    if isinstance(wanted, Executor):
+        return wanted
+    own = job.spec.execution
+    name = wanted or ("local" if workers is not None and own.executor == "serial" else own.executor)
+    return executor_from(name, workers or own.workers, insecure or own.insecure)
