@@ -1,6 +1,8 @@
 """Jobs, storage and commands around the mathematics of ``xva``.
 
-``open_run(path)`` opens a run directory; ``ExposureJob.from_toml(path)`` is a job to run or submit.
+``open_run(path)`` opens a run directory; ``ExposureJob.from_toml(path)`` is a job to run or submit;
+``stress(run, scenarios)`` runs scenarios on a finished run's paths; ``what_if(run, add, remove)`` values
+new and removed trades there, ``allocation(run)`` says which trades the adjustments come from.
 """
 
 from __future__ import annotations
@@ -11,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.exposure_job import ExposureJob
     from pipelines.results.run import open_run
+    from pipelines.stress_job import stress
+    from pipelines.what_if_job import allocation, what_if
 
-__all__ = ["ExposureJob", "open_run"]
+__all__ = ["ExposureJob", "allocation", "open_run", "stress", "what_if"]
 
-_HOMES = {"ExposureJob": "pipelines.exposure_job", "open_run": "pipelines.results.run"}
+_HOMES = {
+    "ExposureJob": "pipelines.exposure_job",
+    "open_run": "pipelines.results.run",
+    "stress": "pipelines.stress_job",
+    "allocation": "pipelines.what_if_job",
+    "what_if": "pipelines.what_if_job",
+}
 
 
 def __getattr__(name: str) -> Any:

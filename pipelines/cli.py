@@ -9,10 +9,12 @@ from pipelines.commands.resume import resume
 from pipelines.commands.run import run
 from pipelines.commands.sensitivities import sensitivities
 from pipelines.commands.status import status
+from pipelines.commands.stress import stress
 from pipelines.commands.validate import validate
 from pipelines.commands.verify import verify
+from pipelines.commands.whatif import whatif
 
-VERBS = (run, validate, resume, status, verify, export, sensitivities)
+VERBS = (run, validate, resume, status, verify, export, sensitivities, stress, whatif)
 
 app = typer.Typer(
     name="xva",

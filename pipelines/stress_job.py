@@ -49,7 +49,7 @@ def stress(
     workers: int | None = None,
     insecure: bool = False,
     output: Path | None = None,
-    options: StressOptions = StressOptions(),
+    options: StressOptions | None = None,
     sinks: tuple[Sink, ...] = (),
 ) -> Run:
     """Run scenarios on a finished run's own random numbers; the same again opens the finished child run.
@@ -64,7 +64,7 @@ def stress(
         As in `ExposureJob.run`; the base run's job's own by default.
     output : path, optional
         Folder of the child run; beside the base run by default.
-    options : StressOptions
+    options : StressOptions, optional
         ``skip_failing`` flags scenarios that have no market instead of refusing the set, ``keep_cube`` keeps all values.
 
     Returns
@@ -81,7 +81,7 @@ def stress(
     """
     base = run if isinstance(run, Run) else open_run(run)
     found = scenarios if isinstance(scenarios, ScenarioSet) else read_scenarios(scenarios)
-    job = StressJob(base, found, options)
+    job = StressJob(base, found, options or StressOptions())
     folder = job.identity.folder(output or base.path.parent)
     chosen = _executor(job.job, executor, workers, insecure)
     settings = RunSettings(sinks=sinks)
@@ -95,7 +95,7 @@ def stress(
         lambda sums: finish(job.plan, sums, job.parent),
         identity=job.identity,
         attachments={"scenarios.json": canonical_json(scenario_document(found))},
-        store_cube=options.keep_cube,
+        store_cube=job.options.keep_cube,
         settings=settings,
     )
     return open_run(outcome.folder)

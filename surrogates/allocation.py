@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from surrogates.exposure import SurrogatePlan
 from xva.valuation.allocation_plan import AllocationData, AllocationPlan
-from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays
 from xva.valuation.residual import Residual
-
-_LAYOUT = ("owner", "netted", "places")
 
 
 class SurrogateAllocationPlan(AllocationPlan):
@@ -24,3 +20,18 @@ class SurrogateAllocationPlan(AllocationPlan):
 
     def __init__(self, data: AllocationData, residual: Residual) -> None:
         super().__init__(data, residual)
+        self._stored = SurrogatePlan(data.exposure, {0: residual})
+
+    def payload(self) -> tuple[Arrays, dict[str, Any]]:
+        arrays, meta = self._stored.payload()
+        data = self.data
+        return arrays, {**meta, "owner": data.owner, "netted": data.netted, "places": data.places}
+
+    @classmethod
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+    ) -> SurrogateAllocationPlan:
+        stored = SurrogatePlan.from_payload(arrays, meta)
+        places = tuple(tuple((s, unit) for s, unit in trade) for trade in meta["places"])
+        data = AllocationData(stored.data, tuple(meta["owner"]), tuple(meta["netted"]), places)
+        return cls(data, stored.residuals[0])

@@ -27,7 +27,7 @@ from xva.valuation.world import World
 
 Place = tuple[int, int]
 """Number of the netting set, and of the trade among those of it that have no closed form."""
-_FALLBACK = InnerPaths(seed=98, scrambles=2, points=32, longest=1e6)
+_FALLBACK = InnerPaths(seed=98, scrambles=2, points=32)
 
 
 @final

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as decode
 from safetensors.torch import save as encode
@@ -157,42 +155,17 @@ def _take_surrogate(stored: Mapping[str, Any], place: str, tensors: Tensors, kin
     return kinds[kind].from_parameters(own, stored["meta"])
 
 
-def _put(value: Any, place: str, tensors: Tensors) -> dict[str, Any] | None:
-    """A part as packed by `pack`; dates become day numbers, named on the card."""
+def _put(value: Any, place: str, tensors: Tensors) -> Any:
+    """A part as packed by `pack`."""
     if value is None:
         return None
     arrays, meta = pack(value, place)
-    dates = sorted(name for name, array in arrays.items() if array.dtype.kind == "M")
-    tensors |= {name: torch.from_numpy(_day_numbers(array)) for name, array in arrays.items()}
-    return {"meta": _words(meta), "dates": dates}
+    tensors |= {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return {"meta": meta}
 
 
 def _take(place: str, stored: Mapping[str, Any] | None, tensors: Tensors) -> Any:
     if stored is None:
         return None
     arrays = {n: t.numpy() for n, t in tensors.items() if n == place or n.startswith(f"{place}/")}
-    arrays |= {name: arrays[name].astype("datetime64[D]") for name in stored["dates"]}
-    return unpack(_PARTS[place], arrays, _numbers(stored["meta"]), place)
-
-
-def _day_numbers(array: NDArray[Any]) -> NDArray[Any]:
-    found = array.astype("datetime64[D]").astype(np.int64) if array.dtype.kind == "M" else array
-    return np.array(found)
-
-
-def _words(meta: Any) -> Any:
-    """With infinities, which JSON has not, as ``{"float": "inf"}``."""
-    if isinstance(meta, float) and not math.isfinite(meta):
-        return {"float": str(meta)}
-    if isinstance(meta, dict):
-        return {name: _words(value) for name, value in meta.items()}
-    return [_words(value) for value in meta] if isinstance(meta, list) else meta
-
-
-def _numbers(meta: Any) -> Any:
-    """What `_words` was given."""
-    if isinstance(meta, dict):
-        if set(meta) == {"float"}:
-            return float(meta["float"])
-        return {name: _numbers(value) for name, value in meta.items()}
-    return [_numbers(value) for value in meta] if isinstance(meta, list) else meta
+    return unpack(_PARTS[place], arrays, stored["meta"], place)

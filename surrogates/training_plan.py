@@ -16,7 +16,7 @@ from surrogates.trained import Trained
 from xva.models.cross_asset_paths import PathMarket
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
 from xva.valuation.packing import pack, unpack
-from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
 _BYTES_PER_NUMBER = 8
 _COPIES = 24  # of states and labels that are alive at the peak of a training
@@ -24,7 +24,7 @@ _COPIES = 24  # of states and labels that are alive at the peak of a training
 
 @final
 @dataclass(frozen=True)
-class TrainingPlan(Plan):
+class TrainingPlan(SumsPlan):
     """Trades to learn; the sums of a block are the card and the tensors of its trade, as bytes."""
 
     kind: ClassVar[str] = "training"
@@ -38,11 +38,6 @@ class TrainingPlan(Plan):
     @property
     def block_size(self) -> int:
         return 1
-
-    @property
-    def schema(self) -> CubeSchema:
-        """No cube."""
-        return CubeSchema(np.empty(0, dtype="M8[D]"), np.empty(0), (), (), (), "")
 
     @property
     def bytes_per_block(self) -> int:

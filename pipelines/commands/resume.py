@@ -20,11 +20,12 @@ def resume(
     """Compute what is missing, torn or damaged in a run, and nothing else."""
     with exit_codes():
         from pipelines.commands.run import drive, show
-        from pipelines.exposure_job import resume_run
+        from pipelines.commands.stress import show_stress
+        from pipelines.stress_job import resume_any
 
         finished = drive(
-            lambda sink: resume_run(
+            lambda sink: resume_any(
                 run, executor=scheduler, workers=workers, insecure=insecure, sinks=(sink,)
             )
         )
-        show(finished, console())
+        (show_stress if finished.is_stress else show)(finished, console())

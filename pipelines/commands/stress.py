@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from pipelines.commands.outcome import console, exit_codes
 from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
+
+if TYPE_CHECKING:
+    from pipelines.results.run import Run
 
 
 def stress(
     run: Annotated[Path, typer.Argument(help="The base run's directory, finished.")],
     scenarios: Annotated[Path, typer.Argument(help="The scenario file, TOML.")],
-    measure: Annotated[str | None, typer.Option(help="CVA, DVA, FCA, FBA, FVA or XVA; most by default.")] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="CVA, DVA, FCA, FBA, FVA or XVA; most by default.")
+    ] = None,
     netting_set: Annotated[str | None, typer.Option(help="One netting set; the total by default.")] = None,
     skip_failing: Annotated[
         bool, typer.Option("--skip-failing", help="Flag scenarios without a market, run the others.")
@@ -22,7 +28,9 @@ def stress(
     cube: Annotated[bool, typer.Option("--cube", help="Keep all values on paths, by scenario.")] = False,
     workers: Annotated[int | None, WORKERS] = None,
     scheduler: Annotated[str | None, SCHEDULER] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the run; beside its base by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the run; beside its base by default.")
+    ] = None,
     insecure: Annotated[bool, INSECURE] = False,
 ) -> None:
     """Run a set of scenarios: base, stressed and change by scenario, on the same random numbers.
@@ -41,9 +49,14 @@ def stress(
                 sinks=(sink,),
             )
         )  # fmt: skip
-        found, out = finished.stress, console()
-        out.print(found.table(measure, netting_set))
-        if found.failed:
-            out.print(found.failures(), soft_wrap=True)
-        out.print(f"The run lies in {finished.path}", soft_wrap=True)
-        out.print(f'Open it with pipelines.open_run("{finished.path}").stress', soft_wrap=True)
+        show_stress(finished, console(), measure, netting_set)
+
+
+def show_stress(run: Run, out: Console, measure: str | None = None, netting_set: str | None = None) -> None:
+    """The table by scenario, what could not be computed, and where the run lies."""
+    found = run.stress
+    out.print(found.table(measure, netting_set))
+    if found.failed:
+        out.print(found.failures(), soft_wrap=True)
+    out.print(f"The run lies in {run.path}", soft_wrap=True)
+    out.print(f'Open it with pipelines.open_run("{run.path}").stress', soft_wrap=True)

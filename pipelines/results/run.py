@@ -12,11 +12,12 @@ import xarray as xr
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from pipelines.results.sensitivities import Sensitivities
+from pipelines.results.stress import STRESS, Stress
 from pipelines.results.tables import SHOWN, XvaTable, number
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, RunManifest, read_completion, read_manifest
 from pipelines.storage.results import open_cube, open_results
-from xva.errors import StoreError
+from xva.errors import DomainError, StoreError
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 
 
@@ -108,12 +109,34 @@ class Run:
         epe, ene = self.cube.xva.epe(), self.cube.xva.ene()
         return xr.Dataset({"epe": epe, "ene": ene}, attrs={"paths": epe.attrs["paths"]})
 
+    @property
+    def is_stress(self) -> bool:
+        """Whether it is a set of scenarios on another run's paths."""
+        return STRESS in self.manifest.identity.job
+
+    @property
+    def stress(self) -> Stress:
+        """Base, stressed and change by scenario, of a stress run.
+
+        Raises
+        ------
+        DomainError
+            It is a job's own run.
+        """
+        if not self.is_stress:
+            raise DomainError(
+                f"{self.path}: expected a stress run, got a job's run; make one with 'xva stress'"
+            )
+        return Stress(self.xva)
+
     def sensitivities(self, measure: str, netting_set: str | None = None) -> Sensitivities:
         """Derivatives of ``measure`` to every quote, in total or of one netting set; see `Sensitivities`."""
         return Sensitivities.select(self.xva, measure, netting_set)
 
     def summary(self) -> pd.DataFrame:
-        """Value, adjustments and their standard errors by netting set, with a row TOTAL."""
+        """Value, adjustments and their standard errors by netting set, with a row TOTAL; of a stress run by scenario."""
+        if self.is_stress:
+            return self.stress.to_frame()
         results = self.xva
         frame = pd.DataFrame({"value": results["value0"].to_series()})
         total = {"value": frame["value"].sum()}
@@ -140,7 +163,7 @@ class Run:
         yield str(self.path)
         if self.layout.results.is_dir():
             yield ""
-            yield XvaTable(self.xva)
+            yield self.stress if self.is_stress else XvaTable(self.xva)
 
     def _repr_html_(self) -> str:
         head = f"<p><b>{html.escape(self._headline())}</b><br><code>{html.escape(str(self.path))}</code></p>"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
+from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.results.sensitivities import TOTAL
-from pipelines.results.tables import SHOWN, make_table, number
+from pipelines.results.tables import SHOWN, number
 from xva.errors import DomainError
 
 STRESS: Final = "stress"
@@ -69,24 +71,24 @@ class Stress:
         """The same for a terminal; ``measure`` None shows CVA, DVA, FCA, FBA and FVA."""
         frame = self.to_frame(measure, netting_set, scenario)
         units = self.results.attrs.get("units", "")
-        table = make_table(f"Base, stressed and change, {netting_set or TOTAL}, {units}")
-        table.caption = "± standard error; that of the change is on the same random numbers"
+        table = _table(f"Base, stressed and change, {netting_set or TOTAL}, {units}")
         table.add_column("Scenario", overflow="fold")
         table.add_column("Measure", no_wrap=True)
         for name in ("Base", "Stressed", "Change", "± s.e.", "%"):
             table.add_column(name, justify="right", no_wrap=True)
         last = ""
-        for (name, label), row in frame.iterrows():  # type: ignore[misc]
+        for row in frame.reset_index().to_dict("records"):
+            name, label = str(row["scenario"]), str(row["measure"])
             if measure is None and label not in SHOWN:
                 continue
-            shown, last = ("" if name == last else str(name)), str(name)
+            shown, last = ("" if name == last else name), name
             if row["reason"]:
                 if shown:
                     table.add_row(shown, Text("not computed", style="bold red"))
                 continue
             cells = [number(row[c]) for c in ("base", "stressed", "change", "change_se")]
             percent = f"{row['percent']:+.1f}" if np.isfinite(row["percent"]) else "n/a"
-            table.add_row(shown, str(label), *cells, percent)
+            table.add_row(shown, label, *cells, percent)
         return table
 
     @property
@@ -109,7 +111,15 @@ class Stress:
         return self.to_frame().to_html(float_format=number)
 
 
-def _columns(frame: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _table(title: str) -> Table:
+    return Table(
+        title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold",
+        caption="± s.e.: standard error of the change, base and scenario on the same random numbers",
+        caption_justify="left",
+    )  # fmt: skip
+
+
+def _columns(frame: xr.Dataset) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     return frame["scenario"].values, frame["failed"].values, frame["reason"].values
 
 

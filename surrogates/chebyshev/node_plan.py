@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from surrogates.chebyshev.nodes import Points
 from xva.errors import DomainError
-from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
 
 @dataclass(frozen=True)
-class NodePlan(Plan):
+class NodePlan(SumsPlan):
     """A function and the nodes where it is wanted; sums of a block are the values of its rows.
 
     A subclass is a frozen dataclass with a ``kind``, the function's parameters as JSON-clean fields, and
@@ -52,11 +52,6 @@ class NodePlan(Plan):
     @property
     def block_size(self) -> int:
         return self.rows
-
-    @property
-    def schema(self) -> CubeSchema:
-        """No cube: a plan of nodes yields sums only."""
-        return CubeSchema(np.empty(0, dtype="M8[D]"), np.empty(0), (), (), (), "")
 
     @property
     def bytes_per_block(self) -> int:

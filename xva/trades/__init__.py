@@ -16,6 +16,7 @@ from xva.trades.callable_swap import CallableSwap
 from xva.trades.cap_floor import CapFloor
 from xva.trades.context import TradeContext
 from xva.trades.cross_currency_swap import CrossCurrencySwap
+from xva.trades.digital_option import DigitalOption
 from xva.trades.equity_forward import EquityForward
 from xva.trades.equity_option import EquityOption
 from xva.trades.fra import Fra
@@ -49,6 +50,7 @@ registry: Mapping[str, type[Trade]] = MappingProxyType(
             AsianOption,
             BarrierOption,
             BasketOption,
+            DigitalOption,
             WorstOfOption,
             Autocallable,
             Himalayan,
@@ -69,6 +71,7 @@ __all__ = [
     "CallableSwap",
     "CapFloor",
     "CrossCurrencySwap",
+    "DigitalOption",
     "EquityForward",
     "EquityOption",
     "Fra",

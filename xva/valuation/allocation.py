@@ -162,7 +162,7 @@ class Portfolios:
         )
 
 
-def allocation(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dataset:
+def allocated(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dataset:
     """Contributions of every single trade of the portfolios.
 
     Parameters

@@ -130,9 +130,7 @@ class _BlockShares:
         exposure = self.data.exposure
         n, n_dates = self.data.portfolios, len(exposure.days)
         totals = {name: np.zeros((n, n_dates)) for name in TOTALS}
-        tables = [
-            {name: np.zeros((len(s.units), n_dates)) for name in SHARES} for s in exposure.sets[n:]
-        ]
+        tables = [{name: np.zeros((len(s.units), n_dates)) for name in SHARES} for s in exposure.sets[n:]]
         for t in range(n_dates):
             at = date_view(exposure, t, self.states, self.events)
             positive: list[Tensor] = []
@@ -173,4 +171,3 @@ def _path_values(item: ResidualTrade, residual: Residual, at: PathStates) -> tup
     learned, _ = item.pricer.values(at.days, features(item, residual.context, at, item.pricer.names))
     found = positions(item, residual.context, at, 0.0)
     return found.exact + found.alive * learned, found.realised
-

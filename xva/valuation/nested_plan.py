@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,18 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from xva.errors import DomainError, StoreError
-from xva.market.indices import RateIndex
 from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.models.equity_basket import EquityBasket
 from xva.models.heston import HestonBasket
 from xva.models.path_model import PathModel, Walk
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths, NestedBook, NestedCost, NestedValues, nested_values
-from xva.trades.context import TradeContext
-from xva.trades.documents import from_document, to_document
-from xva.trades.path_trade import PathTrade
+from xva.trades.documents import context_document, context_from, path_trade_from, to_document
 from xva.valuation.packing import pack, unpack
-from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
 Dates = NDArray[np.datetime64]
 _MODELS: dict[str, type[PathModel]] = {
@@ -32,7 +29,7 @@ _MODELS: dict[str, type[PathModel]] = {
 
 @final
 @dataclass(frozen=True)
-class NestedPlan(Plan):
+class NestedPlan(SumsPlan):
     """Nested values of a book on report dates; a block is some outer paths on one date.
 
     Parameters
@@ -73,11 +70,6 @@ class NestedPlan(Plan):
     @property
     def block_size(self) -> int:
         return self.rows
-
-    @property
-    def schema(self) -> CubeSchema:
-        """No cube: nested values come as sums only."""
-        return CubeSchema(np.empty(0, dtype="M8[D]"), np.empty(0), (), (), (), "")
 
     @property
     def bytes_per_block(self) -> int:
@@ -129,40 +121,31 @@ class NestedPlan(Plan):
                 raise StoreError(f"policy of {name}: expected an ExercisePolicy, got {type(policy).__name__}")
             more, policies[name] = pack(policy, f"policy/{name}")
             parts |= more
-        arrays |= {k: v.astype(np.int64) if v.dtype.kind == "M" else v for k, v in parts.items()}
-        context = book.context
-        return arrays, {
+        return {**arrays, **parts}, {
             "model": [type(model).__name__, meta],
             "policies": policies,
-            "dates": sorted(k for k, v in parts.items() if v.dtype.kind == "M"),
             "trades": [to_document(trade) for trade in book.trades],
             "modules": sorted({type(trade).__module__ for trade in book.trades}),
-            "as_of": str(context.as_of),
-            "indices": [asdict(index) for index in context.indices.values()],
-            "fixings": [[name, day, value] for (name, day), value in context.fixings.items()],
+            "context": context_document(book.context),
             "soft": [book.width, book.level],
             "days": [str(day) for day in self.days],
-            "inner": {**asdict(self.inner), "longest": str(self.inner.longest)},
+            "inner": pack(self.inner)[1],
             "plan": {"rows": self.rows, "gradient": self.gradient},
         }
 
     @classmethod
     def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> NestedPlan:
-        parts = {k: v.astype("datetime64[D]") if k in meta["dates"] else v for k, v in arrays.items()}
         name, description = meta["model"]
-        model = unpack(_MODELS[name], parts, description, "model")
+        model = unpack(_MODELS[name], arrays, description, "model")
         policies = {
-            trade: unpack(ExercisePolicy, parts, item, f"policy/{trade}")
+            trade: unpack(ExercisePolicy, arrays, item, f"policy/{trade}")
             for trade, item in meta["policies"].items()
         }
-        indices = {item["name"]: RateIndex(**item) for item in meta["indices"]}
-        fixings = {(index, day): float(value) for index, day, value in meta["fixings"]}
-        context = TradeContext(np.datetime64(meta["as_of"], "D"), indices, fixings)
-        trades = tuple(_path_trade(document) for document in meta["trades"])
-        inner = InnerPaths(**{**meta["inner"], "longest": float(meta["inner"]["longest"])})
+        trades = tuple(path_trade_from(document) for document in meta["trades"])
+        inner = unpack(InnerPaths, {}, meta["inner"])
         states = tuple(torch.from_numpy(np.array(arrays["states"])))
         return cls(
-            NestedBook(model, trades, context, policies, *meta["soft"]),
+            NestedBook(model, trades, context_from(meta["context"]), policies, *meta["soft"]),
             Walk(np.array(arrays["times"]), states, states),
             np.array(meta["days"], dtype="datetime64[D]"),
             inner,
@@ -173,13 +156,6 @@ class NestedPlan(Plan):
 def _rows(outer: Walk, rows: slice) -> Walk:
     states = tuple(state[:, rows] for state in outer.states)
     return Walk(outer.times, states, states)
-
-
-def _path_trade(document: Mapping[str, Any]) -> PathTrade:
-    trade = from_document(document)
-    if not isinstance(trade, PathTrade):
-        raise StoreError(f"trade {trade.trade_id}: expected a path-dependent trade, got {trade.kind}")
-    return trade
 
 
 def _joined(sums: Sequence[Mapping[str, NDArray[Any]]]) -> NestedValues:

@@ -6,6 +6,7 @@ Loading creates only the classes named by the type annotations of the class aske
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -58,6 +59,8 @@ def _pack(value: Any, path: str, arrays: Arrays) -> Any:
         }
     if isinstance(value, tuple):
         return [_pack(item, f"{path}/{k}", arrays) for k, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}  # JSON has no infinity
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     raise StoreError(f"cannot store a {type(value).__name__} at {path}")
@@ -82,6 +85,8 @@ def _unpack(kind: Any, arrays: Mapping[str, NDArray[Any]], meta: Any, path: str)
         return tuple(
             _unpack(i, arrays, m, f"{path}/{k}") for k, (i, m) in enumerate(zip(item, meta, strict=True))
         )
+    if isinstance(meta, dict) and set(meta) == {"float"}:
+        return float(meta["float"])
     if (
         origin in (typing.Union, types.UnionType)
         or origin is typing.Literal

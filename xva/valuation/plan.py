@@ -85,3 +85,12 @@ class Plan(ABC):
     @classmethod
     @abstractmethod
     def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Plan: ...
+
+
+class SumsPlan(Plan):
+    """A plan that yields sums only: no cube."""
+
+    @property
+    def schema(self) -> CubeSchema:
+        """Without dates, netting sets and variables."""
+        return CubeSchema(np.empty(0, dtype="M8[D]"), np.empty(0), (), (), (), "")

@@ -60,7 +60,8 @@ def changed(
     wrong = [i for i in (*added, *removed) if i not in trades] or sorted(set(added) & set(removed))
     if wrong or not (added or removed):
         raise TradeError(
-            f"what-if: expected trades of the book, each added or removed, got {', '.join(wrong) or 'none'}", wrong
+            f"what-if: expected trades of the book, each added or removed, got {', '.join(wrong) or 'none'}",
+            wrong,
         )
     touched = {trades[i].netting_set for i in (*added, *removed)}
     items: list[Portfolio] = []

@@ -1,0 +1,185 @@
+"""A job with trades added to its book: checked like the job's own, all problems at once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.jobs.books import DOCUMENTS, read_trades
+from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market_config, resolve_credit
+from pipelines.jobs.grid import grid_dates
+from pipelines.jobs.inputs import LoadedJob
+from pipelines.jobs.parties import closest, read_netting_sets, read_parties
+from pipelines.jobs.problems import Problems
+from pipelines.jobs.products import TradeTypes, trade_types
+from pipelines.jobs.tables import SUFFIXES
+from xva.errors import InputErrors, TradeError
+from xva.market.config import MarketConfig
+from xva.market.labels import quote_info
+from xva.trades.netting import Counterparty, NettingSet
+from xva.trades.path_trade import PathTrade
+from xva.trades.trade import Trade
+
+Places = Mapping[str, str]
+_HERE = "new trades"
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Trades to add: ``trades``, or a ``path`` to read them from.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A table or JSON file named as its trade type (``swaps.csv``), or a folder of such, in the job's format.
+    kind : str, optional
+        Trade type of a file with another name.
+    """
+
+    trades: tuple[Trade, ...] = ()
+    path: Path | None = None
+    kind: str | None = None
+
+
+def extended(job: LoadedJob, additions: Additions, removed: Sequence[str]) -> tuple[LoadedJob, list[str]]:
+    """The job with the new trades in its book, and their ids; ``removed`` are only checked, and stay in it.
+
+    The files that the job names are read again. Its dates and factors are those of the longer book.
+
+    Raises
+    ------
+    InputErrors
+        Everything wrong with new trades, with what they need from the market, and with ``removed``.
+    """
+    problems, inputs = Problems(), job.spec.inputs
+    types = trade_types(inputs.products, f"{job.path.name}, [inputs] products", problems)
+    sets = read_netting_sets(job.base / inputs.netting_sets, inputs.netting_sets, problems) or {}
+    new, places = _new_trades(additions, sets, types, problems)
+    _check_ids(job, places, removed, problems)
+    found = _fitted(job, new, places, sets, problems)
+    problems.done()
+    return found, [t.trade_id for t in new]
+
+
+def _new_trades(
+    additions: Additions, sets: Mapping[str, NettingSet], types: TradeTypes, problems: Problems
+) -> tuple[tuple[Trade, ...], Places]:
+    for trade in additions.trades:
+        if trade.netting_set not in sets:
+            where, expected = f"trade {trade.trade_id}", "a netting set of the run's netting set table"
+            problems.add(where, expected, repr(trade.netting_set), closest(trade.netting_set, sets))
+    ids = [t.trade_id for t in additions.trades]
+    for name in sorted({i for i in ids if ids.count(i) > 1}):
+        problems.add(f"trade {name}", "each trade id once", "it twice", "rename one")
+    given = {i: f"trade {i}" for i in ids}
+    if additions.path is None:
+        return additions.trades, given
+    read, places = _read(additions.path, additions.kind, sets, types, problems)
+    return (*additions.trades, *read), {**given, **places}
+
+
+def _read(
+    path: Path, kind: str | None, sets: Mapping[str, NettingSet], types: TradeTypes, problems: Problems
+) -> tuple[tuple[Trade, ...], Places]:
+    """A folder as it is; a file as the only one of a folder, under the name of its type."""
+    if path.is_dir():
+        return read_trades(path, path.name, sets, problems, types)
+    stem = kind or path.stem
+    if not path.is_file() or path.suffix not in (*SUFFIXES, DOCUMENTS) or stem not in types:
+        got = path.suffix or "a name without ending"
+        if not path.is_file():
+            problems.add(str(path), "a file or folder of trades", "nothing there")
+        elif path.suffix not in (*SUFFIXES, DOCUMENTS):
+            problems.add(str(path), f"a file {', '.join((*SUFFIXES, DOCUMENTS))}", got)
+        else:
+            fix = closest(stem, types) or "name the file as its trade type, or say --type"
+            problems.add(str(path), f"a trade type of {', '.join(sorted(types))}", repr(stem), fix)
+        return (), {}
+    own, shown = Problems(), f"{_HERE}/{stem}{path.suffix}"
+    with tempfile.TemporaryDirectory(prefix="xva-trades-") as aside:
+        shutil.copyfile(path, Path(aside) / f"{stem}{path.suffix}")
+        trades, places = read_trades(Path(aside), _HERE, sets, own, types)
+    try:
+        own.done()
+    except InputErrors as error:
+        problems.extend(replace(p, where=p.where.replace(shown, path.name)) for p in error.problems)
+    return trades, {i: where.replace(shown, path.name) for i, where in places.items()}
+
+
+def _check_ids(job: LoadedJob, places: Places, removed: Sequence[str], problems: Problems) -> None:
+    known = {t.trade_id for t in job.trades}
+    for name, where in places.items():
+        if name in known:
+            problems.add(where, "a trade id that the run's book does not have", name, "rename it")
+    for name in removed:
+        if name not in known:
+            expected = "a trade of the run's book"
+            problems.add(f"trade to remove {name}", expected, "none of that id", closest(name, known))
+    if not places and not removed and not problems:
+        problems.add("what-if", "trades to add or to remove", "none")
+
+
+def _fitted(
+    job: LoadedJob,
+    new: Sequence[Trade],
+    places: Places,
+    sets: Mapping[str, NettingSet],
+    problems: Problems,
+) -> LoadedJob:
+    """The job with a book of both, the market configuration that it needs, and its dates."""
+    trades = (*job.trades, *new)
+    used = {t.netting_set for t in trades}
+    homes = tuple(s for s in sets.values() if s.name in used)
+    needs = collect_needs(job.spec.reporting_currency, trades, homes)
+    parties = _parties(job, homes, needs, problems)
+    config = _market(job, needs, problems)
+    found = replace(
+        job,
+        market_config=config or job.market_config,
+        netting_sets=homes,
+        counterparties=parties,
+        trades=trades,
+        factors=needs.factors,
+        idle_netting_sets=tuple(name for name in sets if name not in used),
+    )
+    claims, watched = list(job.claims), [job.dates]
+    for trade in new:
+        try:
+            claims.append(trade.claims(found.context))
+            if isinstance(trade, PathTrade):
+                watched.append(trade.observation_dates(found.context))
+        except TradeError as error:
+            problems.add(places[trade.trade_id], "terms and fixings that fit together", error.message)
+    return replace(found, claims=tuple(claims), dates=_dates(job, trades, watched))
+
+
+def _parties(
+    job: LoadedJob, homes: Sequence[NettingSet], needs: Needs, problems: Problems
+) -> tuple[Counterparty, ...]:
+    file = job.spec.inputs.counterparties
+    parties = read_parties(job.base / file, file, problems) or {}
+    names = list(dict.fromkeys(home.counterparty for home in homes))
+    resolve_credit(parties, [n for n in names if n in parties], job.spec.xva.own_name, needs, file, problems)
+    return tuple(Counterparty(name, parties[name].curve) for name in names if name in parties)
+
+
+def _market(job: LoadedJob, needs: Needs, problems: Problems) -> MarketConfig | None:
+    where = job.spec.inputs.quotes
+    config = market_config(job.as_of, needs, where, problems)
+    if config is not None:
+        check_coverage(needs, config, [quote_info(i) for i in job.quotes.ids], where, problems)
+    return config
+
+
+def _dates(
+    job: LoadedJob, trades: Sequence[Trade], watched: Sequence[NDArray[np.datetime64]]
+) -> NDArray[np.datetime64]:
+    """The run's dates, and what longer trades and new observations add to them."""
+    last = max(t.maturity for t in trades)
+    return np.unique(np.concatenate([*watched, grid_dates(job.spec.simulation.grid, job.as_of, last)]))

@@ -1,0 +1,177 @@
+"""Incremental and allocated adjustments: labelled arrays for programs, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.results.tables import SHOWN, number
+from xva.errors import DomainError
+
+_SAME: Final = 1e-9  # of the largest number before: the run's cube is float64 sums in another order
+_ADDS_UP: Final = (
+    "contributions are marginal (Euler) and add up to the netting set's measure; ± standard error"
+)
+_NO_RUN: Final = "the run is not finished: nothing to compare the values before with"
+_MOVED: Final = (
+    "before differs from the run's own numbers, by Monte Carlo noise: the new trades bring dates, currencies or events\n"
+    "that change the paths; before and after share them, so that the change is that of two runs on these"
+)
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What new and removed trades change.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        As `xva.valuation.what_if.increments` says, and ``run (measure, netting_set)``, the run's own numbers.
+    """
+
+    data: xr.Dataset
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per netting set and measure: before, after, increment and its standard error, the run's own number."""
+        names = ["before", "before_se", "after", "after_se", "increment", "increment_se", "run"]
+        order = ["netting_set", "measure"]
+        return self.data[names].to_dataframe(dim_order=order)[names]
+
+    def trades(self) -> pd.DataFrame:
+        """One row per changed trade and measure: action, netting set, contribution and standalone with standard errors."""
+        names = ["contribution", "contribution_se", "standalone", "standalone_se"]
+        frame = self.data[names].to_dataframe(dim_order=["trade", "measure"])
+        return frame[["action", "trade_netting_set", "trade_type", *names]]
+
+    @property
+    def same_paths(self) -> bool | None:
+        """Whether the values before are the run's own, to rounding; None where the run is not finished."""
+        run, before = self.data["run"].values, self.data["before"].values
+        if np.isnan(run).any():
+            return None
+        return bool(np.abs(run - before).max() <= _SAME * max(float(np.abs(before).max()), 1e-300))
+
+    def table(self) -> Table:
+        """Before, after and change by netting set and measure, the book's change below."""
+        found = _table(f"What changes, {self.data.attrs['units']}; ± standard error of the change")
+        for title in ("Netting set", "Measure"):
+            found.add_column(title, no_wrap=True)
+        for title in ("Before", "After", "Change"):
+            found.add_column(title, justify="right", no_wrap=True)
+        for name in self.data["netting_set"].values:
+            for measure in SHOWN:
+                one = self.data.sel(netting_set=name, measure=measure)
+                change = _with_error(float(one["increment"]), float(one["increment_se"]))
+                sides = (number(float(one[side])) for side in ("before", "after"))
+                found.add_row(str(name) if measure == SHOWN[0] else "", measure, *sides, change)
+            found.add_section()
+        for measure in (*SHOWN, "XVA"):
+            one = self.data.sel(measure=measure)
+            change = _with_error(float(one["total_increment"]), float(one["total_increment_se"]))
+            found.add_row("TOTAL" if measure == SHOWN[0] else "", measure, "", "", change)
+        same = self.same_paths
+        found.caption = {None: _NO_RUN, True: "XVA = CVA - DVA + FCA", False: _MOVED}[same]
+        return found
+
+    def trade_table(self) -> Table:
+        """The changed trades: alone, and at the margin."""
+        found = _table(f"Changed trades, {self.data.attrs['units']}")
+        found.add_column("Trade", no_wrap=True)
+        found.add_column("Action")
+        _fill(found, self.data, self.data["trade"].values.tolist(), ("standalone", "contribution"), "action")
+        found.caption = "marginal: to the netting set that has the trade, after adding or before removing it"
+        return found
+
+    def _repr_html_(self) -> str:
+        return self.to_frame().to_html(float_format=number) + self.trades().to_html(float_format=number)
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Which trades the adjustments come from.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        As `xva.valuation.allocation.allocated` says.
+    """
+
+    data: xr.Dataset
+
+    def to_frame(self, measure: str | None = None) -> pd.DataFrame:
+        """One row per trade (and measure, where none is named), the largest contributions to it first.
+
+        Raises
+        ------
+        DomainError
+            An unknown measure.
+        """
+        names = ["contribution", "contribution_se", "standalone", "standalone_se"]
+        columns = ["trade_netting_set", "trade_type", *names]
+        if measure is None:
+            return self.data[names].to_dataframe(dim_order=["trade", "measure"])[columns]
+        known = self.data["measure"].values.tolist()
+        if measure not in known:
+            raise DomainError(f"measure: expected one of {', '.join(known)}, got {measure!r}", [measure])
+        frame = self.data[names].sel(measure=measure, drop=True).to_dataframe()[columns]
+        order = frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
+        return frame.loc[order]
+
+    def table(self, measure: str, top: int) -> Table:
+        """The trades that contribute most to a measure, with all measures."""
+        frame = self.to_frame(measure)
+        names = frame.index[:top].tolist()
+        title = f"Contributions by trade, {self.data.attrs['units']}: the {len(names)} largest to {measure} of {len(frame)}"
+        found = _table(title)
+        found.add_column("Trade", no_wrap=True)
+        found.add_column("Netting set", no_wrap=True)
+        _fill(found, self.data, names, ("contribution",), "trade_netting_set")
+        left = self.data.drop_sel(trade=names)["contribution"].sum("trade")
+        if len(names) < len(frame):
+            rest = [number(float(left.sel(measure=m))) for m in SHOWN]
+            found.add_row(f"{len(frame) - len(names)} others", "", *rest, end_section=True)
+        total = self.data["total"].sum("netting_set")
+        found.add_row("TOTAL", "", *(number(float(total.sel(measure=m))) for m in SHOWN))
+        found.caption = _ADDS_UP
+        return found
+
+    def _repr_html_(self) -> str:
+        return self.to_frame().to_html(float_format=number)
+
+
+def _fill(table: Table, data: xr.Dataset, names: Sequence[str], kinds: Sequence[str], label: str) -> None:
+    """A row per trade: its label, and every measure of each of ``kinds``."""
+    if len(kinds) > 1:
+        table.add_column("")
+    for measure in SHOWN:
+        table.add_column(measure, justify="right", no_wrap=True)
+    words = {"standalone": "alone", "contribution": "marginal"}
+    for name in names:
+        one = data.sel(trade=name)
+        for k, kind in enumerate(kinds):
+            values = one[[kind, f"{kind}_se"]]
+            cells = [
+                _with_error(float(values[kind].sel(measure=m)), float(values[f"{kind}_se"].sel(measure=m)))
+                for m in SHOWN
+            ]
+            head = [str(name), str(one[label].item())] if k == 0 else ["", ""]
+            table.add_row(*head, *([words[kind]] if len(kinds) > 1 else []), *cells)
+
+
+def _with_error(value: float, error: float) -> Text:
+    return Text(number(value)).append(f" ± {number(error)}", style="dim")
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold",
+        caption_justify="left",
+    )  # fmt: skip

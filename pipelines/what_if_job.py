@@ -1,0 +1,207 @@
+"""What new or removed trades change in a finished run, and which trades its adjustments come from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from pipelines.engine import Exposure, one_torch_thread, settings_of
+from pipelines.execution.events import Sink, fan_out
+from pipelines.execution.executors import executor_from
+from pipelines.execution.mapping import map_blocks
+from pipelines.execution.session import Executor
+from pipelines.jobs.additions import Additions, extended
+from pipelines.jobs.inputs import LoadedJob, load_job
+from pipelines.jobs.snapshot import restore
+from pipelines.results.run import Run, open_run
+from pipelines.results.what_if import Allocation, WhatIf
+from pipelines.storage.plans import get_bytes
+from pipelines.training import SURROGATES, Training
+from surrogates.allocation import SurrogateAllocationPlan
+from xva.errors import DomainError
+from xva.market.quotes import QuoteSet
+from xva.trades.trade import Trade
+from xva.valuation.allocation import Means, Portfolio, Portfolios, allocated
+from xva.valuation.allocation_plan import AllocationData, AllocationPlan
+from xva.valuation.engine import Book, ExposureEngine
+from xva.valuation.residual import ResidualTrade
+from xva.valuation.what_if import changed, increments
+from xva.valuation.world import World
+
+
+@dataclass(frozen=True)
+class _Workers:
+    """Who computes, and who is told."""
+
+    executor: Executor
+    sinks: tuple[Sink, ...]
+
+    @classmethod
+    def of(
+        cls, wanted: str | Executor | None, workers: int | None, insecure: bool, sinks: tuple[Sink, ...]
+    ) -> _Workers:
+        if not isinstance(wanted, Executor):
+            wanted = wanted or ("serial" if workers is None else "local")
+            wanted = executor_from(wanted, workers, insecure)
+        return cls(wanted, sinks)
+
+
+def what_if(
+    run: Run | Path | str,
+    add: Path | str | Sequence[Trade] = (),
+    remove: Sequence[str] = (),
+    *,
+    trade_type: str | None = None,
+    executor: str | Executor | None = None,
+    workers: int | None = None,
+    insecure: bool = False,
+    sinks: tuple[Sink, ...] = (),
+) -> WhatIf:
+    """Incremental adjustments of new or removed trades, on the run's own random numbers.
+
+    Only the netting sets that they belong to are valued again, before and after, in float64 (`xva.valuation.what_if`).
+
+    Parameters
+    ----------
+    run : Run or path
+        A run made from a job; it need not be finished.
+    add : path or sequence of Trade
+        New trades: a table or JSON file named as its trade type (``swaps.csv``), a folder of such, or trades.
+    remove : sequence of str
+        Ids of the run's trades.
+    trade_type : str, optional
+        Of a file with another name.
+    executor, workers, insecure, sinks
+        As in `ExposureJob.run`; this process by default.
+
+    Returns
+    -------
+    WhatIf
+        ``.to_frame()`` by netting set and measure, ``.trades()`` by changed trade, ``.data`` with everything.
+
+    Raises
+    ------
+    InputErrors
+        Everything wrong with the new trades and the ids, at once.
+    StoreError
+        It is no run, or was not made from a job.
+    """
+    opened, on = _opened(run), _Workers.of(executor, workers, insecure, sinks)
+    path = Path(add) if isinstance(add, str | Path) else None
+    additions = Additions(() if isinstance(add, str | Path) else tuple(add), path, trade_type)
+    with _job_of(opened) as base:
+        job, added = extended(base, additions, remove)
+    with one_torch_thread():
+        engine = Exposure(job).engine
+        touched = {t.netting_set for t in job.trades if t.trade_id in {*added, *remove}}
+        paths = _learned(opened, job, engine, touched, on)
+        found = changed(engine, added, remove, paths)
+        data, blocks = _blocks(found, job, on)
+        result = increments(found, data, blocks)
+    return WhatIf(_with_run(result, opened).assign_attrs(job=job.spec.name))
+
+
+def allocation(
+    run: Run | Path | str,
+    netting_set: str | None = None,
+    *,
+    executor: str | Executor | None = None,
+    workers: int | None = None,
+    insecure: bool = False,
+    sinks: tuple[Sink, ...] = (),
+) -> Allocation:
+    """Marginal (Euler) contributions of every trade to its netting set's adjustments; they add up to them.
+
+    Parameters
+    ----------
+    run : Run or path
+        A run made from a job; it need not be finished.
+    netting_set : str, optional
+        One of them; all by default.
+    executor, workers, insecure, sinks
+        As in `ExposureJob.run`; this process by default.
+
+    Returns
+    -------
+    Allocation
+        ``.to_frame(measure)`` by trade, ``.data`` with everything.
+
+    Raises
+    ------
+    DomainError
+        The run has no such netting set.
+    StoreError
+        It is no run, or was not made from a job.
+    """
+    opened, on = _opened(run), _Workers.of(executor, workers, insecure, sinks)
+    with _job_of(opened) as job:
+        names = [n.name for n in job.netting_sets]
+    if netting_set is not None and netting_set not in names:
+        raise DomainError(
+            f"netting set: expected one of {', '.join(names)}, got {netting_set!r}", [netting_set]
+        )
+    wanted = names if netting_set is None else [netting_set]
+    with one_torch_thread():
+        engine = Exposure(job).engine
+        paths = _learned(opened, job, engine, set(wanted), on)
+        items = []
+        for home in (n for n in engine.book.netting_sets if n.name in wanted):
+            mine = tuple(t for t in engine.book.trades if t.netting_set == home.name)
+            items.append(Portfolio(home, mine, mine))
+        found = Portfolios(engine, tuple(items), paths)
+        data, blocks = _blocks(found, job, on)
+        return Allocation(allocated(found, data, blocks).assign_attrs(job=job.spec.name))
+
+
+def _opened(run: Run | Path | str) -> Run:
+    return run if isinstance(run, Run) else open_run(run)
+
+
+@contextmanager
+def _job_of(run: Run) -> Iterator[LoadedJob]:
+    """The run's job, its files being there as long as the context is."""
+    attachments = run.manifest.attachments
+    files = {name: get_bytes(run.layout.inputs, file) for name, file in attachments.items()}
+    with tempfile.TemporaryDirectory(prefix="xva-what-if-") as aside:
+        yield load_job(restore(files, Path(aside)))
+
+
+def _learned(
+    run: Run, job: LoadedJob, engine: ExposureEngine, touched: set[str], on: _Workers
+) -> Mapping[str, ResidualTrade]:
+    """The trades without closed form of the netting sets touched: the run's own surrogates, new ones trained."""
+    homes = tuple(n for n in engine.book.netting_sets if n.name in touched)
+    trades = tuple(t for t in engine.book.trades if t.netting_set in touched)
+    book = Book(homes, engine.book.counterparties, trades, engine.book.context, engine.book.breaks)
+
+    def same_world(quotes: QuoteSet, previous: World | None = None) -> World:
+        return engine.world
+
+    part = ExposureEngine(book, engine.quotes, same_world, engine.dates[1:], engine.xva, engine.simulation)
+    folders = (run.path.parent / SURROGATES, run.path / SURROGATES)
+    training = Training(folders, on.executor, on.sinks, job.spec.inputs.products)
+    residuals = training.learn(part, settings_of(job)).residuals()
+    return {item.trade.trade_id: item for r in residuals.values() for item in r.trades}
+
+
+def _blocks(found: Portfolios, job: LoadedJob, on: _Workers) -> tuple[AllocationData, Means]:
+    data, residual = found.data(), found.residual()
+    plan = AllocationPlan(data) if residual is None else SurrogateAllocationPlan(data, residual)
+    emit = fan_out(on.sinks)
+    return data, map_blocks(plan, on.executor, trusted_modules=job.spec.inputs.products, emit=emit)
+
+
+def _with_run(result: xr.Dataset, run: Run) -> xr.Dataset:
+    """With the run's own numbers beside those before, NaN where it has none."""
+    dims = ("measure", "netting_set")
+    if not run.layout.results.is_dir():
+        return result.assign(run=(dims, np.full(result["before"].shape, np.nan)))
+    own = run.xva["xva"].reset_coords(drop=True)
+    own = own.reindex(netting_set=result["netting_set"].values, fill_value=0.0)
+    return result.assign(run=(dims, own.sel(measure=result["measure"].values).transpose(*dims).values))

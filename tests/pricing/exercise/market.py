@@ -1,0 +1,138 @@
+"""Markets and trades that the exercise tests share: NUMBERS.md's Bermudan swaption and American options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import t as student
+from torch import Tensor
+
+from xva.market.curves import DiscountCurve
+from xva.market.indices import RateIndex
+from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.lgm import Lgm
+from xva.trades import AmericanOption, BermudanSwaption, TradeContext
+from xva.trades.path_trade import PathTrade
+from xva.trades.paths import Flow, Paths
+from xva.trades.terms import Terms
+
+D = np.datetime64
+AS_OF = D("2026-01-02")
+INDEX = "EUR-FLAT-6M"
+PAR = 0.030454789387
+PILLARS = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 10.0])
+QUOTES = torch.tensor([0.03] * 6 + [0.01, 0.03], dtype=torch.float64)
+"""Zero rates at the pillars, Hull-White volatility, mean reversion."""
+EQUITY = TradeContext(AS_OF)
+
+
+def context(lag: int = 0, fixings: dict[tuple[str, str], float] | None = None) -> TradeContext:
+    index = RateIndex(INDEX, "EUR", "6M", "NULL", "A365", fixing_lag=lag)
+    return TradeContext(AS_OF, {INDEX: index}, fixings or {})
+
+
+def rates(quotes: Tensor = QUOTES) -> CrossAssetPathModel:
+    """One currency, one curve."""
+    curve = DiscountCurve("EUR", PILLARS, -quotes[:6] * torch.from_numpy(PILLARS))
+    lgm = Lgm("EUR", quotes[7], np.ones(1), quotes[6:7])
+    correlation = torch.eye(1, dtype=torch.float64)
+    return CrossAssetPathModel(
+        PathMarket("EUR", ("EUR",), (curve,), (INDEX,), ("EUR",), (curve,), (lgm,), (), (), correlation)
+    )
+
+
+BERMUDAN = BermudanSwaption(
+    trade_id="B1",
+    netting_set="N",
+    currency="EUR",
+    side="long",
+    swap_side="payer",
+    notional=1e4,
+    strike=PAR,
+    index=INDEX,
+    start_date=AS_OF,
+    maturity_date=D("2036-01-02"),
+    first_exercise_date=D("2027-01-01"),
+    settlement="cash",
+    fixed_day_count="A365",
+)
+"""10nc1, in basis points."""
+
+
+def spread_out(years: float, count: int) -> tuple[np.datetime64, ...]:
+    """Dates that cut ``years`` into equal parts."""
+    return tuple(AS_OF + np.timedelta64(round(365 * years * (k + 1) / count), "D") for k in range(count))
+
+
+def american(years: int) -> AmericanOption:
+    """Longstaff & Schwartz's put, exercisable 50 times a year."""
+    days = spread_out(years, 50 * years)
+    return AmericanOption(
+        trade_id="A1",
+        netting_set="N",
+        underlying="EQ/A",
+        currency="USD",
+        side="long",
+        option_type="put",
+        quantity=1.0,
+        strike=40.0,
+        expiry_date=days[-1],
+        exercise=days,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxCall(PathTrade):
+    """A product of one's own: a Bermudan call on the better of two, that does not tell what exercising brings."""
+
+    kind: ClassVar[str] = "max_calls"
+    days: tuple[np.datetime64, ...]
+    tells: bool = True
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        return ("USD",)
+
+    @property
+    def equities(self) -> tuple[tuple[str, str], ...]:
+        return (("A", "USD"), ("B", "USD"))
+
+    @property
+    def maturity(self) -> np.datetime64:
+        return self.days[-1]
+
+    def _check(self, terms: Terms) -> None:
+        terms.days("days")
+
+    def observation_dates(self, context: TradeContext) -> NDArray[np.datetime64]:
+        return np.array(self.days)
+
+    def exercise_dates(self, context: TradeContext) -> NDArray[np.datetime64]:
+        return np.array(self.days)
+
+    def _payoff(self, paths: Paths, day: np.datetime64) -> Tensor:
+        return torch.relu(torch.maximum(paths.equity("A", day), paths.equity("B", day)) - 100.0)
+
+    def cashflows(self, paths: Paths, exercised: Tensor) -> Sequence[Flow]:
+        shares = zip(self.days, exercised)
+        return [Flow("USD", day, day, share * self._payoff(paths, day)) for day, share in shares]
+
+    def exercise_value(self, paths: Paths) -> Tensor | None:
+        if not self.tells:
+            return None
+        time = paths.context.time
+        rows = [self._payoff(paths, day) * paths.observer.deflator("USD", time(day)) for day in self.days]
+        return torch.stack(rows)
+
+
+MAX_CALL = MaxCall(trade_id="M1", netting_set="N", days=spread_out(3.0, 9))
+
+
+def sigmas(scrambles: int) -> float:
+    """Standard errors of a three-sigma interval (DESIGN 4.9)."""
+    return float(student.ppf(0.99865, scrambles - 1))
