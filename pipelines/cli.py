@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import typer
 
+from pipelines.commands.certificate import certificate
 from pipelines.commands.export import export
 from pipelines.commands.resume import resume
 from pipelines.commands.run import run
 from pipelines.commands.sensitivities import sensitivities
 from pipelines.commands.status import status
 from pipelines.commands.stress import stress
+from pipelines.commands.train import train
 from pipelines.commands.validate import validate
 from pipelines.commands.verify import verify
 from pipelines.commands.whatif import whatif
 
-VERBS = (run, validate, resume, status, verify, export, sensitivities, stress, whatif)
+VERBS = (run, validate, resume, status, verify, export, sensitivities, stress, whatif, train, certificate)
 
 app = typer.Typer(
     name="xva",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ import xarray as xr
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.results.certificates import certificates
 from pipelines.results.reconciliation import as_dataset
+from pipelines.storage.durable import canonical_json
+from pipelines.storage.identity import environment
 from pipelines.training import Training
 from surrogates.book import LearnedBook
 from surrogates.trade_training import TrainingSettings
@@ -74,6 +77,12 @@ class Exposure:
         with one_torch_thread():
             return self.training.learn(self.engine, settings_of(self.job))
 
+    @property
+    def examined(self) -> LearnedBook:
+        """The same, with those that no certificate could be had for and that nothing else may price."""
+        with one_torch_thread():
+            return self.training.train(self.engine, settings_of(self.job))
+
     @cached_property
     def plan(self) -> ExposurePlan:
         """What workers compute, block by block."""
@@ -113,6 +122,7 @@ def settings_of(job: LoadedJob) -> TrainingSettings:
         s.certificate_dates,
         s.inner_paths,
         s.max_effort,
+        program=hashlib.sha256(canonical_json(environment())).hexdigest()[:16],
     )
 
 

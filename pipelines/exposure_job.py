@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.engine import Exposure
+from pipelines.execution.events import Event, RunStarted, Sink
 from pipelines.execution.executors import executor_from
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
@@ -19,15 +20,17 @@ from pipelines.jobs.inputs import LoadedJob, load_job
 from pipelines.jobs.snapshot import restore, snapshot
 from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run, open_run
-from pipelines.storage.identity import RunIdentity
+from pipelines.storage.identity import RunIdentity, differing_keys
 from pipelines.storage.plans import get_bytes
 from pipelines.storage.results import open_cube
 from pipelines.training import SURROGATES, Training
+from surrogates.book import LearnedBook
+from surrogates.trade_training import product_sources
+from xva.errors import StoreError
+from xva.trades.path_trade import PathTrade
 
 if TYPE_CHECKING:
     from distributed import Client
-
-    from pipelines.execution.events import Sink
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,12 @@ class ExposureJob:
 
     @cached_property
     def identity(self) -> RunIdentity:
-        """What makes two runs the same: the job without ``execution``, inputs, versions, CPU class."""
+        """What makes two runs the same: job without ``execution``, inputs, one's own products, versions, CPU class."""
         simulation = self.job.spec.simulation
         return RunIdentity(
             name=self.job.spec.name,
             seed=simulation.seed,
-            job=identity_inputs(self.job),
+            job=identity_inputs(self.job) | _products(self.job),
             block_size=simulation.block_size,
             dtype=simulation.dtype,
             device=simulation.device,
@@ -77,8 +80,35 @@ class ExposureJob:
     def trained(self, executor: Executor, output: Path, sinks: tuple[Sink, ...] = ()) -> Exposure:
         """The same with trades learned on an executor and kept in ``output``'s folder of surrogates."""
         products = self.job.spec.inputs.products
-        folders = (output / SURROGATES, self.identity.folder(output) / SURROGATES)
-        return Exposure(self.job, Training(folders, executor, sinks, products))
+        return Exposure(self.job, Training.of_run(self.identity.folder(output), executor, sinks, products))
+
+    def train(
+        self,
+        executor: str | Executor | None = None,
+        *,
+        workers: int | None = None,
+        insecure: bool = False,
+        output: Path | None = None,
+        sinks: tuple[Sink, ...] = (),
+        again: bool = False,
+    ) -> LearnedBook:
+        """Find or train every trade without closed form; ``output``'s folder of surrogates keeps them for runs.
+
+        Parameters
+        ----------
+        executor, workers, insecure, output, sinks
+            As in `run`.
+        again : bool
+            Whether to train what is there already, too.
+
+        Returns
+        -------
+        LearnedBook
+            ``.requests`` and ``.trained`` by place, with certificates; ``.refused`` names what cannot be priced.
+        """
+        chosen = _executor(executor, workers, insecure, self.job.spec.execution)
+        exposure = self.trained(chosen, output or self.job.output, sinks)
+        return replace(exposure, training=replace(exposure.training, again=again)).examined
 
     def run(
         self,
@@ -123,9 +153,8 @@ class ExposureJob:
             identity=self.identity,
             attachments=snapshot(self.job),
             store_cube=self.job.spec.exposure.store_cube,
-            settings=RunSettings(sinks, self.job.spec.inputs.products),
+            settings=RunSettings((*sinks, _keeper(exposure, folder)), self.job.spec.inputs.products),
         )
-        exposure.training.keep(exposure.learned, folder / SURROGATES)
         return open_run(outcome.folder)
 
     def submit(self, client: Client | None = None, *, output: Path | None = None) -> RunHandle:
@@ -169,16 +198,34 @@ def resume_run(
         job = ExposureJob.from_toml(restore(files, Path(aside)))
     chosen = _executor(executor, workers, insecure, job.job.spec.execution)
     products = job.job.spec.inputs.products
-    folders = (folder.absolute().parent / SURROGATES, folder / SURROGATES)
-    exposure = Exposure(job.job, Training(folders, chosen, sinks, products))
+    was, now = run.manifest.identity.job.get("products", {}), _products(job.job).get("products", {})
+    if differences := differing_keys(was, now):
+        raise StoreError(f"{run.path}: products of one's own have changed: {'; '.join(differences)}")
+    exposure = Exposure(job.job, Training.of_run(folder.absolute(), chosen, sinks, products))
     outcome = resume(
         folder,
         chosen,
         lambda sums: exposure.finish(sums, open_cube(folder)),
-        settings=RunSettings(sinks, products),
+        settings=RunSettings((*sinks, _keeper(exposure, folder)), products),
     )
-    exposure.training.keep(exposure.learned, folder / SURROGATES)
     return open_run(outcome.folder)
+
+
+def _products(job: LoadedJob) -> dict[str, dict[str, str]]:
+    """sha256 of the modules of one's own products, for the identity; nothing where there are none."""
+    kinds = {type(t): None for t in job.trades if isinstance(t, PathTrade)}
+    found = {name: digest for kind in kinds for name, digest in product_sources(kind).items()}
+    return {"products": dict(sorted(found.items()))} if found else {}
+
+
+def _keeper(exposure: Exposure, folder: Path) -> Sink:
+    """Puts what a run has learned into its directory as soon as there is one."""
+
+    def keep(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            exposure.training.keep(exposure.learned, folder / SURROGATES)
+
+    return keep
 
 
 def _executor(wanted: str | Executor | None, workers: int | None, insecure: bool, job: Execution) -> Executor:

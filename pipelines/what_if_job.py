@@ -22,7 +22,7 @@ from pipelines.jobs.snapshot import restore
 from pipelines.results.run import Run, open_run
 from pipelines.results.what_if import Allocation, WhatIf
 from pipelines.storage.plans import get_bytes
-from pipelines.training import SURROGATES, Training
+from pipelines.training import Training
 from surrogates.allocation import SurrogateAllocationPlan
 from xva.errors import DomainError
 from xva.market.quotes import QuoteSet
@@ -184,8 +184,7 @@ def _learned(
         return engine.world
 
     part = ExposureEngine(book, engine.quotes, same_world, engine.dates[1:], engine.xva, engine.simulation)
-    folders = (run.path.parent / SURROGATES, run.path / SURROGATES)
-    training = Training(folders, on.executor, on.sinks, job.spec.inputs.products)
+    training = Training.of_run(run.path, on.executor, on.sinks, job.spec.inputs.products)
     residuals = training.learn(part, settings_of(job)).residuals()
     return {item.trade.trade_id: item for r in residuals.values() for item in r.trades}
 

@@ -46,20 +46,27 @@ class LearnedBook:
     requests: Mapping[Place, TrainingRequest]
     trained: Mapping[Place, Trained]
 
-    def __post_init__(self) -> None:
-        refused = [t for t in self.trained.values() if t.route.outcome == "refused"]
-        if refused:
-            told = "; ".join(f"trade {t.identity.trade_id}: {t.route}" for t in refused)
-            raise DomainError(
-                f"no certificate and no fallback: {told}", [t.identity.trade_id for t in refused]
-            )
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why, by id of the trades that no certificate could be had for and that nothing else may price."""
+        routes = {self.requests[p].trade.trade_id: t.route for p, t in self.trained.items()}
+        return {name: str(route) for name, route in routes.items() if route.outcome == "refused"}
 
     def plan(self, adjoint: bool) -> SurrogatePlan:
         """The run's plan."""
         return SurrogatePlan(self.engine.data(adjoint=adjoint), self.residuals())
 
     def residuals(self) -> dict[int, Residual]:
-        """By number of the netting set."""
+        """By number of the netting set.
+
+        Raises
+        ------
+        DomainError
+            A trade was refused.
+        """
+        if self.refused:
+            told = "; ".join(f"trade {name}: {why}" for name, why in self.refused.items())
+            raise DomainError(f"no certificate and no fallback: {told}", list(self.refused))
         found: dict[int, list[ResidualTrade]] = {}
         for place in sorted(self.requests):
             found.setdefault(place[0], []).append(self._residual_trade(place))

@@ -5,8 +5,11 @@ All is a function of the request: the same request gives the same bits, on whate
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -15,7 +18,7 @@ from torch import Tensor
 
 from surrogates.certificate.certificate import Certificate, Tolerance
 from surrogates.certificate.examination import Effort, Examination, Examined, certify_trade
-from surrogates.certificate.route import Escalation, escalate
+from surrogates.certificate.route import Escalation, Route, escalate
 from surrogates.domain import Domain
 from surrogates.identity import Identity
 from surrogates.labels.guard import Guard, guarded_labels
@@ -46,6 +49,8 @@ _GUARD_LIMIT = (
     4.0  # a dozen verdicts per trade: at 3 standard errors one in thirty trades would be refused by chance
 )
 _GUARD_TOLERANCE = 0.1  # of the mean absolute label, for the smoothing's own bias
+_VERSIONED = ("xva.", "surrogates.")  # packages that ``TrainingSettings.program`` stands for
+_LEVEL = 0.95
 
 
 @final
@@ -69,6 +74,10 @@ class TrainingSettings:
         The certificate's nested states per date, number of dates and nested paths per state.
     max_effort : int
         Up to how many times the paths to train with when the certificate is not had.
+    fallback : bool
+        Whether nested Monte Carlo prices what no certificate could be had for; else the trade is refused.
+    program : str
+        Digest of what trains: other versions give other bits, and do not reuse what these have trained.
     """
 
     paths: int = 8192
@@ -81,6 +90,8 @@ class TrainingSettings:
     dates: int = 6
     inner_paths: int = 1024
     max_effort: int = 4
+    fallback: bool = True
+    program: str = ""
 
 
 @final
@@ -109,13 +120,27 @@ class TrainingRequest:
     @property
     def identity(self) -> Identity:
         """What the trained trade's numbers follow from."""
-        settings = asdict(self.settings)
+        settings = asdict(self.settings) | {"products": product_sources(type(self.trade))}
         return Identity.of(self.trade, self.context, self.market, self.learned_days, settings)
 
     def seeds(self) -> list[int]:
         """Independent seeds of policy, labels, guard, certificate's paths and its nested ones."""
         words = np.random.SeedSequence(self.settings.seed).generate_state(5, np.uint32)
         return [int(word) for word in words]
+
+
+def product_sources(product: type[PathTrade]) -> dict[str, str]:
+    """sha256 of the modules that a user's own product (and what it derives from) is written in; empty for our own.
+
+    A product that was mended under its old name is another product; what its modules import is not looked at.
+    """
+    names = {kind.__module__ for kind in product.__mro__ if issubclass(kind, PathTrade)}
+    files = {
+        n: getattr(sys.modules.get(n), "__file__", None)
+        for n in sorted(names)
+        if not n.startswith(_VERSIONED)
+    }
+    return {n: hashlib.sha256(Path(f).read_bytes()).hexdigest() if f else "" for n, f in files.items()}
 
 
 @final
@@ -192,13 +217,24 @@ def fitter_of(request: TrainingRequest) -> DatesFitter:
 
 
 def learn(request: TrainingRequest) -> Trained:
-    """Train a trade's exercise policy and surrogates and certify them, with more effort where that is needed."""
+    """Train a trade's exercise policy and surrogates and certify them, with more effort where that is needed.
+
+    Nothing is certified where no exposure date lies between the valuation date and the last observation.
+    """
     policy = train_exercise(request)
 
     def fit(paths: int) -> SurrogatePricer:
         samples = make_samples(request, policy, paths)
         return fit_dates(request.learned_days, samples, fitter_of(request))
 
+    if not bool((request.learned_days > request.context.as_of).any()):
+        none = Certificate(request.model.domestic, _LEVEL, tolerance(request), (), ())
+        pricer = (
+            fit(request.settings.paths)
+            if len(request.learned_days)
+            else SurrogatePricer((), request.learned_days, (), ())
+        )
+        return Trained(request.identity, pricer, none, Route((), "surrogate"), policy)
     examined: list[Examined] = []
 
     def test(pricer: SurrogatePricer, states: int) -> Certificate:
@@ -213,9 +249,8 @@ def learn(request: TrainingRequest) -> Trained:
 def escalation(settings: TrainingSettings) -> Escalation:
     """How far to go for a certificate."""
     effort = settings.max_effort
-    return Escalation(
-        settings.paths, settings.states, 4, effort * settings.paths, max(effort, 4) * settings.states
-    )
+    most = effort * settings.paths, max(effort, 4) * settings.states
+    return Escalation(settings.paths, settings.states, 4, *most, nested=settings.fallback)
 
 
 def tolerance(request: TrainingRequest) -> Tolerance:

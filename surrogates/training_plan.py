@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from surrogates.card import from_bytes, read_card, to_bytes
 from surrogates.kinds import KINDS
+from surrogates.registry import Registry
 from surrogates.trade_training import TrainingRequest, TrainingSettings, learn
 from surrogates.trained import Trained
 from xva.models.cross_asset_paths import PathMarket
@@ -25,11 +27,19 @@ _COPIES = 24  # of states and labels that are alive at the peak of a training
 @final
 @dataclass(frozen=True)
 class TrainingPlan(SumsPlan):
-    """Trades to learn; the sums of a block are the card and the tensors of its trade, as bytes."""
+    """Trades to learn; the sums of a block are the card and the tensors of its trade, as bytes.
+
+    Parameters
+    ----------
+    requests : tuple of TrainingRequest
+    folder : str
+        A registry where each trade is kept as soon as it is learned, by who learned it; none if empty.
+    """
 
     kind: ClassVar[str] = "training"
 
     requests: tuple[TrainingRequest, ...]
+    folder: str = ""
 
     @property
     def n_blocks(self) -> int:
@@ -48,7 +58,10 @@ class TrainingPlan(SumsPlan):
         return _COPIES * _BYTES_PER_NUMBER * max(sizes, default=0)
 
     def run(self, block: int) -> BlockResult:
-        card, tensors = to_bytes(learn(self.requests[block]))
+        trained = learn(self.requests[block])
+        if self.folder:
+            Registry(Path(self.folder), KINDS).save(trained)
+        card, tensors = to_bytes(trained)
         files = {"card": card, "tensors": tensors}
         return BlockResult({}, {name: np.frombuffer(data, dtype=np.uint8) for name, data in files.items()})
 
@@ -68,7 +81,7 @@ class TrainingPlan(SumsPlan):
                 }
             )
         modules = sorted({type(r.trade).__module__ for r in self.requests})
-        return arrays, {"requests": items, "modules": modules}
+        return arrays, {"requests": items, "modules": modules, "folder": self.folder}
 
     @classmethod
     def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> TrainingPlan:
@@ -82,7 +95,7 @@ class TrainingPlan(SumsPlan):
             )
             for k, item in enumerate(meta["requests"])
         ]
-        return cls(tuple(requests))
+        return cls(tuple(requests), meta["folder"])
 
 
 def trained_from(sums: Mapping[str, NDArray[Any]]) -> Trained:

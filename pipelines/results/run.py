@@ -6,13 +6,15 @@ import html
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import EllipsisType
 
 import pandas as pd
 import xarray as xr
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from pipelines.results.sensitivities import Sensitivities
-from pipelines.results.stress import STRESS, Stress
+from pipelines.results.comparison import Comparison
+from pipelines.results.sensitivities import Names, Sensitivities
+from pipelines.results.stress import STRESS, Stress, stress_cube
 from pipelines.results.tables import SHOWN, XvaTable, number
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, RunManifest, read_completion, read_manifest
@@ -32,7 +34,7 @@ def open_run(path: Path | str) -> Run:
     Returns
     -------
     Run
-        ``.cube``, ``.xva``, ``.profiles``, ``.sensitivities(measure, netting_set=None)``.
+        ``.cube``, ``.xva``, ``.profiles``, ``.sensitivities(measure, netting_set=None)``, ``.compare(before)``.
 
     Raises
     ------
@@ -93,6 +95,8 @@ class Run:
             raise StoreError(
                 f"{self.path}: no cube was kept: set store_cube = true under [exposure] in the job"
             )
+        if self.is_stress:
+            return stress_cube(open_cube(self.path, chunks={}), self.xva)
         cube = open_cube(self.path)
         finished = self.layout.results.is_dir()
         if finished and "discount" in self.xva.variables:
@@ -129,9 +133,23 @@ class Run:
             )
         return Stress(self.xva)
 
-    def sensitivities(self, measure: str, netting_set: str | None = None) -> Sensitivities:
-        """Derivatives of ``measure`` to every quote, in total or of one netting set; see `Sensitivities`."""
-        return Sensitivities.select(self.xva, measure, netting_set)
+    def sensitivities(
+        self,
+        measure: Names | EllipsisType,
+        netting_set: Names | EllipsisType | None = None,
+        *,
+        family: Names | None = None,
+        curve: Names | None = None,
+        currency: Names | None = None,
+        tenor: Names | None = None,
+    ) -> Sensitivities:
+        """Derivatives of measures to quotes, in total or by netting set; arguments as in `Sensitivities.select`."""
+        chosen = {"family": family, "curve": curve, "currency": currency, "tenor": tenor}
+        return Sensitivities.select(self.xva, measure, netting_set, **chosen)
+
+    def compare(self, before: Run) -> Comparison:
+        """What changed since another run, yesterday's say: measures, sensitivities, quotes."""
+        return Comparison(self.xva, before.xva)
 
     def summary(self) -> pd.DataFrame:
         """Value, adjustments and their standard errors by netting set, with a row TOTAL; of a stress run by scenario."""

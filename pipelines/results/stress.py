@@ -20,6 +20,7 @@ from xva.errors import DomainError
 
 STRESS: Final = "stress"
 """Key of a stress run's scenarios in its identity."""
+_CUBE: Final = ("value", "exposure")
 _COLUMNS: Final = ("base", "stressed", "stressed_se", "change", "change_se")
 
 
@@ -109,6 +110,16 @@ class Stress:
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html(float_format=number)
+
+
+def stress_cube(worlds: xr.Dataset, results: xr.Dataset) -> xr.Dataset:
+    """The cube ``(scenario, path, time, netting_set)`` from one variable per different world; lazy where that is."""
+    names = [str(n) for n, w in zip(results["scenario"].values, results["world"].values) if w >= 0]
+    numbers = [int(w) for w in results["world"].values if w >= 0]
+    names_of = [{f"{v}.{w}": v for v in _CUBE} for w in numbers]
+    parts = [worlds[list(known)].rename(known) for known in names_of]
+    scenarios = pd.Index(names, name="scenario")
+    return xr.concat(parts, scenarios, data_vars="all", coords="minimal", compat="override")
 
 
 def _table(title: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ _SIGNS: Final = "CVA, FCA cost; DVA, FBA benefit; FVA = FCA - FBA; ± standard e
 
 @dataclass(frozen=True)
 class XvaTable:
-    """Value and every adjustment by netting set, with totals and their standard errors.
+    """Value and every adjustment by netting set, with totals and their standard errors, and what surrogates are worth.
 
     ``value ± error`` stands on one line where there is room, else on two; no number is ever cut.
     """
@@ -39,6 +40,7 @@ class XvaTable:
             table = self.table("\n")
         yield table
         yield total_line(self.results)
+        yield from surrogate_lines(self.results)
 
     def table(self, between: str) -> Table:
         """The table with ``between`` a value and its error."""
@@ -73,6 +75,23 @@ def total_line(results: xr.Dataset) -> Text:
     if "FBA" in by_measure:
         line.append(f", and FBA {number(by_measure['FBA'])} beside it (it overlaps DVA)", style="dim")
     return line
+
+
+def surrogate_lines(results: xr.Dataset) -> Iterator[Text]:
+    """A line per trade without closed form: what prices it, and how wrong that is."""
+    if "surrogate" not in results.dims:
+        return
+    yield Text("Trades without a closed form", style="bold")
+    mine = [str(name) for name, v in results.data_vars.items() if v.dims == ("surrogate",)]
+    for name in results["surrogate"].values:
+        one = {k.removeprefix("surrogate_"): results[k].sel(surrogate=name).item() for k in mine}
+        line = Text(f" {name} ({one['netting_set']}): ")
+        if one["pricer"] == "nested":
+            yield line.append(one["route"], style="yellow")
+            continue
+        verdict = f"{one['route']}, {one['verdict']}" if one["finding"] else "nothing to certify"
+        line.append(f"surrogate, {verdict}", style="yellow" if one["verdict"] == "undecided" else "")
+        yield line.append(f"; worst: {one['finding']}" if one["finding"] else "", style="dim")
 
 
 def sensitivity_table(sensitivities: Sensitivities, count: int = 10) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +27,18 @@ _MOVED: Final = (
     "before differs from the run's own numbers, by Monte Carlo noise: the new trades bring dates, currencies or events\n"
     "that change the paths; before and after share them, so that the change is that of two runs on these"
 )
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A table with ``value ± error`` on one line where there is room, else on two; no number is ever cut."""
+
+    make: Callable[[str], Table]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = self.make(" ")
+        wide = Measurement.get(console, options.update(width=10_000), table).maximum > options.max_width
+        yield self.make("\n") if wide else table
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,15 @@ class WhatIf:
             return None
         return bool(np.abs(run - before).max() <= _SAME * max(float(np.abs(before).max()), 1e-300))
 
-    def table(self) -> Table:
+    def table(self) -> Fitting:
         """Before, after and change by netting set and measure, the book's change below."""
+        return Fitting(self._table)
+
+    def trade_table(self) -> Fitting:
+        """The changed trades: alone, and at the margin."""
+        return Fitting(self._trade_table)
+
+    def _table(self, between: str) -> Table:
         found = _table(f"What changes, {self.data.attrs['units']}; ± standard error of the change")
         for title in ("Netting set", "Measure"):
             found.add_column(title, no_wrap=True)
@@ -69,24 +90,30 @@ class WhatIf:
         for name in self.data["netting_set"].values:
             for measure in SHOWN:
                 one = self.data.sel(netting_set=name, measure=measure)
-                change = _with_error(float(one["increment"]), float(one["increment_se"]))
+                change = _with_error(float(one["increment"]), float(one["increment_se"]), between)
                 sides = (number(float(one[side])) for side in ("before", "after"))
                 found.add_row(str(name) if measure == SHOWN[0] else "", measure, *sides, change)
             found.add_section()
         for measure in (*SHOWN, "XVA"):
             one = self.data.sel(measure=measure)
-            change = _with_error(float(one["total_increment"]), float(one["total_increment_se"]))
+            change = _with_error(float(one["total_increment"]), float(one["total_increment_se"]), between)
             found.add_row("TOTAL" if measure == SHOWN[0] else "", measure, "", "", change)
         same = self.same_paths
         found.caption = {None: _NO_RUN, True: "XVA = CVA - DVA + FCA", False: _MOVED}[same]
         return found
 
-    def trade_table(self) -> Table:
-        """The changed trades: alone, and at the margin."""
+    def _trade_table(self, between: str) -> Table:
         found = _table(f"Changed trades, {self.data.attrs['units']}")
         found.add_column("Trade", no_wrap=True)
         found.add_column("Action")
-        _fill(found, self.data, self.data["trade"].values.tolist(), ("standalone", "contribution"), "action")
+        _fill(
+            found,
+            self.data,
+            self.data["trade"].values.tolist(),
+            ("standalone", "contribution"),
+            "action",
+            between,
+        )
         found.caption = "marginal: to the netting set that has the trade, after adding or before removing it"
         return found
 
@@ -125,15 +152,25 @@ class Allocation:
         order = frame["contribution"].abs().sort_values(ascending=False, kind="stable").index
         return frame.loc[order]
 
-    def table(self, measure: str, top: int) -> Table:
-        """The trades that contribute most to a measure, with all measures."""
+    def table(self, measure: str, top: int) -> Fitting:
+        """The trades that contribute most to a measure, with all measures.
+
+        Raises
+        ------
+        DomainError
+            An unknown measure.
+        """
+        self.to_frame(measure)
+        return Fitting(lambda between: self._table(measure, top, between))
+
+    def _table(self, measure: str, top: int, between: str) -> Table:
         frame = self.to_frame(measure)
         names = frame.index[:top].tolist()
         title = f"Contributions by trade, {self.data.attrs['units']}: the {len(names)} largest to {measure} of {len(frame)}"
         found = _table(title)
         found.add_column("Trade", no_wrap=True)
         found.add_column("Netting set", no_wrap=True)
-        _fill(found, self.data, names, ("contribution",), "trade_netting_set")
+        _fill(found, self.data, names, ("contribution",), "trade_netting_set", between)
         left = self.data.drop_sel(trade=names)["contribution"].sum("trade")
         if len(names) < len(frame):
             rest = [number(float(left.sel(measure=m))) for m in SHOWN]
@@ -147,7 +184,9 @@ class Allocation:
         return self.to_frame().to_html(float_format=number)
 
 
-def _fill(table: Table, data: xr.Dataset, names: Sequence[str], kinds: Sequence[str], label: str) -> None:
+def _fill(
+    table: Table, data: xr.Dataset, names: Sequence[str], kinds: Sequence[str], label: str, between: str
+) -> None:
     """A row per trade: its label, and every measure of each of ``kinds``."""
     if len(kinds) > 1:
         table.add_column("")
@@ -159,15 +198,17 @@ def _fill(table: Table, data: xr.Dataset, names: Sequence[str], kinds: Sequence[
         for k, kind in enumerate(kinds):
             values = one[[kind, f"{kind}_se"]]
             cells = [
-                _with_error(float(values[kind].sel(measure=m)), float(values[f"{kind}_se"].sel(measure=m)))
+                _with_error(
+                    float(values[kind].sel(measure=m)), float(values[f"{kind}_se"].sel(measure=m)), between
+                )
                 for m in SHOWN
             ]
             head = [str(name), str(one[label].item())] if k == 0 else ["", ""]
             table.add_row(*head, *([words[kind]] if len(kinds) > 1 else []), *cells)
 
 
-def _with_error(value: float, error: float) -> Text:
-    return Text(number(value)).append(f" ± {number(error)}", style="dim")
+def _with_error(value: float, error: float, between: str) -> Text:
+    return Text(number(value)).append(f"{between}± {number(error)}", style="dim")
 
 
 def _table(title: str) -> Table:

@@ -1,4 +1,4 @@
-"""Bermudan swaption under one-factor LGM by deterministic rollback: value, exposure and CVA, the boundary found anew each time.
+"""Bermudan swaption under one-factor LGM by deterministic rollback: value, exposure and CVA, the boundary found anew.
 
 Nothing of the platform is used. Expectations are composite Gauss-Legendre sums against the Gaussian transition density, cut at
 the exercise boundary and at the swap's own zero, so every number is smooth in the market and a central difference of a
@@ -170,7 +170,7 @@ class BermudanGrid:
         return np.array([r for r, t in zip(roots, self.dates) if np.isclose(self.exercise, t).any()])
 
     def profile(self, side: int = 1) -> Floats:
-        """Discounted expected exposure ``(time,)`` on the report dates, decisions of the date taken; side -1 is the negative one."""
+        """Discounted expected exposure ``(time,)`` on the report dates, decisions of the date taken; side -1 negative."""
         return np.array([self._exposure(float(t), side) for t in self.report])
 
     def _exposure(self, t: float, side: int) -> float:
@@ -212,3 +212,19 @@ def central(function: Callable[[Floats], Floats], at: Floats, steps: Floats) -> 
         shift[k] = step
         columns.append((function(at + shift) - function(at - shift)) / (2.0 * step))
     return np.stack(columns, axis=-1)
+
+
+def flat_10nc1(rate: float = 0.03, sigma: float = 0.01, kappa: float = 0.03) -> BermudanGrid:
+    """NUMBERS.md's payer, physical, reported once a year."""
+    return ten_year(Market(lambda t: np.exp(-rate * np.asarray(t)), sigma, kappa))
+
+
+def ten_year(market: Market, strike: float = 0.030454789387) -> BermudanGrid:
+    """The same terms in another market: 10y from 2026-01-02 on, annual against 6M, exercise after 1 to 9 years."""
+    start = np.datetime64("2026-01-02")
+    days = [np.datetime64(f"{2026 + k // 2}-{1 + 6 * (k % 2):02d}-02") for k in range(1, 21)]
+    times = np.array([(day - start).astype(int) / 365.0 for day in days])
+    annual = times[1::2]
+    fixed = np.zeros(20)
+    fixed[1::2] = strike * np.diff(np.concatenate([[0.0], annual]))
+    return BermudanGrid(market, Swap(times, fixed), annual[:-1], 1, annual, True)

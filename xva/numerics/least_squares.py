@@ -29,6 +29,30 @@ def moments(basis: Tensor, target: Tensor, weight: Tensor | None = None) -> Tens
     return weighted @ torch.cat([basis, target[None]]).T
 
 
+def independent_columns(sums: Tensor, tolerance: float = 1e-6) -> Tensor:
+    """Which basis functions ``(basis,)``, 1 or 0, say more than the ones before them.
+
+    Those are left out of which the others leave a share of less than ``tolerance`` unexplained: it bounds the condition of
+    the normal equations. A constant of the base run, without a graph.
+
+    Parameters
+    ----------
+    sums : Tensor
+        ``(basis, basis + 1)`` of `moments`.
+    """
+    gram = sums[:, :-1].detach()
+    size = torch.diagonal(gram)
+    scale = torch.rsqrt(torch.where(size > 0.0, size, torch.ones_like(size)))
+    rest = scale[:, None] * gram * scale  # what the functions kept so far leave
+    kept = torch.zeros_like(size)
+    for k in range(len(size)):
+        left = float(rest[k, k])
+        if left > tolerance:
+            kept[k] = 1.0
+            rest = rest - torch.outer(rest[:, k], rest[k]) / left
+    return kept
+
+
 def solve_moments(sums: Tensor, ridge: float = RIDGE) -> Tensor:
     """Coefficients ``(..., basis)`` from sums ``(..., basis, basis + 1)`` of `moments`.
 

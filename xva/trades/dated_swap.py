@@ -111,12 +111,16 @@ class DatedSwap:
         currency = self.index.currency
         k = max(first[0], self.floating.paid(day))
         j = max(first[1], self.fixed.paid(day))
+        if k == len(self.floating) and j == len(self.fixed):
+            return total
         if k < len(self.floating):
             sizes = torch.from_numpy(self.notional * self.accruals[k:])[:, None]
             coupons = sizes * (self.rates(paths, k, day) + self.spread)
             total = total + (coupons * paths.bonds(currency, day, self.floating.pay[k:])).sum(0)
         if j < len(self.fixed):
-            total = total + torch.from_numpy(self.amounts[j:]) @ paths.bonds(currency, day, self.fixed.pay[j:])
+            total = total + torch.from_numpy(self.amounts[j:]) @ paths.bonds(
+                currency, day, self.fixed.pay[j:]
+            )
         return total * paths.observer.deflator(currency, paths.context.time(day))
 
     def coupon(self, paths: Paths, period: int, day: Day) -> Tensor:

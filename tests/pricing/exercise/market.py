@@ -57,7 +57,7 @@ BERMUDAN = BermudanSwaption(
     index=INDEX,
     start_date=AS_OF,
     maturity_date=D("2036-01-02"),
-    first_exercise_date=D("2027-01-01"),
+    first_exercise_date=D("2026-12-01"),
     settlement="cash",
     fixed_day_count="A365",
 )
@@ -69,9 +69,9 @@ def spread_out(years: float, count: int) -> tuple[np.datetime64, ...]:
     return tuple(AS_OF + np.timedelta64(round(365 * years * (k + 1) / count), "D") for k in range(count))
 
 
-def american(years: int) -> AmericanOption:
-    """Longstaff & Schwartz's put, exercisable 50 times a year."""
-    days = spread_out(years, 50 * years)
+def american(years: int, a_year: int = 50) -> AmericanOption:
+    """Longstaff & Schwartz's put, exercisable ``a_year`` times a year."""
+    days = spread_out(years, a_year * years)
     return AmericanOption(
         trade_id="A1",
         netting_set="N",

@@ -85,7 +85,7 @@ def test_refuses_another_trade() -> None:
     with pytest.raises(TradeError, match="an exercise policy of 9 dates does not fit the trade's 8"):
         policy.exercised(shorter, paths)
     foreign = replace(policy, names=("EQ/A", "exercise_value"))
-    with pytest.raises(TradeError, match="expects .'EQ/A'., the trade has RATE/EUR"):
+    with pytest.raises(TradeError, match=r"expects .'EQ/A'., the trade has RATE/EUR"):
         foreign.exercised(source.trade, paths)
 
 

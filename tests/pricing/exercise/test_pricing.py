@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +25,6 @@ from xva.errors import DomainError
 from xva.models.equity_basket import EquityBasket
 from xva.models.path_model import PathModel
 from xva.pricing.exercise.pricing import (
-    ExerciseGreeks,
     Estimate,
     exercise_greeks,
     exercise_price,
@@ -45,7 +43,7 @@ def both(
     trade: PathTrade, at: TradeContext, model: PathModel, size: int, blocks: int = SCRAMBLES
 ) -> tuple[ExercisePaths, ExercisePaths]:
     """Paths to train on and fresh ones."""
-    options = {"scrambles": SCRAMBLES, "block_size": size, "n_blocks": blocks}
+    options = {"scrambles": blocks, "block_size": size, "n_blocks": blocks}
     training = ExercisePaths.draw(trade, at, model, seed=1, **options)
     return training, ExercisePaths.draw(trade, at, model, seed=2, **options)
 
@@ -72,7 +70,7 @@ def test_bermudan_swaption(settlement: str) -> None:
 def test_short_receiver() -> None:
     trade = replace(BERMUDAN, side="short", swap_side="receiver")
     found = price(trade, context(), rates(), 512)
-    check(Estimate(-found.value, found.error), 476.366, 0.01)  # the rollback of tests/oracles
+    check(Estimate(-found.value, found.error), 476.366, 0.015)  # the rollback of tests/oracles
 
 
 @pytest.mark.parametrize(
@@ -157,40 +155,37 @@ def quantlib_gradient(trade: AmericanOption, at: tuple[float, float, float]) -> 
     return [finite_differences(trade, *at)[1], slope(1, 0.004), slope(2, 0.002)]
 
 
-def american_greeks(spot: float, size: int) -> tuple[ExerciseGreeks, ExercisePaths, Callable[[], Estimate]]:
-    trade, parameters = american(1), torch.tensor([spot, 0.2, 0.06], dtype=torch.float64)
-    model = put_model(parameters)
-    training, fresh = both(trade, EQUITY, model, size)
-    policy = train_policy(training, model)
-    greeks = exercise_greeks(training, fresh, policy, put_model, parameters)
-    return greeks, fresh, lambda: spot_gammas(fresh, policy, model)
-
-
 @pytest.mark.parametrize("spot", [36.0, 44.0])
 def test_american_greeks_against_finite_differences(spot: float) -> None:
-    found, _, gammas = american_greeks(spot, 1024)
-    exact = quantlib_gradient(american(1), (spot, 0.2, 0.06))
-    for value, error, reference, name in zip(
-        found.gradient.value.tolist(), found.gradient.error.tolist(), exact, ("delta", "vega", "rho")
-    ):
-        assert abs(value - reference) <= THREE * error + 0.01 * abs(reference), (
-            name,
-            value,
-            error,
-            reference,
-        )
-        assert THREE * error <= 0.1 * abs(reference), (name, error)
-    gamma = gammas()
-    reference = finite_differences(american(1), spot, 0.2, 0.06)[2]
-    # at 36, next to the boundary, a policy trained on 32,768 paths leaves up to 5 % (0.5 % with 131,072)
-    assert abs(float(gamma.value) - reference) <= THREE * float(gamma.error) + 0.03 * reference
-    assert THREE * float(gamma.error) <= 0.1 * reference
+    """Monthly exercise: delta, vega, rho by AD through the regression, gamma by likelihood ratio and pathwise."""
+    trade, at = american(1, 12), (spot, 0.2, 0.06)
+    parameters = torch.tensor(at, dtype=torch.float64)
+    model, blocks = put_model(parameters), 16
+    training, fresh = both(trade, EQUITY, model, 4096, blocks)
+    policy = train_policy(training, model)
+    greeks = exercise_greeks(training, fresh, policy, put_model, parameters)
+    gammas = spot_gammas(fresh, policy, model)
+    value, _, gamma = finite_differences(trade, *at)
+    found = [
+        ("value", greeks.price.value.value, greeks.price.value.error, value),
+        *zip(
+            ("delta", "vega", "rho"),
+            greeks.gradient.value,
+            greeks.gradient.error,
+            quantlib_gradient(trade, at),
+        ),
+        ("gamma", gammas.value[0, 0], gammas.error[0, 0], gamma),
+    ]
+    for name, number, error, exact in found:
+        bound = sigmas(blocks) * float(error) + 0.01 * abs(exact)
+        assert abs(float(number) - exact) <= bound, (name, number, error, exact)
+        assert bound <= 0.12 * abs(exact), (name, number, error, exact)
 
 
 def test_greeks_refuse_what_would_be_wrong() -> None:
     parameters = torch.tensor([36.0, 0.2, 0.06], dtype=torch.float64)
     model = put_model(parameters)
-    training, fresh = both(american(1), EQUITY, model, 8)
+    training, _ = both(american(1), EQUITY, model, 8)
     policy = train_policy(training, model)
     with pytest.raises(DomainError, match="expected fresh paths"):
         exercise_greeks(training, training, policy, put_model, parameters)

@@ -37,10 +37,14 @@ class ExercisePolicy:
         +1 where we decide, -1 where the counterparty does.
     names : tuple of str
         Features, as `exercise_features` names them.
+    reach : ndarray
+        ``(exercise,)`` gain from which on a path counts fully in the regression, a constant of the base run; inf if all do.
     mean, deviation : ndarray
         ``(exercise, feature)`` by which features are standardised, constants of the base run.
     exponents : ndarray
         ``(basis, feature)`` degrees of the basis functions.
+    active : ndarray
+        ``(exercise, basis)`` 1, or 0 for functions that the others make up for on the date.
     coefficients : Tensor
         ``(exercise, basis)``, of the gap in deflated reporting currency from our side.
     widths : ndarray
@@ -52,9 +56,11 @@ class ExercisePolicy:
     dates: NDArray[np.datetime64]
     holder: int
     names: tuple[str, ...]
+    reach: Floats
     mean: Floats
     deviation: Floats
     exponents: NDArray[np.int64]
+    active: Floats
     coefficients: Tensor
     widths: Floats
     regression: Regression
@@ -107,14 +113,12 @@ class ExercisePolicy:
     def weight(self, number: int, features: Tensor) -> Tensor | None:
         """Of paths in the regression on one date: 0 where exercising brings a loss, towards 1 where it pays.
 
-        ``tanh`` of the gain over the regression's ``focus`` of its standard deviations; None where no exercise value is told.
+        ``tanh`` of the gain over `reach`; None where all count alike.
         """
         gain = self._gain(features)
-        focus = self.regression.focus
-        if gain is None or np.isinf(focus):
+        if gain is None or np.isinf(self.reach[number]):
             return None
-        scale = float(self.deviation[number, self.names.index(EXERCISE_VALUE)])
-        return torch.tanh(gain / (focus * scale))
+        return torch.tanh(gain / float(self.reach[number]))
 
     def _gain(self, features: Tensor) -> Tensor | None:
         """What exercising brings the holder, 0 where it is a loss: never exercised there, whatever the regression says."""
@@ -125,7 +129,8 @@ class ExercisePolicy:
     def basis(self, number: int, features: Tensor) -> Tensor:
         """Basis functions ``(basis, path)`` on one date."""
         mean, deviation = (torch.from_numpy(x[number][:, None]) for x in (self.mean, self.deviation))
-        return evaluate(self.exponents, (features - mean) / deviation)
+        every = evaluate(self.exponents, (features - mean) / deviation)
+        return every * torch.from_numpy(self.active[number][:, None])
 
 
 def first_decisions(decisions: Tensor) -> Tensor:

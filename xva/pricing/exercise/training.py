@@ -13,11 +13,12 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.path_model import PathModel
 from xva.numerics import tree
-from xva.numerics.least_squares import moments, solve_moments
+from xva.numerics.least_squares import independent_columns, moments, solve_moments
 from xva.pricing.exercise.basis import total_degree
 from xva.pricing.exercise.features import EXERCISE_VALUE, independent
 from xva.pricing.exercise.policy import ExercisePolicy
@@ -25,6 +26,7 @@ from xva.pricing.exercise.regression import Regression
 from xva.pricing.exercise.simulation import ExercisePaths, ExerciseView
 
 Tensors = tuple[Tensor, ...]
+Floats = NDArray[np.float64]
 BlockFunction = Callable[[int], Tensors]
 MapBlocks = Callable[[BlockFunction, Sequence[int]], Iterable[Tensors]]
 
@@ -57,6 +59,9 @@ def train_policy(
         later = torch.zeros_like(change[0])
         for e in range(len(policy.dates) - 1, -1, -1):
             sums = regression_sums(policy, e, features[e], change[e] - later)
+            used = independent_columns(sums)
+            policy.active[e] = used.numpy()
+            sums = sums * used[:, None] * torch.cat([used, used.new_ones(1)])
             coefficients = policy.coefficients.clone()
             coefficients[e] = solve_moments(sums, how.ridge)
             policy = _with_width(replace(policy, coefficients=coefficients), e, features[e])
@@ -93,23 +98,36 @@ def _blank(
     if EXERCISE_VALUE in names and names.index(EXERCISE_VALUE) not in kept:
         kept.append(names.index(EXERCISE_VALUE))
     chosen = features[:, kept]
-    mean, deviation = chosen.mean(-1), chosen.std(-1, correction=0)
-    still = deviation <= 1e-10 * chosen.abs().amax(-1)
-    deviation = torch.where(still, torch.ones_like(deviation), deviation)
     exponents = total_degree(len(kept), how.degree)
-    n_dates = features.shape[0]
+    n_dates, n_features, _ = chosen.shape
+    gains = chosen[:, -1] if EXERCISE_VALUE in names else torch.zeros_like(chosen[:, 0])
+    spread = gains.std(-1, correction=0).numpy()
     policy = ExercisePolicy(
         source.trade.exercise_dates(source.context),
         source.trade.holder,
         tuple(names[k] for k in kept),
-        mean.numpy(),
-        deviation.numpy(),
+        np.where(spread > 0.0, how.focus * spread, np.inf),
+        np.zeros((n_dates, n_features)),
+        np.ones((n_dates, n_features)),
         exponents,
+        np.ones((n_dates, len(exponents))),
         torch.zeros(n_dates, len(exponents), dtype=torch.float64),
         np.ones(n_dates),
         how,
     )
+    for e, rows in enumerate(chosen):
+        policy.mean[e], policy.deviation[e] = _standardisation(rows, policy.weight(e, rows))
     return policy, chosen
+
+
+def _standardisation(features: Tensor, weight: Tensor | None) -> tuple[Floats, Floats]:
+    """Mean and standard deviation ``(feature,)`` where the regression looks; deviation 1 for what does not vary."""
+    share = torch.ones_like(features[0]) if weight is None or not bool(weight.any()) else weight
+    share = share / share.sum()
+    mean = features @ share
+    deviation = torch.sqrt((features - mean[:, None]).square() @ share)
+    still = deviation <= 1e-10 * features.abs().amax(-1)
+    return mean.numpy(), torch.where(still, torch.ones_like(deviation), deviation).numpy()
 
 
 def _with_width(policy: ExercisePolicy, number: int, features: Tensor) -> ExercisePolicy:

@@ -39,7 +39,7 @@ class LognormalOption:
     Parameters
     ----------
     terms : tuple of (datetime64[D], str, float)
-        Days after ``as_of``, equities and weights.
+        Days from ``as_of`` on, equities and weights.
     shift : float
     strike : float
         Positive.
@@ -74,13 +74,16 @@ class LognormalOption:
         """
         observer = model.observe(problem.times, [start[:, None]])
         if not isinstance(observer, OneCurrencyObserver):
-            raise DomainError("control variate: expected a model with deterministic rates -> do without controls")
-        # weights of each state at the end of each step, and later
-        weights = torch.zeros(len(problem.times) - 1, len(start), dtype=torch.float64)
+            raise DomainError(
+                "control variate: expected a model with deterministic rates -> do without controls"
+            )
+        weights = torch.zeros(
+            len(problem.times), len(start), dtype=torch.float64
+        )  # of each knot and all later ones
         for day, name, weight in self.terms:
-            weights[: place(problem.times, problem.context.time(day)), steps.row(name)] += weight
-        mean = self.shift + weights[0] @ start + (weights * steps.drifts).sum()
-        variance = (torch.einsum("ks,ksn->kn", weights, steps.loadings) ** 2).sum()
+            weights[: place(problem.times, problem.context.time(day)) + 1, steps.row(name)] += weight
+        mean = self.shift + weights[0] @ start + (weights[1:] * steps.drifts).sum()
+        variance = (torch.einsum("ks,ksn->kn", weights[1:], steps.loadings) ** 2).sum()
         forward = torch.exp(mean + 0.5 * variance)
         bond = observer.bond(self.currency, 0.0, problem.context.time(self.pay))[0]
         return bond * black76(forward, forward.new_tensor(self.strike), torch.sqrt(variance), self.sign)
@@ -98,10 +101,8 @@ def controls_of(problem: GreekProblem) -> tuple[LognormalOption, ...]:
         weights = trade.weights or (1.0 / count,) * count
         name, sign = trade.underlying[3:], _sign(trade.option_type)
         days = np.array(trade.averaging_dates, dtype="datetime64[D]")
-        past = context.fixed(f"EQ/{name}", days)
-        today = float(torch.exp(problem.plain.initial()[problem.plain.states.index(f"EQ:{name}")]))
-        known = np.where(days == context.as_of, np.where(np.isnan(past), today, past), past)
-        old = days <= context.as_of
+        known = context.fixed(f"EQ/{name}", days)
+        old = ~np.isnan(known)
         shift = float((np.array(weights)[old] * np.log(known[old])).sum())
         terms = tuple((d, name, w) for d, w, gone in zip(trade.averaging_dates, weights, old) if not gone)
         return (LognormalOption(terms, shift, trade.strike, sign, trade.currency, trade.maturity),)
@@ -127,7 +128,9 @@ def controls_of(problem: GreekProblem) -> tuple[LognormalOption, ...]:
     return ()
 
 
-def _geometric(problem: GreekProblem, trade: BasketOption, names: Sequence[str]) -> tuple[LognormalOption, ...]:
+def _geometric(
+    problem: GreekProblem, trade: BasketOption, names: Sequence[str]
+) -> tuple[LognormalOption, ...]:
     """Equal to the basket, with its derivatives, where all prices are as they are today."""
     model = problem.plain
     today = [float(torch.exp(model.initial()[model.states.index(f"EQ:{name}")])) for name in names]

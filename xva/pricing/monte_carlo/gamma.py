@@ -1,7 +1,7 @@
 """Second derivatives to the spots: likelihood ratio x pathwise, twice the likelihood ratio, and smoothing.
 
-The state starts at ``x = ln S``. What paths know of it is their derivative ``D`` to the start, by the method of the first order;
-gammas are the derivative of its mean.
+The state starts at ``x = ln S``. What paths know of it is their derivative ``D`` to the start, by the method of the first
+order; gammas are the derivative of its mean.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.pricing.monte_carlo.gaussian import gaussian_steps
 from xva.pricing.monte_carlo.methods import Method, Pathwise
 from xva.pricing.monte_carlo.problem import GreekProblem, Scene
 
@@ -26,6 +27,10 @@ class GammaMethod(ABC):
 
     extra = 0
     """Rows of normals it needs beyond the steps'."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """What a result calls it."""
 
     @abstractmethod
     def check(self, problem: GreekProblem, method: Method) -> None:
@@ -59,9 +64,15 @@ class Mixed(GammaMethod):
     7.3.3; M. Broadie and P. Glasserman, 1996).
     """
 
+    def __str__(self) -> str:
+        return "likelihood ratio x pathwise"
+
     def check(self, problem: GreekProblem, method: Method) -> None:
+        gaussian_steps(problem.plain, problem.times)
         if not isinstance(method, Pathwise):
-            raise DomainError("gamma: Mixed() is for pathwise derivatives -> use SecondLikelihoodRatio() or Smoothing()")
+            raise DomainError(
+                "gamma: Mixed() is for pathwise derivatives -> use SecondLikelihoodRatio() or Smoothing()"
+            )
         _refuse_today(problem)
 
     def curvature(
@@ -77,9 +88,15 @@ class Mixed(GammaMethod):
 class SecondLikelihoodRatio(GammaMethod):
     """Payoff times the second derivative of the density over the density. Unbiased whatever jumps, and noisy."""
 
+    def __str__(self) -> str:
+        return "likelihood ratio twice"
+
     def check(self, problem: GreekProblem, method: Method) -> None:
+        gaussian_steps(problem.plain, problem.times)
         if not method.free:
-            raise DomainError("gamma: SecondLikelihoodRatio() is for payoffs of free paths -> use Smoothing()")
+            raise DomainError(
+                "gamma: SecondLikelihoodRatio() is for payoffs of free paths -> use Smoothing()"
+            )
         _refuse_today(problem)
 
     def curvature(
@@ -95,9 +112,9 @@ class SecondLikelihoodRatio(GammaMethod):
 class Smoothing(GammaMethod):
     """Gamma of the value smoothed over a width in the log prices: starts are spread, and ``D`` correlated with the spread.
 
-    The kernel is Gaussian and of order four, ``k(u) = u (n + 4 - |u|^2) / 2`` for ``n`` equities, so that the bias is of the order
-    of ``(width / deviation)^4``, the deviation being that of the log price to expiry; the noise grows as one over the width.
-    For every method, payoff and model: whatever has an unbiased delta. Two more sets of paths.
+    The kernel is Gaussian and of order four, ``k(u) = u (n + 4 - |u|^2) / 2`` for ``n`` equities, so that the bias is of the
+    order of ``(width / deviation)^4``, the deviation being that of the log price to expiry; the noise grows as one over the
+    width. For every method, payoff and model: whatever has an unbiased delta. Two more sets of paths.
 
     Parameters
     ----------
@@ -110,7 +127,12 @@ class Smoothing(GammaMethod):
 
     def __post_init__(self) -> None:
         if not 0.0 < self.width <= 0.2:
-            raise DomainError(f"gamma by smoothing: expected a width in (0, 0.2] of the log price, got {self.width}")
+            raise DomainError(
+                f"gamma by smoothing: expected a width in (0, 0.2] of the log price, got {self.width}"
+            )
+
+    def __str__(self) -> str:
+        return f"smoothing over {self.width:g}"
 
     def check(self, problem: GreekProblem, method: Method) -> None:
         if problem.plain.n_normals < sum(s.startswith("EQ:") for s in problem.plain.states):

@@ -43,7 +43,9 @@ class GaussianSteps:
         """
         if f"EQ:{name}" not in self.states:
             known = ", ".join(self.states)
-            raise DomainError(f"equity: expected one whose log price is a state ({known}), got {name}", [name])
+            raise DomainError(
+                f"equity: expected one whose log price is a state ({known}), got {name}", [name]
+            )
         return self.states.index(f"EQ:{name}")
 
     def log_density(self, states: Sequence[Tensor]) -> Tensor:

@@ -12,6 +12,7 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.pricing.monte_carlo.gaussian import gaussian_steps
 from xva.pricing.monte_carlo.problem import GreekProblem, Payoff, Scene
 
 
@@ -20,6 +21,10 @@ class Method(ABC):
 
     free: ClassVar[bool] = True
     """Whether values are what the trade pays on paths that go where they like."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """What a result calls it."""
 
     @abstractmethod
     def check(self, problem: GreekProblem) -> None:
@@ -56,6 +61,9 @@ class Pathwise(Method):
         if not 0.0 <= self.width < 1.0:
             raise DomainError(f"pathwise: expected a width in [0, 1) of the log price, got {self.width}")
 
+    def __str__(self) -> str:
+        return f"pathwise, jumps smoothed over {self.width:g}" if self.width else "pathwise"
+
     def check(self, problem: GreekProblem) -> None:
         trade = problem.trade
         if trade.jumps and self.width == 0.0:
@@ -77,17 +85,20 @@ class Pathwise(Method):
 class LikelihoodRatio(Method):
     """Payoff times the derivative of the path's log density: unbiased however the payoff jumps.
 
-    For models with Gaussian steps. What depends on a parameter beside the path (discounting, a price today that the trade looks
-    at) is differentiated as it is. Noisy: as one over the square root of the first step for the spot, and as the square root of the
-    number of steps for volatilities.
+    For models with Gaussian steps. What depends on a parameter beside the path (discounting, a price today that the trade
+    looks at) is differentiated as it is. Noisy: as one over the square root of the first step for the spot, as the square
+    root of the number of steps for volatilities.
 
     References
     ----------
     M. Broadie and P. Glasserman (1996); P. Glasserman, Monte Carlo Methods in Financial Engineering (2003), section 7.3.
     """
 
+    def __str__(self) -> str:
+        return "likelihood ratio"
+
     def check(self, problem: GreekProblem) -> None:
-        pass  # the steps are looked at when they are needed
+        gaussian_steps(problem.plain, problem.times)
 
     def trade_values(self, scene: Scene) -> Tensor:
         return self.payoff_values(scene, scene.problem.payoff)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 import numpy as np
 import torch
@@ -61,9 +61,11 @@ class Sampling:
                     f"sampling: expected {field}, a whole number from {least} on, got {value!r}", [field]
                 )
         for field, allowed in (("points", Points), ("ordering", Ordering)):
-            if getattr(self, field) not in allowed.__args__:
-                words = " or ".join(allowed.__args__)
-                raise DomainError(f"sampling: expected {field} {words}, got {getattr(self, field)!r}", [field])
+            if getattr(self, field) not in get_args(allowed):
+                words = " or ".join(get_args(allowed))
+                raise DomainError(
+                    f"sampling: expected {field} {words}, got {getattr(self, field)!r}", [field]
+                )
         odd = self.block_size % 2 if self.points == "pseudo" else self.block_size & (self.block_size - 1)
         if odd:
             what = "an even number" if self.points == "pseudo" else "a power of two for Sobol points"
@@ -123,13 +125,11 @@ class Normals:
 
     @cached_property
     def _sobol(self) -> PathNoise:
-        return PathNoise(
-            self.sampling.seed, self.sampling.batches, self._drawn, self._rotation, self.width
-        )
+        return PathNoise(self.sampling.seed, self.sampling.batches, self._drawn, self._rotation, self.width)
 
     @cached_property
     def _rotation(self) -> Tensor:
-        """``(row, row)``; the rows beyond the steps take the last coordinates, so that steps do not depend on them."""
+        """``(row, row)``; the rows beyond the steps take the last coordinates of a point."""
         steps = self.times[1:] - self.times[0]
         if self.sampling.ordering == "bridge":
             rotation = brownian_bridge(steps)
@@ -137,7 +137,10 @@ class Normals:
             rotation = brownian_rotation(steps)
         else:
             rotation = torch.eye(len(steps), dtype=torch.float64)
-        return torch.block_diag(rotation, torch.eye(self.extra, dtype=torch.float64))
+        count = len(steps)
+        whole = torch.eye(count + self.extra, dtype=torch.float64)
+        whole[:count, :count] = rotation
+        return whole
 
 
 def philox(seed: int, block: int, count: int) -> Tensor:

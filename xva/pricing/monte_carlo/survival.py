@@ -19,6 +19,7 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, place
+from xva.pricing.monte_carlo.gaussian import gaussian_steps
 from xva.pricing.monte_carlo.methods import Method
 from xva.pricing.monte_carlo.problem import GreekProblem, Payoff, Scene, flows_of
 from xva.trades.barrier_option import BarrierOption
@@ -58,8 +59,14 @@ class Knock:
     crosser: PathTrade | None
 
     def __post_init__(self) -> None:
-        if not self.level > 0.0 or not len(self.days) or bool((np.diff(self.days) <= np.timedelta64(0)).any()):
-            raise DomainError(f"knock of {self.name}: expected a positive level and increasing dates", [self.name])
+        if (
+            not self.level > 0.0
+            or not len(self.days)
+            or bool((np.diff(self.days) <= np.timedelta64(0)).any())
+        ):
+            raise DomainError(
+                f"knock of {self.name}: expected a positive level and increasing dates", [self.name]
+            )
 
     def crossed(self, context: TradeContext, today: float) -> bool:
         """Whether it has been crossed up to ``as_of``, on which the price is ``today`` unless it is fixed."""
@@ -80,7 +87,7 @@ def knock_of(trade: PathTrade) -> Knock:
     if isinstance(trade, BarrierOption) and trade.jumps and trade.underlying.startswith("EQ/"):
         up, out = trade.barrier_type.startswith("up"), trade.barrier_type.endswith("out")
         days = np.array(trade.monitoring_dates, dtype="datetime64[D]")
-        survivor = replace(trade, barrier=_NEVER[up])
+        survivor = replace(trade, barrier=_NEVER[up], monitoring_dates=(trade.expiry_date,))
         other = trade.barrier_type.replace("out", "in") if out else trade.barrier_type.replace("in", "out")
         crosser = replace(survivor, barrier_type=other)
         nothing = trade.rebate == 0.0
@@ -120,7 +127,11 @@ class OneStepSurvival(Method):
         """For a product that `knock_of` knows."""
         return cls(knock_of(trade))
 
+    def __str__(self) -> str:
+        return "one-step survival"
+
     def check(self, problem: GreekProblem) -> None:
+        gaussian_steps(problem.plain, problem.times)
         coming = self.knock.days[self.knock.days > problem.context.as_of]
         for time in problem.context.times(coming).tolist():
             try:
@@ -132,10 +143,11 @@ class OneStepSurvival(Method):
                 ) from None
 
     def trade_values(self, scene: Scene) -> Tensor:
-        knock, zero = self.knock, torch.zeros(scene.start.shape[-1], dtype=torch.float64)
-        free = scene.see(scene.walk.states)
-        lost = zero if knock.crosser is None else flows_of(knock.crosser, free)
-        today = float(torch.exp(scene.start[scene.steps.row(knock.name), 0]))
+        knock = self.knock
+        lost = torch.zeros(scene.start.shape[-1], dtype=torch.float64)
+        if knock.crosser is not None:
+            lost = flows_of(knock.crosser, scene.see(scene.walk.states))
+        today = float(torch.exp(scene.start.detach()[scene.steps.row(knock.name), 0]))
         if knock.crossed(scene.problem.context, today):
             return lost
         states, weight = self._survive(scene)

@@ -22,6 +22,7 @@ from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.valuation.scenarios.packed import PackedWorlds
 
 WORLDS_PER_BLOCK = 16
+CUBE = ("value", "exposure")
 BASE = -1
 """The world of a scenario that moves no path."""
 
@@ -149,7 +150,8 @@ class StressPlan(Plan):
     @property
     def schema(self) -> CubeSchema:
         b = self.base
-        variables = tuple(f"value.{w}" for w in range(len(self.worlds))) if self.keep_cube else ()
+        worlds = range(len(self.worlds)) if self.keep_cube else ()
+        variables = tuple(f"{name}.{w}" for w in worlds for name in CUBE)
         return CubeSchema(
             b.days.astype("datetime64[D]"), b.times, b.netting_sets, b.counterparties, variables, b.currency
         )
@@ -162,7 +164,7 @@ class StressPlan(Plan):
         # a world whose netting sets are larger than the first's is no larger than all worlds of a group together
         group = [sum(self.worlds.bytes(w) for w in self._group(g)) for g in range(self._groups)]
         noise = 8 * self.block_size * len(self.base.times) * len(first.data.factors)
-        cube = 8 * self.block_size * len(self.base.times) * len(self.base.netting_sets)
+        cube = 2 * 8 * self.block_size * len(self.base.times) * len(self.base.netting_sets)
         largest = max(self._world(self._largest).bytes_per_block, first.bytes_per_block)
         return 2 * max(group) + largest + 2 * noise + (cube * len(self.worlds) if self.keep_cube else 0)
 
@@ -175,7 +177,7 @@ class StressPlan(Plan):
                 found = plan.run(own)
             sums.update({f"{world}/{name}": value for name, value in found.sums.items()})
             if self.keep_cube:
-                cube[f"value.{world}"] = found.cube["value"]
+                cube.update({f"{name}.{world}": found.cube[name] for name in CUBE})
         return BlockResult(cube, sums)
 
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
