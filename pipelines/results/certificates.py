@@ -116,6 +116,8 @@ def kept(run: Run, trade: str | None = None) -> dict[str, Trained]:
     results = run.xva
     keys: dict[str, str] = {}
     if "surrogate" in results.dims:
+        if "surrogate_key" not in results:
+            raise StoreError(f"{run.path}: made by an earlier version, which kept less -> run its job again")
         keys = {str(k): str(v) for k, v in results["surrogate_key"].to_series().items()}
     if trade is not None:
         if trade not in keys:
@@ -125,16 +127,24 @@ def kept(run: Run, trade: str | None = None) -> dict[str, Trained]:
     if not keys:
         return {}
     folder = run.path / SURROGATES
-    stored = _stored(folder)
+    stored, damaged = _stored(folder)
     if missing := [name for name, key in keys.items() if key not in stored]:
+        why = "; ".join(damaged) or "no such file"
         raise StoreError(
-            f"{folder}: expected the surrogates of {', '.join(missing)}, got none -> xva resume {run.path}",
+            f"{folder}: expected the surrogates of {', '.join(missing)}, got none: {why} -> run the job again",
             missing,
         )
     return {name: stored[key] for name, key in keys.items()}
 
 
-def _stored(folder: Path) -> dict[str, Trained]:
-    registry = Registry(folder, KINDS)
-    found = (registry.load(address) for address in registry.addresses())
-    return {trained.identity.key: trained for trained in found}
+def _stored(folder: Path) -> tuple[dict[str, Trained], list[str]]:
+    """By key; and what is wrong with those that cannot be read."""
+    registry, found, damaged = Registry(folder, KINDS), {}, []
+    for address in registry.addresses():
+        try:
+            trained = registry.load(address)
+        except StoreError as error:
+            damaged.append(error.message)
+        else:
+            found[trained.identity.key] = trained
+    return found, damaged

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
@@ -59,6 +60,10 @@ def _values(certificate: Certificate) -> list[Any]:
 
 def _drawn(figure: Figure) -> Pixels:
     figure.set_dpi(DPI)
+    for axes in figure.axes:
+        locator = axes.xaxis.get_major_locator()
+        if isinstance(locator, AutoDateLocator):
+            locator.minticks = 3  # between three and five years there is no step with five ticks or more
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())

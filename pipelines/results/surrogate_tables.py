@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.results.certificates import Errors
+from pipelines.results.what_if import Fitting
 from surrogates.book import LearnedBook
 from surrogates.certificate.certificate import (
     ENE,
@@ -24,7 +25,6 @@ from surrogates.certificate.certificate import (
     Check,
     Verdict,
 )
-from surrogates.certificate.intervals import Interval
 from surrogates.trained import Trained
 
 STYLES: Final[dict[Verdict, str]] = {"pass": "green", "fail": "red", "undecided": "yellow", "reported": ""}
@@ -66,25 +66,27 @@ def training_table(book: LearnedBook, seconds: Mapping[str, float]) -> Table:
     return table
 
 
-def certificate_table(certificate: Certificate, title: str) -> Table:
+def certificate_table(certificate: Certificate, title: str) -> Fitting:
     """One row per date: every error ± half its confidence interval, relative, coloured by verdict."""
-    level = f"{100.0 * certificate.level:.0f} %"
-    caption = (
-        f"Relative errors ± half of their {level} interval, of the scales above; green within tolerance, red beyond, "
-        "yellow undecided. EPE and ENE: of the value; Indicator: of its sign only, as in the run."
-    )
-    table = _table(title, caption)
-    table.add_column("Date", no_wrap=True)
     shown = {m: head for m, head in _MEASURES.items() if any(c.measure == m for c in certificate.checks)}
-    for head in shown.values():
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column(f"EPE, {certificate.currency}", justify="right", no_wrap=True)
-    table.add_column("States", justify="right", no_wrap=True)
-    for date in certificate.dates:
-        mine = {c.measure: c for c in certificate.checks if c.day == date.day}
-        cells = [_cell(mine[m]) if m in mine else Text("") for m in shown]
-        table.add_row(date.day, *cells, _amount(date.epe), str(date.states))
-    return table
+    caption = (
+        f"Relative errors ± half of their {100.0 * certificate.level:.0f} % interval: value of its sd, gradient of its size, "
+        "near 0 the mean within ±0.1 sd of it, EPE, ENE and Indicator (as in the run: by the sign only) of the mean absolute "
+        "value. Green: within tolerance, red: beyond, yellow: undecided."
+    )
+
+    def make(between: str) -> Table:
+        table = _table(title, caption)
+        table.add_column("Date", no_wrap=True)
+        for head in (*shown.values(), f"EPE, {certificate.currency}"):
+            table.add_column(head, justify="right", no_wrap=True)
+        for date in certificate.dates:
+            mine = {c.measure: c for c in certificate.checks if c.day == date.day}
+            cells = [_cell(mine[m], between) if m in mine else Text("") for m in shown]
+            table.add_row(date.day, *cells, f"{date.epe.estimate:,.0f}{between}± {date.epe.half_width:,.0f}")
+        return table
+
+    return Fitting(make)
 
 
 def overall_lines(certificate: Certificate) -> list[Text]:
@@ -107,20 +109,22 @@ def description(trade: str, trained: Trained) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """Two significant digits; a dash for no number."""
-    return f"{100.0 * share:.2g} %" if np.isfinite(share) else "-"
+    """In per cent, one decimal below 10; a dash for no number."""
+    return f"{_digits(share)} %" if np.isfinite(share) else "-"
 
 
-def _cell(check: Check) -> Text:
+def _cell(check: Check, between: str) -> Text:
     if not check.scale > 0.0:
         return Text("-")
     middle, half = check.error.estimate / check.scale, check.error.half_width / check.scale
-    text = percent(middle) if check.measure == OUTSIDE else f"{100.0 * middle:.2g} ± {100.0 * half:.2g} %"
+    counted = check.measure == OUTSIDE
+    text = percent(middle) if counted else f"{_digits(middle)}{between}± {_digits(half)} %"
     return Text(text, style=STYLES[check.verdict])
 
 
-def _amount(found: Interval) -> str:
-    return f"{found.estimate:,.0f} ± {found.half_width:,.0f}"
+def _digits(share: float) -> str:
+    amount = 100.0 * share
+    return f"{amount:.0f}" if abs(amount) >= 9.95 else f"{amount:.1f}".replace("-0.0", "0.0")
 
 
 def _table(title: str, caption: str) -> Table:

@@ -191,7 +191,7 @@ def test_a_longer_trade_moves_before_within_noise_and_says_so(run: Run, tmp_path
     assert float(abs(before - own).max()) > 0.0
     assert np.all(abs(before - own) < 4.0 * error.values)
     assert found.same_paths is False
-    shown = invoke("whatif", run.path, folder).stdout
+    shown = " ".join(invoke("whatif", run.path, folder).stdout.split())
     assert "by Monte Carlo noise" in shown
 
 

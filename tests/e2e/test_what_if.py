@@ -49,7 +49,8 @@ def test_contributions_of_learned_trades_add_up(run: Run) -> None:
     assert "AUTO_1" in found["trade"].values
     own = run.xva["xva"].sel(netting_set="CP_X", measure=found["measure"])
     np.testing.assert_allclose(found["contribution"].sum("trade"), own, rtol=1e-10)
-    assert np.all(abs(found["contribution"].sel(trade="AUTO_1")) > 0.0)
+    mine = found.sel(trade="AUTO_1", measure="DVA")  # we owe the holder of the note
+    assert float(mine["contribution"]) > 10.0 * float(mine["contribution_se"]) > 0.0
 
 
 def test_a_what_if_takes_the_surrogates_of_its_run_and_any_workers(run: Run, tmp_path: Path) -> None:

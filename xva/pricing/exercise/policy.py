@@ -43,8 +43,8 @@ class ExercisePolicy:
         ``(exercise, feature)`` by which features are standardised, constants of the base run.
     exponents : ndarray
         ``(basis, feature)`` degrees of the basis functions.
-    active : ndarray
-        ``(exercise, basis)`` 1, or 0 for functions that the others make up for on the date.
+    transform : ndarray
+        ``(exercise, basis, basis)`` that makes the basis functions orthonormal on the base run's paths.
     coefficients : Tensor
         ``(exercise, basis)``, of the gap in deflated reporting currency from our side.
     widths : ndarray
@@ -60,7 +60,7 @@ class ExercisePolicy:
     mean: Floats
     deviation: Floats
     exponents: NDArray[np.int64]
-    active: Floats
+    transform: Floats
     coefficients: Tensor
     widths: Floats
     regression: Regression
@@ -130,7 +130,7 @@ class ExercisePolicy:
         """Basis functions ``(basis, path)`` on one date."""
         mean, deviation = (torch.from_numpy(x[number][:, None]) for x in (self.mean, self.deviation))
         every = evaluate(self.exponents, (features - mean) / deviation)
-        return every * torch.from_numpy(self.active[number][:, None])
+        return torch.from_numpy(self.transform[number]) @ every
 
 
 def first_decisions(decisions: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from xva.models.path_model import PathModel
 from xva.numerics import tree
-from xva.numerics.least_squares import independent_columns, moments, solve_moments
+from xva.numerics.least_squares import moments, orthonormal, solve_moments
 from xva.pricing.exercise.basis import total_degree
 from xva.pricing.exercise.features import EXERCISE_VALUE, independent
 from xva.pricing.exercise.policy import ExercisePolicy
@@ -58,10 +58,9 @@ def train_policy(
         policy, features = _blank(source, names, features, how)
         later = torch.zeros_like(change[0])
         for e in range(len(policy.dates) - 1, -1, -1):
-            sums = regression_sums(policy, e, features[e], change[e] - later)
-            used = independent_columns(sums)
-            policy.active[e] = used.numpy()
-            sums = sums * used[:, None] * torch.cat([used, used.new_ones(1)])
+            target = change[e] - later
+            policy.transform[e] = orthonormal(regression_sums(policy, e, features[e], target)).numpy()
+            sums = regression_sums(policy, e, features[e], target)
             coefficients = policy.coefficients.clone()
             coefficients[e] = solve_moments(sums, how.ridge)
             policy = _with_width(replace(policy, coefficients=coefficients), e, features[e])
@@ -110,7 +109,7 @@ def _blank(
         np.zeros((n_dates, n_features)),
         np.ones((n_dates, n_features)),
         exponents,
-        np.ones((n_dates, len(exponents))),
+        np.tile(np.eye(len(exponents)), (n_dates, 1, 1)),
         torch.zeros(n_dates, len(exponents), dtype=torch.float64),
         np.ones(n_dates),
         how,

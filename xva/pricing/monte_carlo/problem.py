@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.models.grids import refined
 from xva.models.path_model import Floats, PathModel, Walk, walk
 from xva.pricing.closed_form.domain import require_all
 from xva.pricing.greeks.naming import Component
@@ -38,6 +39,8 @@ class GreekProblem:
     context : TradeContext
     parameters : mapping of str to Tensor
         Numbers ``()`` or vectors ``(entry,)``, float64.
+    longest : float
+        Years of the longest step, for models that step by a scheme (Heston): knots are added between observations.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class GreekProblem:
     trade: PathTrade
     context: TradeContext
     parameters: Mapping[str, Tensor]
+    longest: float = np.inf
 
     def __post_init__(self) -> None:
         trade, ids = self.trade, [self.trade.trade_id]
@@ -73,13 +77,15 @@ class GreekProblem:
                 raise DomainError(
                     f"parameter {name}: expected a float64 tensor of shape () or (entry,), got {got}", [name]
                 )
+        if not self.longest > 0.0:
+            raise DomainError(f"longest step: expected a positive number of years, got {self.longest}")
         require_all(self.parameters)
 
     @cached_property
     def times(self) -> Floats:
         """``(knot,)``, 0 first."""
         seen = self.context.times(self.trade.observation_dates(self.context))
-        return np.concatenate([[0.0], seen])
+        return refined(np.concatenate([[0.0], seen]), self.longest)
 
     @cached_property
     def components(self) -> tuple[Component, ...]:

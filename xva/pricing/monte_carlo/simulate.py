@@ -37,6 +37,7 @@ def simulate_greeks(
     sampling: Sampling | None = None,
     controls: Sequence[LognormalOption] | Literal["known"] = (),
     savings: bool = True,
+    longest: float = float("inf"),
 ) -> MonteCarloGreeks:
     """Value and Greeks of a trade without decisions.
 
@@ -59,6 +60,8 @@ def simulate_greeks(
     savings : bool
         Measure what each option of the sampling saves: a run without it, of as many paths as the first block of every batch
         has.
+    longest : float
+        Years of the longest step, for models that step by a scheme.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def simulate_greeks(
         An expired trade, one with decisions, parameters outside their domain or that the value does not depend on, or a method
         that would be wrong.
     """
-    problem = GreekProblem(build, trade, context, parameters)
+    problem = GreekProblem(build, trade, context, parameters, longest)
     chosen = controls_of(problem) if controls == "known" else tuple(controls)
     estimator = _Estimator(problem, method or Pathwise(), gamma, chosen)
     estimator.check(sampling or Sampling())

@@ -8,9 +8,9 @@ as it is at par. Deposits, recoveries, dividends, funding spreads, caps, mean re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from xva.market.labels import QuoteInfo, quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.pricing.deterministic import linear_value
-from xva.trades.claims import Asset, ExchangeOption
+from xva.trades.claims import Asset, ExchangeOption, SwaptionClaim
 from xva.trades.context import TradeContext
 from xva.trades.cross_currency_swap import CrossCurrencySwap
 from xva.trades.fx_forward import FxForward
@@ -38,9 +38,6 @@ from xva.valuation.quoted import exchange_at_quote, swaptions_at_quotes
 from xva.valuation.world import SWAPTION_INDEX
 
 Floats = NDArray[np.float64]
-Value = Callable[[Market], Tensor]
-
-_HOME = {"trade_id": "hedge", "netting_set": "hedges"}
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,12 @@ class Instruments:
         return replace(self, own=names, kinds=kinds, units=units, ladder=self.ladder[:, kept])
 
 
-@dataclass(frozen=True)
-class _Offer:
+class _Offer(NamedTuple):
+    """One instrument; ``value`` is that of one unit, connected to the quotes, terms being constants."""
+
     kind: str
     unit: str
-    value: Value
+    value: Tensor
 
 
 def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -> Instruments:
@@ -89,11 +87,13 @@ def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -
     """
     leaf = quotes.as_leaf()
     market = build_market(leaf, config)
-    desk = _Desk(market, context, quotes)
+    desk = _Desk(market, replace(context, fixings={}), leaf)  # what is traded now has no past
     offers = {i: offer for i in quotes.ids if i not in market.unused and (offer := desk.offer(i)) is not None}
     if not offers:
-        raise DomainError("hedge instruments: expected quotes of swaps, CDS, FX, equities or options, got none")
-    values = torch.stack([offer.value(market) for offer in offers.values()])
+        raise DomainError(
+            "hedge instruments: expected quotes of swaps, CDS, FX, equities or options, got none"
+        )
+    values = torch.stack([offer.value for offer in offers.values()])
     unit = torch.eye(len(offers), dtype=torch.float64)
     (gradient,) = torch.autograd.grad(values, [leaf.values], unit, is_grads_batched=True)
     return Instruments(
@@ -106,17 +106,12 @@ def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -
 
 
 class _Desk:
-    """Terms at today's levels, which are constants, for values that depend on the market."""
+    """Makes instruments at today's levels."""
 
-    def __init__(self, market: Market, context: TradeContext, quotes: QuoteSet) -> None:
-        self.market, self.context = market, context
-        self.levels: Mapping[str, float] = dict(zip(quotes.ids, quotes.values.detach().tolist()))
+    def __init__(self, market: Market, context: TradeContext, leaf: QuoteSet) -> None:
+        self.market, self.context, self.leaf = market, context, leaf
         self.as_of = context.as_of
-
-    def offer(self, quote_id: str) -> _Offer | None:
-        """The instrument of a quote; None where it has none."""
-        info = quote_info(quote_id)
-        makers: dict[str, Callable[[QuoteInfo], _Offer | None]] = {
+        self.makers: dict[str, Callable[[QuoteInfo], _Offer | None]] = {
             "OIS": self._swap,
             "IBOR swap": self._swap,
             "XCCY basis": self._basis,
@@ -128,11 +123,22 @@ class _Desk:
             "FX vol": self._fx_straddle,
             "equity vol": self._equity_straddle,
         }
-        return makers[info.family](info) if info.family in makers else None
+
+    def offer(self, quote_id: str) -> _Offer | None:
+        """The instrument of a quote; None where it has none."""
+        info = quote_info(quote_id)
+        maker = self.makers.get(info.family)
+        return None if maker is None else maker(info)
+
+    def _level(self, info: QuoteInfo) -> float:
+        return float(self.leaf[info.quote_id].detach())
 
     def _index(self, currency: str, tenor: str) -> RateIndex | None:
         found = [i for i in self.context.indices.values() if (i.currency, i.tenor) == (currency, tenor)]
         return next((i for i in found if i.name in self.market.config.projection), None)
+
+    def _booked(self, kind: str, unit: str, trade: Trade) -> _Offer:
+        return _Offer(kind, unit, linear_value(trade.claims(self.context), self.market))
 
     def _swap(self, info: QuoteInfo) -> _Offer | None:
         index = self._index(info.currency, info.terms.get("index_tenor", "1D"))
@@ -141,11 +147,12 @@ class _Desk:
         start = dates.business_days(self.as_of, int(info.terms["lag"][:-1]), index.calendar)
         convention = swap_convention(index)
         trade = InterestRateSwap(
-            **_HOME,
+            "hedge",
+            "hedges",
             currency=info.currency,
             notional=1.0,
             side="payer",
-            fixed_rate=self.levels[info.quote_id],
+            fixed_rate=self._level(info),
             index=index.name,
             start_date=start,
             maturity_date=dates.add_tenor(start, info.tenor),
@@ -156,64 +163,136 @@ class _Desk:
 
     def _basis(self, info: QuoteInfo) -> _Offer | None:
         flat, other = info.terms["flat_currency"], info.currency
-        indices = [self._index(c, "1D") for c in (flat, other)]
-        if indices[0] is None or indices[1] is None:
+        flat_index, index = self._index(flat, "1D"), self._index(other, "1D")
+        if flat_index is None or index is None:
             return None
-        start = dates.business_days(self.as_of, 2, "+".join(sorted(i.calendar for i in indices if i)))
-        spot = float(self.market.fx_spot(other).detach() / self.market.fx_spot(flat).detach())
+        start = dates.business_days(self.as_of, 2, "+".join(sorted([flat_index.calendar, index.calendar])))
         trade = CrossCurrencySwap(
-            **_HOME,
+            "hedge",
+            "hedges",
             receive_currency=flat,
-            receive_notional=spot,
-            receive_index=indices[0].name,
+            receive_notional=float(self._fx_rate(other, flat).detach()),
+            receive_index=flat_index.name,
             pay_currency=other,
             pay_notional=1.0,
-            pay_index=indices[1].name,
-            pay_spread=self.levels[info.quote_id],
+            pay_index=index.name,
+            pay_spread=self._level(info),
             start_date=start,
             maturity_date=dates.add_tenor(start, info.tenor),
             frequency="3M",
         )
         return self._booked("basis swap", f"1 {other} notional, pays the spread", trade)
 
-    def _forward(self, info: QuoteInfo) -> _Offer | None:
-        start = dates.business_days(self.as_of, 2, "WEEKENDS")
-        trade = FxForward(
-            **_HOME,
-            buy_currency=info.terms["base"],
-            buy_amount=1.0,
-            sell_currency=info.currency,
-            sell_amount=self.levels[info.quote_id],
-            settlement_date=dates.add_tenor(start, info.tenor),
-        )
-        return self._booked("FX forward", f"buys 1 {info.terms['base']}", trade)
+    def _fx_rate(self, base: str, quote: str) -> Tensor:
+        return self.market.fx_spot(base) / self.market.fx_spot(quote)
 
-    def _booked(self, kind: str, unit: str, trade: Trade) -> _Offer:
-        claims = trade.claims(self.context)
-        return _Offer(kind, unit, lambda market: linear_value(claims, market))
+    def _forward(self, info: QuoteInfo) -> _Offer | None:
+        base, quote = info.terms["base"], info.currency
+        if not {base, quote} <= set(self.market.config.discount):
+            return None
+        settle = dates.add_tenor(dates.business_days(self.as_of, 2, "WEEKENDS"), info.tenor)
+        forward = FxForward(
+            "hedge",
+            "hedges",
+            buy_currency=base,
+            buy_amount=1.0,
+            sell_currency=quote,
+            sell_amount=self._level(info),
+            settlement_date=settle,
+        )
+        return self._booked("FX forward", f"buys 1 {base}", forward)
 
     def _fx(self, info: QuoteInfo) -> _Offer | None:
-        base, quote, level = info.terms["base"], info.currency, self.levels[info.quote_id]
+        base, quote = info.terms["base"], info.currency
         if not {base, quote} <= set(self.market.fx_spots):
             return None
-        return _Offer("FX spot", f"buys 1 {base}", lambda m: m.fx_spot(base) - level * m.fx_spot(quote))
+        value = self.market.fx_spot(base) - self._level(info) * self.market.fx_spot(quote)
+        return _Offer("FX spot", f"buys 1 {base}", value)
 
     def _shares(self, info: QuoteInfo) -> _Offer | None:
-        name = info.terms["name"]
+        """Bought for money that stays in the share's currency."""
         if info.currency not in self.market.fx_spots:
             return None
-        level = self.levels[info.quote_id]  # bought for money that stays in the share's currency
-        return _Offer(
-            "shares", "buys 1 share", lambda m: (m.equity_spot(name) - level) * m.fx_spot(info.currency)
-        )
+        name = info.terms["name"]
+        value = (self.market.equity_spot(name) - self._level(info)) * self.market.fx_spot(info.currency)
+        return _Offer("shares", "buys 1 share", value)
 
     def _cds(self, info: QuoteInfo) -> _Offer | None:
-        name, level = info.terms["name"], self.levels[info.quote_id]
-        annuity = self._risky_annuity(name, info)
-        if annuity is None:
+        """At par its value is zero whatever else moves: it has the derivative to its own spread alone."""
+        name = info.terms["name"]
+        if name not in self.market.survivals or info.currency not in self.market.fx_spots:
             return None
-        row = self._row(info.quote_id)
-        return _Offer("CDS", f"1 {info.currency} notional, buys protection", lambda m: (row - level) * annuity)
+        curve = self.market.survival_curve(name)
+        discount = self.market.curves[self.market.sources[f"CREDIT-{name}"].needs[0]]
+        c = contract_dates(self.as_of, info.tenor)
+        with torch.no_grad():
+            paid = curve.survival(c.pay) * discount.discount(c.pay)
+            defaults = (curve.survival(c.start) - curve.survival(c.end)) * discount.discount(c.default)
+            annuity = (
+                paid * torch.from_numpy(c.accrual) + defaults * torch.from_numpy(c.accrued)
+            ).sum() - c.rebate
+            annuity = annuity * self.market.fx_spot(info.currency)
+        value = (self.leaf[info.quote_id] - self._level(info)) * annuity
+        return _Offer("CDS", f"1 {info.currency} notional, buys protection", value)
 
-    def _row(self, quote_id: str) -> Tensor:
-        raise NotImplementedError
+    def _swaption(self, info: QuoteInfo) -> _Offer | None:
+        index = self.context.indices.get(SWAPTION_INDEX.get(info.currency, ""))
+        if index is None or index.name not in self.market.config.projection:
+            return None
+        convention = swap_convention(index)
+        expiry = dates.add_tenor(self.as_of, info.terms["expiry"])
+        payer = Swaption(
+            "hedge",
+            "hedges",
+            currency=info.currency,
+            side="long",
+            swap_side="payer",
+            notional=1.0,
+            strike=0.0,
+            index=index.name,
+            expiry_date=expiry,
+            maturity_date=dates.add_tenor(expiry, info.terms["tenor"]),
+            settlement="cash",
+            fixed_frequency=convention.fixed_frequency,
+            fixed_day_count=convention.fixed_day_count,
+        )
+        payer = replace(payer, strike=self._swap_rate(payer))
+        pair = [payer, replace(payer, swap_side="receiver")]
+        found = [v.value for v in swaptions_at_quotes(pair, self.context, self.market) if v.value is not None]
+        return _Offer("swaption straddle", f"1 {info.currency} notional, long", torch.stack(found).sum())
+
+    def _swap_rate(self, payer: Swaption) -> float:
+        """The underlying's par rate: its value is linear in the strike."""
+        with torch.no_grad():
+            ends = [self._underlying(replace(payer, strike=k)) for k in (0.0, 1.0)]
+        return ends[0] / (ends[0] - ends[1])
+
+    def _underlying(self, swaption: Swaption) -> float:
+        flows = [f for c in swaption.claims(self.context) if isinstance(c, SwaptionClaim) for f in c.flows]
+        return float(linear_value(flows, self.market))
+
+    def _fx_straddle(self, info: QuoteInfo) -> _Offer | None:
+        base, quote = info.terms["base"], info.currency
+        if not {base, quote} <= set(self.market.config.discount):
+            return None
+        t = self.context.time(dates.add_tenor(self.as_of, info.tenor))
+        discounts = [self.market.discount_curve(c).discount(t) for c in (base, quote)]
+        strike = float((self._fx_rate(base, quote) * discounts[0] / discounts[1]).detach())
+        value = self._straddle(Asset("FX", base, 1.0), Asset("FX", quote, strike), t)
+        return _Offer("FX straddle", f"1 {base} notional, long", value)
+
+    def _equity_straddle(self, info: QuoteInfo) -> _Offer | None:
+        name, currency = info.terms["name"], info.currency
+        if currency not in self.market.config.discount:
+            return None
+        t = self.context.time(dates.add_tenor(self.as_of, info.tenor))
+        carry = torch.exp(-self.market.dividend_yield(name) * t)
+        forward = self.market.equity_spot(name) * carry / self.market.discount_curve(currency).discount(t)
+        strike = Asset("FX", currency, float(forward.detach()))
+        return _Offer("equity straddle", "1 share, long", self._straddle(Asset("EQ", name, 1.0), strike, t))
+
+    def _straddle(self, asset: Asset, strike: Asset, expiry: float) -> Tensor:
+        """Call and put at the quoted volatility."""
+        sides = [ExchangeOption(asset, strike, expiry, 1), ExchangeOption(strike, asset, expiry, 1)]
+        values = [exchange_at_quote(side, self.market).value for side in sides]
+        return torch.stack([v for v in values if v is not None]).sum()
