@@ -42,6 +42,7 @@ class ZeroRates:
 
     Parameters
     ----------
+    config : MarketConfig
     par, zero : QuoteSet
         The market as quoted, and with zero rates for what builds curves: these first, then all other quotes.
     curves : mapping
@@ -54,6 +55,7 @@ class ZeroRates:
         ``(zero rate, par quote)`` and ``(zero rate, other quote)`` derivatives of the zero rates.
     """
 
+    config: MarketConfig
     par: QuoteSet
     zero: QuoteSet
     curves: Mapping[str, NDArray[np.int64]]
@@ -148,7 +150,7 @@ def zero_rates(quotes: QuoteSet, config: MarketConfig) -> ZeroRates:
     by = jacobian.numpy()[:, rows]
     tenors = tuple(quote_info(i).tenor for i in par)
     zero = QuoteSet((*ids, *others), values)
-    return ZeroRates(quotes, zero, curves, tenors, rows, by[:, : len(par)], by[:, len(par) :])
+    return ZeroRates(config, quotes, zero, curves, tenors, rows, by[:, : len(par)], by[:, len(par) :])
 
 
 def _par_curves(market: Market) -> dict[str, list[str]]:

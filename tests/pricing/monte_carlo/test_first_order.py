@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from tests.pricing.monte_carlo.world import (
-    AS_OF,
     CALL,
     CONTEXT,
     CONTINUOUS,
@@ -21,7 +20,6 @@ from tests.pricing.monte_carlo.world import (
     MARKET,
     WATCHED,
     WORST,
-    YEAR,
     agrees,
     bound,
     greeks_of,
@@ -32,10 +30,18 @@ from xva.models.heston import HestonBasket
 from xva.pricing.closed_form.barrier import barrier_option
 from xva.pricing.closed_form.black_scholes import black_scholes
 from xva.pricing.closed_form.heston import heston
-from xva.pricing.closed_form.stulz import min_option
+from xva.pricing.closed_form.stulz import stulz
 from xva.pricing.greeks import Greeks, greeks
-from xva.pricing.monte_carlo import LikelihoodRatio, Method, OneStepSurvival, Pathwise, Sampling, simulate_greeks
-from xva.trades import BarrierOption, TradeContext
+from xva.pricing.monte_carlo import (
+    FlatBasket,
+    LikelihoodRatio,
+    Method,
+    OneStepSurvival,
+    Pathwise,
+    Sampling,
+    simulate_greeks,
+)
+from xva.trades import TradeContext
 
 FIRST = ("value", "delta", "vega", "rho", "dividend_rho", "theta")
 TWICE = Sampling(paths=1 << 18)
@@ -50,7 +56,9 @@ def exact_call(**moved: Any) -> Greeks:
 @pytest.mark.parametrize("option_type", ["call", "put"])
 def test_european(method: Method, option_type: str) -> None:
     market = {**MARKET, "dividend": 0.02, "spot": 103.0}
-    found = greeks_of(replace(CALL, option_type=option_type), numbers(**market), method=method, sampling=TWICE)
+    found = greeks_of(
+        replace(CALL, option_type=option_type), numbers(**market), method=method, sampling=TWICE
+    )
     sign = 1 if option_type == "call" else -1
     exact = exact_call(dividend=0.02, spot=103.0, sign=sign)
     for name in FIRST:
@@ -60,7 +68,9 @@ def test_european(method: Method, option_type: str) -> None:
 @pytest.mark.parametrize("points", ["sobol", "pseudo"])
 def test_numbers_md(points: Any) -> None:
     """The Black-Scholes row, by pseudo-random numbers too: the power comes from the control variate, which is exact here."""
-    found = greeks_of(CALL, numbers(**MARKET), sampling=Sampling(points=points, ordering="steps"), controls="known")
+    found = greeks_of(
+        CALL, numbers(**MARKET), sampling=Sampling(points=points, ordering="steps"), controls="known"
+    )
     row = {"value": 10.450583572185565, "delta": 0.6368306511756191, "vega": 37.52403469169379}
     for name, exact in {**row, "theta": -6.414027546438197, "rho": 53.232481545376345}.items():
         assert float(found[name].value) == pytest.approx(exact, rel=1e-12)
@@ -144,7 +154,9 @@ def watched(kind: str, rebate: float) -> Callable[..., Tensor]:
     return price
 
 
-@pytest.mark.parametrize(("kind", "rebate"), [("down-and-out", 0.0), ("down-and-out", 3.0), ("down-and-in", 3.0)])
+@pytest.mark.parametrize(
+    ("kind", "rebate"), [("down-and-out", 0.0), ("down-and-out", 3.0), ("down-and-in", 3.0)]
+)
 @pytest.mark.parametrize("method", ["survival", "likelihood ratio"])
 def test_watched_barrier(kind: str, rebate: float, method: str) -> None:
     trade = replace(WATCHED, barrier_type=kind, rebate=rebate)
@@ -163,31 +175,32 @@ def test_watched_barrier(kind: str, rebate: float, method: str) -> None:
         assert abs(float(found[name].value) - number) <= width, name
 
 
-def test_a_barrier_knocked_out_in_the_past_is_worth_its_rebate() -> None:
-    context = TradeContext(HALF + 1, fixings={("EQ/A", str(HALF)): 94.0})
-    for kind, fixing, expected in (
+@pytest.mark.parametrize(
+    ("kind", "fixing", "expected"),
+    [
         ("down-and-out", 94.0, "rebate"),
         ("down-and-in", 94.0, "call"),
-        ("down-and-in", 96.0, "alive"),
-    ):
-        trade = replace(WATCHED, barrier_type=kind, rebate=3.0)
-        context = TradeContext(HALF + 1, fixings={("EQ/A", str(HALF)): fixing})
-        from xva.pricing.monte_carlo import FlatBasket
-
-        found = simulate_greeks(
-            FlatBasket.of(trade, context),
-            trade,
-            context,
-            numbers(spot=100.0, vol=0.2, rate=0.05),
-            method=OneStepSurvival.of(trade),
-            savings=False,
-        )
-        years = 182.0 / 365.0
-        call = greeks(black_scholes)(spot=100.0, strike=100.0, expiry=years, rate=0.05, vol=0.2)
-        d2 = (np.log(100.0 / 95.0) + 0.03 * years) / (0.2 * np.sqrt(years))
-        waiting = 3.0 * np.exp(-0.05 * years) * float(torch.special.ndtr(torch.tensor(d2)))
-        dead = {"rebate": 3.0 * np.exp(-0.05 * years), "call": float(call["value"]), "alive": waiting}[expected]
-        assert float(found["value"].value) == pytest.approx(dead, rel=1e-3)
+        ("down-and-in", 96.0, "call at the end"),
+    ],
+)
+def test_fixings_have_answered_part_of_the_question(kind: Any, fixing: float, expected: str) -> None:
+    trade = replace(WATCHED, barrier_type=kind, rebate=3.0, strike=94.0)
+    context = TradeContext(HALF + 1, fixings={("EQ/A", str(HALF)): fixing})
+    market = numbers(spot=100.0, vol=0.2, rate=0.05)
+    build = FlatBasket.of(trade, context)
+    method = OneStepSurvival.of(trade)
+    found = simulate_greeks(build, trade, context, market, method=method, savings=False)
+    years, bond = 182.0 / 365.0, 3.0 * np.exp(-0.05 * 182.0 / 365.0)
+    plain = {"expiry": years, "rate": 0.05, "vol": 0.2, "spot": 100.0}
+    call = float(greeks(black_scholes)(strike=94.0, **plain)["value"])
+    beyond = float(greeks(black_scholes)(strike=95.0, **plain)["value"])
+    above = -float(greeks(black_scholes)(strike=95.0, **plain)["dual_delta"])  # a bond paid above 95
+    dead = {"rebate": bond, "call": call, "call at the end": call - beyond + (3.0 - 1.0) * above}[expected]
+    if expected == "rebate":
+        assert float(found["value"].value) == pytest.approx(dead, rel=1e-12)
+        assert float(found["delta"].value) == 0.0
+    else:
+        agrees(found["value"], dead)
 
 
 @pytest.mark.parametrize("method", [Pathwise(), LikelihoodRatio()], ids=str)
@@ -195,8 +208,8 @@ def test_worst_of_two(method: Method) -> None:
     market = {"spot": [100.0, 50.0], "vol": [0.2, 0.3], "rate": 0.03, "correlation": [0.4]}
     found = greeks_of(WORST, numbers(**market, dividend=[0.01, 0.02]), method=method, sampling=TWICE)
     scaled = {"spot_1": 100.0, "spot_2": 100.0, "vol_1": 0.2, "vol_2": 0.3, "correlation": 0.4}
-    exact = greeks(min_option)(
-        **scaled, strike=102.0, expiry=1.0, rate=0.03, dividend_1=0.01, dividend_2=0.02, sign=-1
+    exact = greeks(stulz)(
+        **scaled, strike=102.0, expiry=1.0, rate=0.03, dividend_1=0.01, dividend_2=0.02, sign=-1, best=-1
     )
     pairs = [("value", "value", 1.0), ("delta[0]", "delta_1", 1.0), ("delta[1]", "delta_2", 2.0)]
     pairs += [("vega[0]", "vega_1", 1.0), ("vega[1]", "vega_2", 1.0), ("rho", "rho", 1.0)]
@@ -237,13 +250,11 @@ def test_a_longer_grid_changes_nothing_in_law() -> None:
         agrees(found[name], float(exact[name]))
 
 
-def test_a_barrier_up_and_out_at_all_dates_but_one_is_the_sum_of_its_sides() -> None:
-    """Short and put, crossed from below: the other branch of every sign."""
-    up: BarrierOption = replace(WATCHED, barrier=105.0, barrier_type="up-and-out", option_type="put", side="short")
-    market = numbers(**MARKET)
-    survival = greeks_of(up, market, method=OneStepSurvival.of(up))
-    ratio = greeks_of(up, market, method=LikelihoodRatio(), sampling=TWICE)
+def test_a_written_up_and_out_put() -> None:
+    """Short, and crossed from below: the other branch of every sign. Method against method."""
+    up = replace(WATCHED, barrier=105.0, barrier_type="up-and-out", option_type="put", side="short")
+    survival = greeks_of(up, numbers(**MARKET), method=OneStepSurvival.of(up))
+    ratio = greeks_of(up, numbers(**MARKET), method=LikelihoodRatio(), sampling=TWICE)
+    assert float(survival["value"].value) < 0.0
     for name in ("value", "delta", "rho", "theta"):
         agrees(ratio[name], float(survival[name].value), 0.05, float(survival[name].error))
-    assert float(survival["value"].value) < 0.0
-    assert AS_OF < YEAR

@@ -6,7 +6,7 @@ standard deviation, so that a derivative sees the boundary move (DESIGN 4.5.4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -37,33 +37,34 @@ class ExercisePolicy:
         +1 where we decide, -1 where the counterparty does.
     names : tuple of str
         Features, as `exercise_features` names them.
-    reach : ndarray
-        ``(exercise,)`` gain from which on a path counts fully in the regression, a constant of the base run; inf if all do.
     mean, deviation : ndarray
         ``(exercise, feature)`` by which features are standardised, constants of the base run.
     exponents : ndarray
         ``(basis, feature)`` degrees of the basis functions.
-    transform : ndarray
-        ``(exercise, basis, basis)`` that makes the basis functions orthonormal on the base run's paths.
     coefficients : Tensor
         ``(exercise, basis)``, of the gap in deflated reporting currency from our side.
     widths : ndarray
         ``(exercise,)`` > 0, softness of the decision in units of the gap, constants of the base run.
     regression : Regression
         How it was fitted.
+    reach : ndarray, optional
+        ``(exercise,)`` gain from which on a path counts fully in the regression, a constant of the base run; empty or
+        infinite where all count alike.
+    transform : ndarray, optional
+        ``(exercise, basis, basis)`` that makes the basis functions orthonormal on the base run's paths; empty for none.
     """
 
     dates: NDArray[np.datetime64]
     holder: int
     names: tuple[str, ...]
-    reach: Floats
     mean: Floats
     deviation: Floats
     exponents: NDArray[np.int64]
-    transform: Floats
     coefficients: Tensor
     widths: Floats
     regression: Regression
+    reach: Floats = field(default_factory=lambda: np.empty(0))
+    transform: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def exercised(self, trade: PathTrade, paths: Paths, level: float = 0.0) -> Tensor:
         """Share ``(exercise, path)`` exercised on each date, as `PathTrade.cashflows` takes it.
@@ -116,7 +117,7 @@ class ExercisePolicy:
         ``tanh`` of the gain over `reach`; None where all count alike.
         """
         gain = self._gain(features)
-        if gain is None or np.isinf(self.reach[number]):
+        if gain is None or not len(self.reach) or np.isinf(self.reach[number]):
             return None
         return torch.tanh(gain / float(self.reach[number]))
 
@@ -130,7 +131,7 @@ class ExercisePolicy:
         """Basis functions ``(basis, path)`` on one date."""
         mean, deviation = (torch.from_numpy(x[number][:, None]) for x in (self.mean, self.deviation))
         every = evaluate(self.exponents, (features - mean) / deviation)
-        return torch.from_numpy(self.transform[number]) @ every
+        return torch.from_numpy(self.transform[number]) @ every if len(self.transform) else every
 
 
 def first_decisions(decisions: Tensor) -> Tensor:

@@ -105,14 +105,14 @@ def _blank(
         source.trade.exercise_dates(source.context),
         source.trade.holder,
         tuple(names[k] for k in kept),
-        np.where(spread > 0.0, how.focus * spread, np.inf),
         np.zeros((n_dates, n_features)),
         np.ones((n_dates, n_features)),
         exponents,
-        np.tile(np.eye(len(exponents)), (n_dates, 1, 1)),
         torch.zeros(n_dates, len(exponents), dtype=torch.float64),
         np.ones(n_dates),
         how,
+        reach=np.where(spread > 0.0, how.focus * spread, np.inf),
+        transform=np.tile(np.eye(len(exponents)), (n_dates, 1, 1)),
     )
     for e, rows in enumerate(chosen):
         policy.mean[e], policy.deviation[e] = _standardisation(rows, policy.weight(e, rows))

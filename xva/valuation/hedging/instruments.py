@@ -39,6 +39,8 @@ from xva.valuation.world import SWAPTION_INDEX
 
 Floats = NDArray[np.float64]
 
+_CHUNK = 32
+
 
 @dataclass(frozen=True)
 class Instruments:
@@ -94,8 +96,7 @@ def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -
             "hedge instruments: expected quotes of swaps, CDS, FX, equities or options, got none"
         )
     values = torch.stack([offer.value for offer in offers.values()])
-    unit = torch.eye(len(offers), dtype=torch.float64)
-    (gradient,) = torch.autograd.grad(values, [leaf.values], unit, is_grads_batched=True)
+    gradient = _jacobian(values, leaf.values)
     return Instruments(
         quotes.ids,
         tuple(offers),
@@ -103,6 +104,16 @@ def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -
         tuple(o.unit for o in offers.values()),
         np.ascontiguousarray(gradient.numpy().T),
     )
+
+
+def _jacobian(values: Tensor, leaf: Tensor) -> Tensor:
+    """``(instrument, quote)``, some instruments at a time."""
+    unit = torch.eye(len(values), dtype=torch.float64)
+    parts = [
+        torch.autograd.grad(values, [leaf], rows, is_grads_batched=True, retain_graph=True)[0]
+        for rows in unit.split(_CHUNK)
+    ]
+    return torch.cat(parts)
 
 
 class _Desk:
@@ -210,12 +221,15 @@ class _Desk:
         return _Offer("FX spot", f"buys 1 {base}", value)
 
     def _shares(self, info: QuoteInfo) -> _Offer | None:
-        """Bought for money that stays in the share's currency."""
         if info.currency not in self.market.fx_spots:
             return None
-        name = info.terms["name"]
-        value = (self.market.equity_spot(name) - self._level(info)) * self.market.fx_spot(info.currency)
-        return _Offer("shares", "buys 1 share", value)
+        price = self.market.equity_spot(info.terms["name"]) * self.market.fx_spot(info.currency)
+        return _Offer("shares", "buys 1 share", self._financed(price, info.currency))
+
+    def _financed(self, price: Tensor, currency: str) -> Tensor:
+        """What is bought for money borrowed in its own currency: worth nothing today, and no FX position."""
+        spot = self.market.fx_spot(currency)
+        return price - (price / spot).detach() * spot
 
     def _cds(self, info: QuoteInfo) -> _Offer | None:
         """At par its value is zero whatever else moves: it has the derivative to its own spread alone."""
@@ -259,7 +273,8 @@ class _Desk:
         payer = replace(payer, strike=self._swap_rate(payer))
         pair = [payer, replace(payer, swap_side="receiver")]
         found = [v.value for v in swaptions_at_quotes(pair, self.context, self.market) if v.value is not None]
-        return _Offer("swaption straddle", f"1 {info.currency} notional, long", torch.stack(found).sum())
+        value = self._financed(torch.stack(found).sum(), info.currency)
+        return _Offer("swaption straddle", f"1 {info.currency} notional, long", value)
 
     def _swap_rate(self, payer: Swaption) -> float:
         """The underlying's par rate: its value is linear in the strike."""
@@ -289,7 +304,8 @@ class _Desk:
         carry = torch.exp(-self.market.dividend_yield(name) * t)
         forward = self.market.equity_spot(name) * carry / self.market.discount_curve(currency).discount(t)
         strike = Asset("FX", currency, float(forward.detach()))
-        return _Offer("equity straddle", "1 share, long", self._straddle(Asset("EQ", name, 1.0), strike, t))
+        value = self._financed(self._straddle(Asset("EQ", name, 1.0), strike, t), currency)
+        return _Offer("equity straddle", "1 share, long", value)
 
     def _straddle(self, asset: Asset, strike: Asset, expiry: float) -> Tensor:
         """Call and put at the quoted volatility."""
