@@ -86,7 +86,9 @@ found = greeks(black_scholes, order=2)(spot=tensor(100.0), expiry=tensor(1.0), *
 found.to_frame().T
 
 # %%
-plot_surfaces(black_scholes, ["delta", "gamma", "vega"], np.linspace(60, 140, 41), np.linspace(0.05, 2, 40), **option)
+plot_surfaces(
+    black_scholes, ["delta", "gamma", "vega"], np.linspace(60, 140, 41), np.linspace(0.05, 2, 40), **option
+)
 
 # %% [markdown]
 # ## What bumping costs
@@ -135,9 +137,12 @@ by_score
 # the spot. The tree's own nodes give the right gamma, and the result says which number came from where.
 
 # %%
-from xva.pricing.lattice import LatticeOptions, greeks as lattice_greeks
+from xva.pricing.lattice import LatticeOptions
+from xva.pricing.lattice import greeks as lattice_greeks
 
-put = LatticeOptions.of(spot=36.0, strike=40.0, expiry=1.0, rate=0.06, dividend=0.0, vol=0.2, sign=-1, american=True)
+put = LatticeOptions.of(
+    spot=36.0, strike=40.0, expiry=1.0, rate=0.06, dividend=0.0, vol=0.2, sign=-1, american=True
+)
 lattice_greeks(put, 1000).to_frame()
 
 # %% [markdown]
@@ -188,8 +193,13 @@ true = greeks(black_scholes, order=2)(
     rate=tensor(0.05).expand(len(points)), vol=points[:, 2],
 )  # fmt: skip
 columns = ("value", "delta", "gamma", "vega")
-worst = {name: float((values[:, k] - true[name]).abs().max() / true[name].abs().max()) for k, name in enumerate(columns)}
-print(f"{1e6 * seconds / len(points):.2f} microseconds per price with three Greeks; largest error over largest value:")
+worst = {
+    name: float((values[:, k] - true[name]).abs().max() / true[name].abs().max())
+    for k, name in enumerate(columns)
+}
+print(
+    f"{1e6 * seconds / len(points):.2f} microseconds per price with three Greeks; largest error over largest value:"
+)
 pd.Series(worst)
 
 # %% [markdown]
@@ -222,7 +232,9 @@ bumped = sensitivities(engine, ["CVA"], method="bump", quotes=chosen)["total_sen
 seconds = time.perf_counter() - start
 adjoint = run.xva["total_sensitivity"].sel(measure="CVA", quote=chosen)
 shift = run.xva["shift"].sel(quote=chosen)
-comparison = pd.DataFrame({"adjoint": (adjoint * shift).values, "bumped": (bumped * shift).values}, index=chosen)
+comparison = pd.DataFrame(
+    {"adjoint": (adjoint * shift).values, "bumped": (bumped * shift).values}, index=chosen
+)
 comparison["difference"] = comparison["bumped"] / comparison["adjoint"] - 1.0
 print(f"{seconds / len(chosen):.1f} s per bumped quote")
 comparison

@@ -6,6 +6,7 @@ import typer
 
 from pipelines.commands.certificate import certificate
 from pipelines.commands.export import export
+from pipelines.commands.report import report
 from pipelines.commands.resume import resume
 from pipelines.commands.run import run
 from pipelines.commands.sensitivities import sensitivities
@@ -16,7 +17,20 @@ from pipelines.commands.validate import validate
 from pipelines.commands.verify import verify
 from pipelines.commands.whatif import whatif
 
-VERBS = (run, validate, resume, status, verify, export, sensitivities, stress, whatif, train, certificate)
+VERBS = (
+    run,
+    validate,
+    resume,
+    status,
+    verify,
+    export,
+    sensitivities,
+    stress,
+    whatif,
+    train,
+    certificate,
+    report,
+)
 
 app = typer.Typer(
     name="xva",

@@ -157,7 +157,7 @@ def make_labels(
 ) -> tuple[Samples, ...]:
     """Samples of every report date, ``batch`` paths of one Sobol set at a time."""
     normals = label_normals(problem.model, problem.times, paths, seed)
-    lots = [strategy.labels(problem, n, problem.origin(n.shape[2])) for n in normals.split(batch, dim=2)]
+    lots = [strategy.labels(problem, n, problem.origin(n.shape[2])) for n in torch.split(normals, batch, 2)]
     return tuple(_joined(one) for one in zip(*lots, strict=True))
 
 

@@ -14,7 +14,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="A finished run's directory.")],
     folder: Annotated[Path, typer.Option(help="Where to.")] = Path("csv"),
 ) -> None:
-    """Write xva.csv, exposure_nettingset_*.csv, reconciliation.csv and sensitivity.csv."""
+    """Write xva.csv, exposure_nettingset_*.csv, reconciliation.csv and sensitivity.csv; of a stress run stress.csv."""
     with exit_codes():
         from pipelines.results.export import export_csv
         from pipelines.results.run import open_run

@@ -16,7 +16,7 @@ VALUE: Final = "value"
 _LABELS: Final = ("family", "curve", "currency", "tenor", "shift_name")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What changed from one run to another.
 
@@ -52,12 +52,12 @@ class Comparison:
             seed see nearly the same paths, and the true error is then smaller.
         """
         sides = [_measures(r) for r in (self.today, self.before)]
-        frame = sides[0].join(sides[1], how="outer", lsuffix="_today", rsuffix="_before", sort=False)
         order = list(dict.fromkeys([*sides[0].index, *sides[1].index]))
-        frame = frame.reindex(pd.MultiIndex.from_tuples(order, names=["netting_set", "measure"]))
-        found = frame[["amount_today", "amount_before"]].set_axis(["today", "before"], axis=1)
+        index = pd.MultiIndex.from_tuples(order, names=["netting_set", "measure"])
+        now, then = (side.reindex(index) for side in sides)
+        found = pd.DataFrame({"today": now["amount"], "before": then["amount"]})
         found["change"] = found["today"] - found["before"]
-        found["change_se"] = np.hypot(frame["error_today"], frame["error_before"])
+        found["change_se"] = np.hypot(now["error"], then["error"])
         return found
 
     def sensitivities(self, measure: str, netting_set: str | None = None) -> pd.DataFrame:
@@ -87,6 +87,9 @@ class Comparison:
         found["only_in"] = np.where(ids.isin(then.index), missing, "today")
         largest = found["explained"].abs().sort_values(ascending=False, kind="stable", na_position="last")
         return found.loc[largest.index]
+
+    def __repr__(self) -> str:
+        return repr(self.to_frame())
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html(float_format="{:,.2f}".format)

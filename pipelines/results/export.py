@@ -1,6 +1,7 @@
 """CSV reports with ORE's names, so that a risk team can lay them beside its own.
 
-``xva.csv``, ``exposure_nettingset_<name>.csv``, ``reconciliation.csv`` and ``sensitivity.csv``; columns that
+``xva.csv``, ``exposure_nettingset_<name>.csv``, ``reconciliation.csv`` and ``sensitivity.csv``, of a stress run
+``stress.csv``; columns that
 ORE does not have (standard errors) come last.
 """
 
@@ -54,6 +55,8 @@ def export_csv(run: Run, folder: Path) -> tuple[Path, ...]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: expected a folder for the reports, got {error.strerror}") from error
+    if run.is_stress:
+        return (_write(run.stress.report(), folder / "stress.csv"),)
     written = [_write(xva_report(results), folder / "xva.csv")]
     for name, frame in exposure_reports(results):
         file = folder / f"exposure_nettingset_{safe_name(name, 'netting set')}.csv"

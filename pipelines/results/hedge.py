@@ -29,7 +29,7 @@ COSTS: Final = ("CVA", "FCA", "FVA", "XVA")
 """Measures that cost us; a hedge gains where they rise. DVA and FBA are benefits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hedge:
     """A choice of instruments against one measure.
 
@@ -117,6 +117,11 @@ class Hedge:
         lengths = [float(np.linalg.norm(rungs * ladder)) for ladder in (after, self._exposed)]
         variances = [self.moves.covariance(ladder, ladder) for ladder in (after, self._exposed)]
         return lengths[0] / lengths[1], variances[0] / variances[1] if variances[1] else np.nan
+
+    def __repr__(self) -> str:
+        named = f"{self.sensitivities.measure} of {self.sensitivities.netting_set}"
+        count, removed = len(self.instruments.own), self.variance_removed
+        return f"<Hedge of {named}: {count} instruments, {removed:.1%} of the variance removed>"
 
     def _repr_html_(self) -> str:
         shown = self.to_frame()

@@ -170,8 +170,10 @@ class Run:
     def _headline(self) -> str:
         identity = self.manifest.identity
         state = "finished" if self.completion is not None else f"unfinished, {self._progress()}"
-        paths = self.manifest.n_blocks * identity.block_size
-        return f"Run {identity.name}-{identity.run_id[:8]}: {state}, {paths:,} paths, seed {identity.seed}"
+        size = f"{self.manifest.n_blocks * identity.block_size:,} paths"
+        if self.is_stress:
+            size = f"{len(identity.job[STRESS]['scenarios'])} scenarios"
+        return f"Run {identity.name}-{identity.run_id[:8]}: {state}, {size}, seed {identity.seed}"
 
     def __repr__(self) -> str:
         return f"<{self._headline()}, {self.path}>"

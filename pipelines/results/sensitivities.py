@@ -223,7 +223,7 @@ def _chosen(results: xr.Dataset, wanted: dict[str, Names | None]) -> list[int]:
     for name, asked in wanted.items():
         if asked is None:
             continue
-        labels = results[f"quote_{name}"].values.astype(str)
+        labels = [str(label) for label in results[f"quote_{name}"].values]
         names = [asked] if isinstance(asked, str) else list(asked)
         unknown = [n for n in names if n not in labels]
         if unknown or not names:

@@ -24,6 +24,7 @@ UP, DOWN, BEFORE, AFTER = "tab:red", "tab:blue", "tab:gray", "tab:green"
 _ERRORS: Final = 2.0  # standard errors shown
 _ACROSS: Final = 3  # panels
 _LINEAR: Final = 0.02  # share of the largest value below which a colour is proportional
+_THOUSANDS: Final = 10_000.0  # from which on a cell says k and M
 _STRONG: Final = 0.35  # share of the colour scale from which on numbers are white
 
 
@@ -75,11 +76,10 @@ def plot_heat_map(sensitivities: Sensitivities, title: str = "") -> Figure:
     axes = figure.subplots()
     axes.imshow(np.ma.masked_invalid(values), cmap="RdBu_r", norm=norm, aspect="auto")
     axes.set_facecolor("0.96")
-    short = EngFormatter(places=0, sep="")
     for r, k in np.argwhere(np.isfinite(values)):
         strong = abs(norm(values[r, k]) - 0.5) > _STRONG
-        text = short(values[r, k]) if abs(values[r, k]) >= 0.5 else "0"
-        axes.text(k, r, text, ha="center", va="center", fontsize=8, color="white" if strong else "black")
+        color = "white" if strong else "black"
+        axes.text(k, r, _cell(values[r, k]), ha="center", va="center", fontsize=8, color=color)
     axes.set_xticks(range(columns), [str(t) or "spot" for t in grid["tenor"].values], rotation=90, fontsize=8)
     axes.set_yticks(range(rows), [str(c) for c in grid["curve"].values], fontsize=9)
     axes.tick_params(length=0)
@@ -110,7 +110,8 @@ def plot_hedge(hedge: Hedge, title: str = "") -> Figure:
     left.legend(frameon=False)
     left.set_title("With each instrument and those before it", loc="left", fontsize=10)
     found = hedge.results()
-    bins = np.linspace(*np.quantile(found["before"], [0.002, 0.998]), 60).tolist()
+    low, high = (float(found["before"].quantile(q)) for q in (0.002, 0.998))
+    bins = np.linspace(low, high, 60).tolist()
     for column, color in (("before", BEFORE), ("after", AFTER)):
         sd = float(found[column].std())
         right.hist(
@@ -151,6 +152,12 @@ def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.tick_params(labelsize=8)
+
+
+def _cell(value: float) -> str:
+    if abs(value) < _THOUSANDS:
+        return f"{round(value) + 0:,d}"
+    return EngFormatter(places=1, sep="")(value)
 
 
 def _title(sensitivities: Sensitivities) -> str:

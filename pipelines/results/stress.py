@@ -21,6 +21,10 @@ from xva.errors import DomainError
 STRESS: Final = "stress"
 """Key of a stress run's scenarios in its identity."""
 _CUBE: Final = ("value", "exposure")
+_REPORT: Final = (
+    "Scenario", "NettingSetId", "Measure", "Base", "Stressed", "StressedError", "Change", "ChangeError", "Percent",
+    "Reason",
+)  # fmt: skip
 _COLUMNS: Final = ("base", "stressed", "stressed_se", "change", "change_se")
 
 
@@ -65,6 +69,14 @@ class Stress:
         reason = chosen["reason"].to_series()
         frame["reason"] = frame["scenario"].map(reason)
         return frame.set_index(["scenario", "measure"])
+
+    def report(self) -> pd.DataFrame:
+        """Rows of ``stress.csv``: every scenario and measure, of each netting set and of the book (empty ``NettingSetId``)."""
+        names = [None, *(str(n) for n in self.results["netting_set"].values)]
+        parts = [self.to_frame(None, n).reset_index().assign(netting_set=n or "") for n in names]
+        order = ["scenario", "netting_set", "measure", *_COLUMNS, "percent", "reason"]
+        every = pd.concat(parts, ignore_index=True)[order]
+        return every.set_axis(list(_REPORT), axis="columns")
 
     def table(
         self, measure: str | None = None, netting_set: str | None = None, scenario: str | None = None

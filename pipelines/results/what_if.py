@@ -24,8 +24,8 @@ _ADDS_UP: Final = (
 )
 _NO_RUN: Final = "the run is not finished: nothing to compare the values before with"
 _MOVED: Final = (
-    "before differs from the run's own numbers, by Monte Carlo noise: the new trades bring dates, currencies or events\n"
-    "that change the paths; before and after share them, so that the change is that of two runs on these"
+    "before differs from the run's own numbers, by Monte Carlo noise (and where there are more dates, by the finer grid):\n"
+    "the new trades bring dates, currencies or events; before and after share them, and the change is that of two runs there"
 )
 
 

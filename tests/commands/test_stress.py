@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -77,6 +78,14 @@ def test_it_shows_base_stressed_change_and_where_the_run_lies(base: Path, tmp_pa
     assert invoke("stress", base, file).stdout == done.stdout
     assert invoke("verify", path).exit_code == 0
     assert invoke("resume", path).stdout == done.stdout
+    assert "2 scenarios" in repr(run)
+    assert invoke("export", path, "--folder", tmp_path / "csv").exit_code == 0
+    report = pd.read_csv(tmp_path / "csv/stress.csv")
+    rows = report[(report["#Scenario"] == "up") & (report["Measure"] == "CVA")].set_index("NettingSetId")[
+        "Change"
+    ]
+    sets = list(run.xva["netting_set"].values)
+    assert rows[sets].sum() == pytest.approx(rows[rows.index.isna()].item(), abs=0.05)
 
 
 def test_one_measure_of_one_netting_set(base: Path, tmp_path: Path) -> None:

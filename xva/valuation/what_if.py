@@ -3,8 +3,8 @@
 Before and after see the same paths. These are made on the dates, factors and event dates (FX resets, exercises) of the
 book *with* the new trades and *with* those removed: an event added inside an interval of the grid changes the bridges of
 the later ones there, and a new currency the whole point set. Where the new trades bring neither, the value before is the
-run's own; where they do, it differs from it by Monte Carlo noise. Either way ``after - before`` is the difference of two
-full runs on these dates, factors and event dates.
+run's own; where they do, it differs from it by Monte Carlo noise and, on more dates, by a finer grid. Either way
+``after - before`` is the difference of two full runs on these dates, factors and event dates.
 """
 
 from __future__ import annotations

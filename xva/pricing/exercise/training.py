@@ -98,6 +98,8 @@ def _blank(
         kept.append(names.index(EXERCISE_VALUE))
     chosen = features[:, kept]
     exponents = total_degree(len(kept), how.degree)
+    if EXERCISE_VALUE in names:  # last: what polynomials of the market say already is not said again by it
+        exponents = exponents[np.argsort(exponents[:, -1] > 0, kind="stable")]
     n_dates, n_features, _ = chosen.shape
     gains = chosen[:, -1] if EXERCISE_VALUE in names else torch.zeros_like(chosen[:, 0])
     spread = gains.std(-1, correction=0).numpy()

@@ -81,7 +81,7 @@ def attribute(
         exercise of physically settled swaptions adds to the soft one that is differentiated), plus ``unexplained``, to
         rounding. ``third_order`` is what the gradient half way says about the rest, ``bound`` that and three standard errors
         of what is left; ``share`` the rest over ``contributions``, the sum of absolute terms. ``kink`` names the trade with
-        most of a rest above the limit, ``kink_share`` its part of all trades'. ``total_…`` are of the book,
+        most of a rest above the limit, ``kink_share`` its part of all trades'; ``exercise_trades`` ``total_…`` are of the book,
         ``total_pair (scenario, measure, group, other)`` its cross-gamma terms. ``…_se`` are standard errors over the
         scrambles, both ends seeing the same paths.
 
@@ -111,9 +111,14 @@ def attribute(
         parts, xr.Variable("scenario", list(scenarios)), data_vars="all", coords="minimal", compat="override",
         join="exact",
     )  # fmt: skip
-    return joined.assign_attrs(
+    return joined.assign_coords(exercise_trades=("netting_set", exercise_trades(engine))).assign_attrs(
         units=engine.world.market.reporting_currency, method=how.method, split=int(how.split), limit=how.limit
     )
+
+
+def exercise_trades(engine: ExposureEngine) -> list[str]:
+    """By netting set, the trades that make its ``exercise`` term: swaptions settled physically, separated by spaces."""
+    return [" ".join(s.label for s in c.swaptions if s.physical) for c in engine.compiled]
 
 
 def labelled_terms(terms: MoveTerms, groups: Sequence[str], netting_sets: Sequence[str]) -> xr.Dataset:

@@ -99,7 +99,7 @@ class Explainer:
         if quotes.ids != start.ids:
             raise DomainError("a move: expected the same quote ids in the same order at both ends")
         move = quotes.values.detach().numpy() - start.quotes
-        end = self.evaluate(quotes)
+        end = self._at(start.quotes + move, "the whole move")
         moved = [g for g in self.groups if self._part(move, g).any()]
         apart = moved if self.split and len(moved) > 1 else []
         if self.engine is None:

@@ -8,7 +8,7 @@ as it is at par. Deposits, recoveries, dividends, funding spreads, caps, mean re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from xva.market.indices import RateIndex, swap_convention
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
+from xva.numerics import tree
 from xva.pricing.deterministic import linear_value
 from xva.trades.claims import Asset, ExchangeOption, SwaptionClaim
 from xva.trades.context import TradeContext
@@ -38,8 +39,6 @@ from xva.valuation.quoted import exchange_at_quote, swaptions_at_quotes
 from xva.valuation.world import SWAPTION_INDEX
 
 Floats = NDArray[np.float64]
-
-_CHUNK = 32
 
 
 @dataclass(frozen=True)
@@ -88,15 +87,14 @@ def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -
         The market quotes none.
     """
     leaf = quotes.as_leaf()
-    market = build_market(leaf, config)
-    desk = _Desk(market, replace(context, fixings={}), leaf)  # what is traded now has no past
+    (market, cut_quotes), cut, sources = tree.cut((build_market(leaf, config), leaf))
+    desk = _Desk(market, replace(context, fixings={}), cut_quotes)  # what is traded now has no past
     offers = {i: offer for i in quotes.ids if i not in market.unused and (offer := desk.offer(i)) is not None}
     if not offers:
         raise DomainError(
             "hedge instruments: expected quotes of swaps, CDS, FX, equities or options, got none"
         )
-    values = torch.stack([offer.value for offer in offers.values()])
-    gradient = _jacobian(values, leaf.values)
+    gradient = _jacobian([offer.value for offer in offers.values()], cut, sources, leaf.values)
     return Instruments(
         quotes.ids,
         tuple(offers),
@@ -106,14 +104,14 @@ def instruments(quotes: QuoteSet, config: MarketConfig, context: TradeContext) -
     )
 
 
-def _jacobian(values: Tensor, leaf: Tensor) -> Tensor:
-    """``(instrument, quote)``, some instruments at a time."""
-    unit = torch.eye(len(values), dtype=torch.float64)
-    parts = [
-        torch.autograd.grad(values, [leaf], rows, is_grads_batched=True, retain_graph=True)[0]
-        for rows in unit.split(_CHUNK)
-    ]
-    return torch.cat(parts)
+def _jacobian(
+    values: Sequence[Tensor], cut: Sequence[Tensor], sources: Sequence[Tensor], leaf: Tensor
+) -> Tensor:
+    """``(instrument, quote)``: each instrument to the market's tensors, then all of them through the bootstrap at once."""
+    rows = [torch.autograd.grad(v, cut, materialize_grads=True, allow_unused=True) for v in values]
+    columns = [torch.stack(column) for column in zip(*rows)]
+    used = [(s, c) for s, c in zip(sources, columns) if s.requires_grad]
+    return torch.autograd.grad([s for s, _ in used], [leaf], [c for _, c in used], is_grads_batched=True)[0]
 
 
 class _Desk:

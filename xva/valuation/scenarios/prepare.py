@@ -29,7 +29,11 @@ Sums = Mapping[str, NDArray[Any]]
 
 
 class WorldPlan(Protocol):
-    """Makes the plan of a scenario's reached netting sets on its own market."""
+    """Makes the plan of a scenario's reached netting sets on its own market.
+
+    ``numbers`` are those sets' in the engine's book, ``data`` has just them, in that order: a residual's number is its set's
+    place among them. A plan other than `ExposurePlan` needs a `StressPlan` whose ``world_plan`` can load it.
+    """
 
     def __call__(
         self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData

@@ -1,0 +1,152 @@
+"""A night: a book of one bought option, whose CVA has a closed form; fixings; what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import QuantLib as ql
+import torch
+import xarray as xr
+
+from tests.valuation.demo_bank import demo_engine
+from tests.valuation.flat_world import two_currencies
+from xva import dates
+from xva.errors import DomainError
+from xva.trades import FxOption
+from xva.valuation.engine import Book, ExposureEngine, Simulation
+from xva.valuation.reconciliation import trade_values
+from xva.valuation.roll import implied_fixings, roll, rolled
+from xva.valuation.sensitivities import sensitivities
+
+
+def one_option() -> ExposureEngine:
+    whole = demo_engine(paths=8, block_size=8, scrambles=1)
+    book, home = whole.book, whole.book.netting_sets[0]
+    option = FxOption(
+        "LONG",
+        home.name,
+        side="long",
+        option_type="call",
+        base_currency="EUR",
+        quote_currency="USD",
+        notional=1e7,
+        strike=1.15,
+        expiry_date=np.datetime64("2031-01-15"),
+    )
+    alone = Book((home,), book.counterparties, (option,), book.context)
+    days = whole.dates[(whole.dates > book.context.as_of) & (whole.dates <= option.expiry_date)][::4]
+    days = np.union1d(days, [option.expiry_date])
+    return ExposureEngine(alone, whole.quotes, whole.build, days, whole.xva, Simulation(4096, 512, 8))
+
+
+@pytest.fixture(scope="module")
+def option() -> ExposureEngine:
+    return one_option()
+
+
+@pytest.fixture(scope="module")
+def night(option: ExposureEngine) -> xr.Dataset:
+    return roll(option, 5)
+
+
+def closed_cva(engine: ExposureEngine) -> float:
+    """A bought option is never worth less than nothing: EPE is its value until the date before it expires."""
+    market, (name,) = engine.world.market, engine.credit
+    value = float(trade_values(engine.book, engine.world)[0])
+    survival = market.survival_curve(name).survival(engine.times).detach().numpy()
+    defaults = survival[:-1] - survival[1:]
+    return float((1.0 - market.recovery(name)) * value * defaults[:-1].sum())
+
+
+def test_cva_before_and_after_is_the_closed_form(option: ExposureEngine, night: xr.Dataset) -> None:
+    """The grid's last date is the expiry, on which nothing is left."""
+    later = rolled(option, 5)
+    for engine, name in ((option, "before"), (later, "after")):
+        found, error = (float(night[n].sel(measure="CVA")[0]) for n in (name, f"{name}_se"))
+        assert abs(found - closed_cva(engine)) < 4.0 * error + 1e-3 * found
+    expected = closed_cva(later) - closed_cva(option)
+    change, error = (float(night[n].sel(measure="CVA")[0]) for n in ("change", "change_se"))
+    assert abs(change - expected) < 4.0 * error
+    assert error < 0.1 * float(night["before_se"].sel(measure="CVA")[0])
+    assert abs(change) > 10.0 * error
+
+
+def test_value_rolls_as_garman_kohlhagen_says(option: ExposureEngine, night: xr.Dataset) -> None:
+    """The 5y quote moves along, so a week later an option of seven days less sees a bit of the 2y's volatility."""
+    later = rolled(option, 5)
+    for engine, name in ((option, "before"), (later, "after")):
+        market, (trade,) = engine.world.market, engine.book.trades
+        t = engine.book.context.time(trade.maturity)
+        spot = 1.0 / float(market.fx_spot("USD"))
+        eur, usd = (float(market.discount_curve(c).discount(t)) for c in ("EUR", "USD"))
+        vol = float(market.fx_vol("USD").vol(t))
+        forward, deviation = spot * eur / usd, vol * np.sqrt(t)
+        in_usd = 1e7 * ql.blackFormula(ql.Option.Call, 1.15, forward, deviation, usd)
+        assert float(night[f"value_{name}"][0]) == pytest.approx(in_usd / spot, rel=2e-4)
+
+
+def test_theta_is_per_calendar_day(night: xr.Dataset) -> None:
+    assert night.attrs["rolled_to"] == "2026-01-22"
+    assert night.attrs["calendar_days"] == 7
+    assert night.attrs["dates_passed"] == 0
+    np.testing.assert_allclose(night["theta"], night["change"] / 7.0)
+    np.testing.assert_allclose(night["total_theta_se"], night["total_change_se"] / 7.0)
+
+
+def test_the_whole_bank_rolls_with_small_errors() -> None:
+    """Random numbers are kept: the night's error is a small part of the level's."""
+    engine = demo_engine(paths=256, block_size=32, scrambles=8, every=8)
+    night = roll(engine)
+    assert night.attrs["implied_fixings"] > 0
+    cva = night.sel(measure="CVA")
+    assert (cva["change_se"] < 0.03 * cva["before_se"]).all()
+    assert float(cva["total_change"]) != 0.0
+    later = rolled(engine)
+    again = sensitivities(later, ["CVA"], "bump", quotes=["FX/RATE/EUR/USD"])
+    assert np.isfinite(again["sensitivity"]).all()
+
+
+def test_fixings_are_the_forwards_of_their_period() -> None:
+    engine = demo_engine(paths=8, block_size=8, scrambles=1, every=20)
+    market, context = engine.world.market, replace(engine.book.context, fixings={})
+    found = implied_fixings(market, context, np.datetime64("2026-01-20"))
+    day = np.datetime64("2026-01-16")
+    start = dates.business_days(day, 2, "TARGET")
+    calendar = ql.TARGET()
+    end = calendar.advance(
+        ql.Date(int(str(start)[8:]), int(str(start)[5:7]), int(str(start)[:4])), ql.Period("6M")
+    )
+    last = np.datetime64(end.ISO())
+    curve = market.projection_curve("EUR-EURIBOR-6M")
+    growth = curve.discount(context.time(start)) / curve.discount(context.time(last))
+    days = int((last - start).astype(int))
+    assert found["EUR-EURIBOR-6M", "2026-01-16"] == pytest.approx((float(growth) - 1.0) / (days / 360.0))
+    assert ("EUR-ESTR", "2026-01-17") not in found  # a Saturday
+    friday = float(
+        torch.log(market.curves["EUR-ESTR"].discount(1 / 365) / market.curves["EUR-ESTR"].discount(4 / 365))
+    )
+    assert np.log1p(found["EUR-ESTR", "2026-01-16"] * 3 / 360) == pytest.approx(friday)
+    assert found["FX/EUR/USD", "2026-01-15"] == pytest.approx(float(engine.quotes["FX/RATE/EUR/USD"]))
+
+
+def test_known_fixings_stay(option: ExposureEngine) -> None:
+    context = option.book.context
+    known = {("EUR-EURIBOR-6M", "2026-01-15"): 0.123, ("FX/USD/EUR", "2025-07-01"): 0.9}
+    found = implied_fixings(option.world.market, replace(context, fixings=known), np.datetime64("2026-01-16"))
+    assert ("EUR-EURIBOR-6M", "2026-01-15") not in found
+    assert ("FX/USD/EUR", "2026-01-15") in found
+    assert ("FX/EUR/USD", "2026-01-15") not in found
+
+
+def test_what_cannot_roll_is_refused(option: ExposureEngine) -> None:
+    with pytest.raises(DomainError, match="one business day or more, got 0"):
+        rolled(option, 0)
+    with pytest.raises(DomainError, match="expected exposure dates after it, the last is 2031-01-15"):
+        rolled(option, 1300)
+    world = two_currencies()
+    odd = ExposureEngine.__new__(ExposureEngine)
+    odd.__dict__.update(option.__dict__ | {"build": lambda quotes, previous=None: world})
+    with pytest.raises(DomainError, match="built by WorldBuilder, got function"):
+        rolled(odd)
