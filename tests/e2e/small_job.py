@@ -37,7 +37,7 @@ grid = "6M..2Y"
 [xva]
 sensitivities = {sensitivities}
 [surrogates]
-training_paths = 512
+training_paths = {training_paths}
 policy_paths = 512
 certificate_states = {states}
 certificate_dates = 2
@@ -117,6 +117,7 @@ def write_job(
     tables: Mapping[str, str] | None = None,
     *,
     paths: int = 128,
+    training_paths: int = 512,
     sensitivities: bool = False,
     states: int = 16,
     effort: int = 1,
@@ -136,7 +137,7 @@ def write_job(
         (folder / name).write_text((EXAMPLE / name).read_text())
     (folder / "quotes.csv").write_text((BANK / "market" / "quotes.csv").read_text())
     text = JOB.format(
-        products=f'"my_products", "{OWN}"', paths=paths, sensitivities=str(sensitivities).lower(), states=states,
+        products=f'"my_products", "{OWN}"', paths=paths, training_paths=training_paths, sensitivities=str(sensitivities).lower(), states=states,
         effort=effort, tolerance=tolerance,
     )  # fmt: skip
     (folder / "job.toml").write_text(text)

@@ -1,4 +1,4 @@
-"""Trades without closed form through a whole job: trained, certified, kept, reused; same bits on workers and after a resume."""
+"""Trades without closed form through a whole job: learned, certified, kept, reused; same bits on workers and resumed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pipelines import ExposureJob
+from pipelines.execution.status import verify
 from pipelines.exposure_job import resume_run
 from pipelines.results.certificates import kept, uncovered
 from pipelines.results.run import Run
-from pipelines.storage.verify import verify
 from tests.e2e.small_job import BERMUDAN, CLIQUET, SWAPS, Seen, own_products, write_job
 from xva.errors import InputErrors, StoreError
 
@@ -66,7 +66,7 @@ def test_what_the_result_says(serial: Run) -> None:
     assert len(list((serial.path / "surrogates").glob("*.json"))) == 2
     cva = xva["xva"].sel(measure="CVA")
     assert float(cva.sel(netting_set="B")) > 0.0
-    assert float(cva.sel(netting_set="C")) < 1e-3 * float(xva["xva"].sel(measure="DVA", netting_set="C"))
+    assert float(cva.sel(netting_set="C")) < 0.05 * float(xva["xva"].sel(measure="DVA", netting_set="C"))
     np.testing.assert_allclose(
         xva["epe_plugin"].isel(time=0), xva["value0"].clip(min=0.0), rtol=0.02, atol=300
     )
@@ -153,12 +153,13 @@ def test_another_program_of_the_same_product_is_another_product(module: Path, tm
 
 
 def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> None:
-    trade = CLIQUET | {"reset_dates": ["2025-08-29", "2026-05-15", "2027-10-29"], "floor": -0.5, "cap": 0.5}
+    trade = CLIQUET | {"reset_dates": ["2025-08-29", "2026-04-15", "2026-08-31", "2027-10-29"], "floor": -0.5, "cap": 0.5}
     remembers, forgets = trade | {"trade_id": "REMEMBERS"}, trade | {"trade_id": "FORGETS"}
     file = write_job(
         tmp_path / "job",
         {"cliquets": [remembers], "forgetful_cliquets": [forgets | {"netting_set": "C"}]},
-        states=32,
+        training_paths=1024,
+        states=48,
         tolerance=0.15,
     )
     run = ExposureJob.from_toml(file).run("serial")
@@ -173,7 +174,8 @@ def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> Non
     # the same trade with its memory, and the nested values, agree
     by_surrogate, by_nested = (run.xva["epe_plugin"].sel(netting_set=n) for n in ("B", "C"))
     np.testing.assert_allclose(by_nested, by_surrogate, rtol=0.05, atol=1e4)
-    np.testing.assert_allclose(run.xva["epe"].sel(netting_set="C"), run.xva["epe"].sel(netting_set="B"), rtol=0.03, atol=1e4)  # fmt: skip
+    realised = run.xva["epe"]
+    np.testing.assert_allclose(realised.sel(netting_set="C"), realised.sel(netting_set="B"), rtol=0.03, atol=1e4)
 
 
 @pytest.mark.parametrize("home", ["A", "C"])
@@ -199,6 +201,7 @@ def test_a_forward_on_paths_is_the_one_in_closed_form(home: str, tmp_path: Path)
         {"path_forwards": documents},
         {"equity_forwards": "\n".join(rows) + "\n"},
         paths=1024,
+        training_paths=8192,
         sensitivities=True,
         tolerance=0.05,
     )

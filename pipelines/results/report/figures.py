@@ -17,6 +17,7 @@ from pipelines.results.sensitivity_plots import plot_ladder
 
 EPE, ENE, PFE = "#1f5fa8", "#b3541e", "#5b5b5b"
 _ERRORS = 2.0  # standard errors shown
+_CURVES, _SMALLEST = 6, 0.01  # panels of a ladder, and share of the largest curve below which there is none
 
 
 def svg(figure: Figure, title: str) -> Markup:
@@ -60,7 +61,7 @@ def exposure(profiles: xr.Dataset, name: str, quantile: str) -> Figure:
 
 
 def ladders(results: xr.Dataset, measure: str, count: int) -> list[tuple[str, Figure]]:
-    """Ladders by tenor of the families of quotes that move a measure most."""
+    """Ladders by tenor of the families of quotes that move a measure most, each with its largest curves."""
     if "total_sensitivity" not in results:
         return []
     per_shift = (results["total_sensitivity"].sel(measure=measure) * results["shift"]).to_series().abs()
@@ -68,7 +69,11 @@ def ladders(results: xr.Dataset, measure: str, count: int) -> list[tuple[str, Fi
     with_tenor = results["quote_tenor"].to_series() != ""
     size = per_shift[with_tenor].groupby(families[with_tenor]).sum().sort_values(ascending=False)
     found = []
+    curves = results["quote_curve"].to_series()
     for family in size.index[size > 0.0][:count]:
-        chosen = Sensitivities.select(results, measure, family=str(family))
+        mine = per_shift[families == family]
+        by_curve = mine.groupby(curves[mine.index]).sum().sort_values(ascending=False)
+        kept = [str(c) for c in by_curve.index[by_curve > _SMALLEST * by_curve.max()][:_CURVES]]
+        chosen = Sensitivities.select(results, measure, family=str(family), curve=kept)
         found.append((str(family), plot_ladder(chosen, f"{measure}: {family}")))
     return found
