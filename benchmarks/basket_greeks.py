@@ -3,9 +3,9 @@
     python benchmarks/basket_greeks.py                    # value, 50 deltas, 50 vegas, 50 dividend rhos, rho: 151 Greeks
     python benchmarks/basket_greeks.py --names 20 --paths 65536
 
-One thread. Finite differences draw each block's normals once and revalue on them for every bump; *central* ones are as accurate as
-AD, *forward* ones are not: both are timed. All are means over the same paths, so their differences are those of the
-differentiation alone. Ends with status 1 below 17x or if the Greeks disagree.
+One thread. Finite differences draw each block's normals once and revalue on them for every bump; *central* ones are as
+accurate as AD, *forward* ones are not: both are timed. All are means over the same paths, so their differences are those of
+the differentiation alone. Ends with status 1 below 17x or if the Greeks disagree.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from xva.models.path_model import PathModel
 from xva.pricing.monte_carlo import FlatBasket, GreekProblem, Sampling, simulate_greeks
 from xva.pricing.monte_carlo.problem import Scene
 from xva.pricing.monte_carlo.sampling import Normals
@@ -91,7 +92,7 @@ def _case(count: int) -> GreekProblem:
     inner = FlatBasket.of(trade, context)
     correlation = torch.tensor(0.3, dtype=torch.float64)
 
-    def build(parameters: Mapping[str, Tensor]) -> object:
+    def build(parameters: Mapping[str, Tensor]) -> PathModel:
         return inner({**parameters, "correlation": correlation})
 
     parameters = {
@@ -100,7 +101,7 @@ def _case(count: int) -> GreekProblem:
         "rate": torch.tensor(0.03, dtype=torch.float64),
         "dividend": 0.02 * unit + 0.005,
     }
-    return GreekProblem(build, trade, context, parameters)  # type: ignore[arg-type]
+    return GreekProblem(build, trade, context, parameters)
 
 
 def _by_ad(problem: GreekProblem, sampling: Sampling) -> Tensor:
@@ -141,9 +142,9 @@ def _differences(problem: GreekProblem, sampling: Sampling, both: bool) -> Tenso
     return (found[1:] - found[0]) / bump
 
 
-def _timed(work: object) -> tuple[Tensor, float]:
+def _timed(work: Callable[[], Tensor]) -> tuple[Tensor, float]:
     start = time.process_time()
-    found = work()  # type: ignore[operator]
+    found = work()
     return found, time.process_time() - start
 
 

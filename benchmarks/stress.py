@@ -125,8 +125,8 @@ def _report(
     print(
         f"{count} scenarios, {reached} of which move paths; {kept} of {found['recomputed'].size} netting sets kept"
     )
-    for name, spent, same in reruns:
-        print(f"  full rerun of {name:<20} {spent:6.2f} s   root hash {'the same' if same else 'DIFFERS'}")
+    for name, alone, same in reruns:
+        print(f"  full rerun of {name:<20} {alone:6.2f} s   root hash {'the same' if same else 'DIFFERS'}")
     print(f"all scenarios            {seconds:6.1f} s   (wanted: under {LIMIT:.0f} s for 200)")
     print(f"processor seconds        {spent:6.1f} s   of driver and workers, their start included")
     print(f"per scenario             {each:6.2f} s")

@@ -2,7 +2,8 @@
 
 ``open_run(path)`` opens a run directory; ``ExposureJob.from_toml(path)`` is a job to run or submit;
 ``stress(run, scenarios)`` runs scenarios on a finished run's paths; ``what_if(run, add, remove)`` values
-new and removed trades there, ``allocation(run)`` says which trades the adjustments come from.
+new and removed trades there, ``allocation(run)`` says which trades the adjustments come from;
+``explain(run_a, run_b)`` explains what changed between two runs.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipelines.explain_job import explain
     from pipelines.exposure_job import ExposureJob
     from pipelines.results.run import open_run
     from pipelines.stress_job import stress
     from pipelines.what_if_job import allocation, what_if
 
-__all__ = ["ExposureJob", "allocation", "open_run", "stress", "what_if"]
+__all__ = ["ExposureJob", "allocation", "explain", "open_run", "stress", "what_if"]
 
 _HOMES = {
     "ExposureJob": "pipelines.exposure_job",
     "open_run": "pipelines.results.run",
+    "explain": "pipelines.explain_job",
     "stress": "pipelines.stress_job",
     "allocation": "pipelines.what_if_job",
     "what_if": "pipelines.what_if_job",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipelines.commands.certificate import certificate
+from pipelines.commands.explain import explain
 from pipelines.commands.export import export
 from pipelines.commands.report import report
 from pipelines.commands.resume import resume
@@ -26,6 +27,7 @@ VERBS = (
     export,
     sensitivities,
     stress,
+    explain,
     whatif,
     train,
     certificate,

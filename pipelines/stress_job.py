@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from pipelines.engine import Exposure, one_torch_thread
+from pipelines.engine import Exposure, one_torch_thread, settings_of
 from pipelines.execution.executors import executor_from
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
@@ -30,8 +30,11 @@ from pipelines.storage.plans import get_bytes, load_plan
 from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
+from pipelines.training import SURROGATES, Training
+from surrogates.stress import Learn, StressedSurrogates, SurrogateStressPlan, reused
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet
+from xva.trades.path_trade import PathTrade
 from xva.valuation.plan import Arrays
 from xva.valuation.scenarios.plan import StressPlan
 from xva.valuation.scenarios.prepare import StressOptions, prepare
@@ -84,7 +87,10 @@ def stress(
     job = StressJob(base, found, options or StressOptions())
     folder = job.identity.folder(output or base.path.parent)
     chosen = _executor(job.job, executor, workers, insecure)
-    settings = RunSettings(sinks=sinks)
+    products = job.job.spec.inputs.products
+    kept = (base.path.parent / SURROGATES, base.path / SURROGATES)
+    job = replace(job, training=Training(kept, chosen, sinks, products))
+    settings = RunSettings(sinks, products)
     if (folder / "run.json").exists():
         refuse_foreign(RunLayout(folder), job.identity)
         return _resumed(folder, chosen, settings)
@@ -92,7 +98,7 @@ def stress(
         job.plan,
         folder,
         chosen,
-        lambda sums: finish(job.plan, sums, job.parent),
+        lambda sums: finish(job.plan, sums, job.identity),
         identity=job.identity,
         attachments={"scenarios.json": canonical_json(scenario_document(found))},
         store_cube=job.options.keep_cube,
@@ -130,6 +136,7 @@ class StressJob:
     base: Run
     scenarios: ScenarioSet
     options: StressOptions = field(default_factory=StressOptions)
+    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         if self.base.is_stress:
@@ -168,6 +175,7 @@ class StressJob:
             "parent": self.parent,
             "keep_cube": self.options.keep_cube,
             "skip_failing": self.options.skip_failing,
+            "reuse_surrogates": self.options.reuse_surrogates,
         }
         name = f"{base.name[:40]}-{self.scenarios.name[:23]}"
         return RunIdentity(name, base.seed, job, base.block_size, base.dtype, base.device)
@@ -183,19 +191,34 @@ class StressJob:
                 f"'xva resume {self.base.path}'"
             )
         sums = StoredSums(self.base.layout, dict(found.markers))
+        exposure = Exposure(self.job, self.training)
+        engine, blocks = exposure.engine, list(sums)
+        if not any(isinstance(t, PathTrade) for t in engine.book.trades):
+            with one_torch_thread():
+                return prepare(engine, self.scenarios, blocks, self.options)
+        learn: Learn = partial(self.training.learn, settings=settings_of(self.job))
+        if self.options.reuse_surrogates:
+            learn = reused(exposure.learned)
+        worlds = StressedSurrogates(learn)
         with one_torch_thread():
-            return prepare(Exposure(self.job).engine, self.scenarios, list(sums), self.options)
+            return prepare(engine, self.scenarios, blocks, self.options, SurrogateStressPlan, worlds)
 
 
-def finish(plan: StressPlan, sums: Sequence[Arrays], parent: dict[str, str]) -> xr.Dataset:
-    """Results of a stress run, with every scenario's fingerprint.
+def finish(plan: StressPlan, sums: Sequence[Arrays], identity: RunIdentity) -> xr.Dataset:
+    """Results of a stress run, with every scenario's fingerprint and what priced trades without closed form.
 
     ``root_hash`` is that of a fresh run on the scenario's quotes that keeps no cube and has no sensitivities.
     """
     blocks = list(sums)
     hashes = [data_hash(scenario) for scenario in plan.scenario_sums(blocks)]
     found = stress_results(plan, blocks).assign_coords(root_hash=("scenario", hashes))
-    return found.assign_attrs(parent_run_id=parent["run_id"], parent_root_hash=parent["root_hash"])
+    surrogates = "none"
+    if isinstance(plan, SurrogateStressPlan):
+        surrogates = "reused, not certified" if identity.job["reuse_surrogates"] else "learned anew"
+    parent: dict[str, str] = identity.job["parent"]
+    return found.assign_attrs(
+        parent_run_id=parent["run_id"], parent_root_hash=parent["root_hash"], surrogates=surrogates
+    )
 
 
 def data_hash(blocks: Sequence[Arrays]) -> str:
@@ -214,8 +237,8 @@ def _resumed(folder: Path, executor: Executor, settings: RunSettings) -> Run:
     loaded = load_plan(run.layout.inputs, run.manifest.plan)
     if not isinstance(loaded, StressPlan):
         raise StoreError(f"{folder}: expected the plan of a stress run, got {loaded.kind}")
-    parent: dict[str, Any] = dict(run.manifest.identity.job["parent"])
-    outcome = resume(folder, executor, lambda sums: finish(loaded, sums, parent), settings=settings)
+    identity = run.manifest.identity
+    outcome = resume(folder, executor, lambda sums: finish(loaded, sums, identity), settings=settings)
     return open_run(outcome.folder)
 
 

@@ -33,6 +33,10 @@ class SurrogatePlan(ExposurePlan):
     def __init__(self, data: ExposureData, residuals: Mapping[int, Residual]) -> None:
         super().__init__(data, residuals)
 
+    @property
+    def mixed(self) -> bool:
+        return True
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = super().payload()
         sets = {str(i): _pack_residual(r, f"residual/{i}", arrays) for i, r in self.residuals.items()}

@@ -25,6 +25,13 @@ def stress(
     skip_failing: Annotated[
         bool, typer.Option("--skip-failing", help="Flag scenarios without a market, run the others.")
     ] = False,
+    reuse_surrogates: Annotated[
+        bool,
+        typer.Option(
+            "--reuse-surrogates",
+            help="Keep what was learned on the base market, flagged; else trades are learned anew by scenario.",
+        ),
+    ] = False,
     cube: Annotated[bool, typer.Option("--cube", help="Keep all values on paths, by scenario.")] = False,
     workers: Annotated[int | None, WORKERS] = None,
     scheduler: Annotated[str | None, SCHEDULER] = None,
@@ -42,7 +49,7 @@ def stress(
         from pipelines.stress_job import stress as run_stress
         from xva.valuation.scenarios.prepare import StressOptions
 
-        options = StressOptions(skip_failing, cube)
+        options = StressOptions(skip_failing, cube, reuse_surrogates)
         finished = drive(
             lambda sink: run_stress(
                 run, scenarios, scheduler, workers=workers, insecure=insecure, output=output, options=options,

@@ -60,12 +60,12 @@ from xva.trades.paths import Flow, Paths
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetful(Cliquet):
-    """Does not remember what price the running return is from."""
+    """Remembers nothing."""
 
     kind: ClassVar[str] = "forgetful_cliquets"
 
     def state(self, paths):
-        return {"returns": super().state(paths)["returns"]}
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,16 @@ class PathForward(PathTrade):
     def cashflows(self, paths, exercised):
         gain = self.quantity * (paths.equity(self.equity, self.maturity_date) - self.strike)
         return [Flow(self.currency, self.maturity_date, self.maturity_date, gain)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken(PathForward):
+    """Cannot be simulated."""
+
+    kind: ClassVar[str] = "broken"
+
+    def cashflows(self, paths, exercised):
+        raise ValueError("a slip in the product")
 '''
 
 BERMUDAN = {
@@ -100,6 +110,10 @@ BERMUDAN = {
     "notional": 1e7, "strike": 0.026, "index": "EUR-EURIBOR-6M", "start_date": "2026-01-19",
     "maturity_date": "2028-01-19", "first_exercise_date": "2026-12-01", "settlement": "physical",
     "fixed_day_count": "30/360",
+}  # fmt: skip
+FORWARD = {
+    "trade_id": "FWD", "netting_set": "B", "currency": "EUR", "equity": "NORDWIND", "quantity": 1e5, "strike": 48.0,
+    "maturity_date": "2027-12-15",
 }  # fmt: skip
 CLIQUET = {
     "trade_id": "CLIQ", "netting_set": "B", "currency": "EUR", "equity": "NORDWIND", "side": "long", "notional": 5e6,
@@ -137,8 +151,8 @@ def write_job(
         (folder / name).write_text((EXAMPLE / name).read_text())
     (folder / "quotes.csv").write_text((BANK / "market" / "quotes.csv").read_text())
     text = JOB.format(
-        products=f'"my_products", "{OWN}"', paths=paths, training_paths=training_paths, sensitivities=str(sensitivities).lower(), states=states,
-        effort=effort, tolerance=tolerance,
+        products=f'"my_products", "{OWN}"', paths=paths, training_paths=training_paths, states=states, effort=effort,
+        sensitivities=str(sensitivities).lower(), tolerance=tolerance,
     )  # fmt: skip
     (folder / "job.toml").write_text(text)
     return folder / "job.toml"

@@ -15,7 +15,7 @@ from pipelines.execution.status import verify
 from pipelines.exposure_job import resume_run
 from pipelines.results.certificates import kept, uncovered
 from pipelines.results.run import Run
-from tests.e2e.small_job import BERMUDAN, CLIQUET, SWAPS, Seen, own_products, write_job
+from tests.e2e.small_job import BERMUDAN, CLIQUET, FORWARD, SWAPS, Seen, own_products, write_job
 from xva.errors import InputErrors, StoreError
 
 
@@ -131,11 +131,7 @@ def test_a_damaged_file_is_not_used_but_trained_again(job: ExposureJob, serial: 
 
 
 def test_another_program_of_the_same_product_is_another_product(module: Path, tmp_path: Path) -> None:
-    forward = {
-        "trade_id": "F", "netting_set": "A", "currency": "EUR", "equity": "NORDWIND", "quantity": 1e5, "strike": 48.0,
-        "maturity_date": "2027-03-15",
-    }  # fmt: skip
-    first = ExposureJob.from_toml(write_job(tmp_path / "job", {"path_forwards": [forward]}))
+    first = ExposureJob.from_toml(write_job(tmp_path / "job", {"path_forwards": [FORWARD]}))
     run = first.run("serial")
     text = module.read_text()
     try:
@@ -153,21 +149,25 @@ def test_another_program_of_the_same_product_is_another_product(module: Path, tm
 
 
 def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> None:
-    trade = CLIQUET | {"reset_dates": ["2025-08-29", "2026-04-15", "2026-08-31", "2027-10-29"], "floor": -0.5, "cap": 0.5}
+    trade = CLIQUET | {
+        "reset_dates": ["2025-08-29", "2026-04-15", "2026-08-31", "2027-10-29"],
+        "floor": -0.1,
+        "cap": 0.1,
+    }
     remembers, forgets = trade | {"trade_id": "REMEMBERS"}, trade | {"trade_id": "FORGETS"}
     file = write_job(
         tmp_path / "job",
         {"cliquets": [remembers], "forgetful_cliquets": [forgets | {"netting_set": "C"}]},
         training_paths=1024,
         states=48,
-        tolerance=0.15,
+        tolerance=0.25,
     )
     run = ExposureJob.from_toml(file).run("serial")
     one = run.xva.sel(surrogate="FORGETS")
     assert str(one["surrogate_verdict"].values) == "fail"
     assert str(one["surrogate_pricer"].values) == "nested"
     assert str(one["surrogate_route"].values).startswith(
-        "nested Monte Carlo fallback: value tolerance 15 % missed"
+        "nested Monte Carlo fallback: value tolerance 25 % missed"
     )
     assert str(run.xva.sel(surrogate="REMEMBERS")["surrogate_pricer"].values) == "surrogate"
     assert uncovered(run.xva) == ()
@@ -175,7 +175,9 @@ def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> Non
     by_surrogate, by_nested = (run.xva["epe_plugin"].sel(netting_set=n) for n in ("B", "C"))
     np.testing.assert_allclose(by_nested, by_surrogate, rtol=0.05, atol=1e4)
     realised = run.xva["epe"]
-    np.testing.assert_allclose(realised.sel(netting_set="C"), realised.sel(netting_set="B"), rtol=0.03, atol=1e4)
+    np.testing.assert_allclose(
+        realised.sel(netting_set="C"), realised.sel(netting_set="B"), rtol=0.03, atol=1e4
+    )
 
 
 @pytest.mark.parametrize("home", ["A", "C"])
@@ -222,11 +224,8 @@ def test_a_forward_on_paths_is_the_one_in_closed_form(home: str, tmp_path: Path)
 
 
 def test_nothing_to_certify_is_said(tmp_path: Path) -> None:
-    forward = {
-        "trade_id": "F", "netting_set": "A", "currency": "EUR", "equity": "NORDWIND", "quantity": 1e5, "strike": 48.0,
-        "maturity_date": "2026-03-16",
-    }  # fmt: skip
-    run = ExposureJob.from_toml(write_job(tmp_path / "job", {"path_forwards": [forward]})).run("serial")
+    soon = FORWARD | {"maturity_date": "2026-03-16"}
+    run = ExposureJob.from_toml(write_job(tmp_path / "job", {"path_forwards": [soon]})).run("serial")
     assert list(run.xva["surrogate_finding"].values) == [""]
     assert uncovered(run.xva) == ()
 

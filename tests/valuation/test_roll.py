@@ -18,7 +18,6 @@ from xva.trades import FxOption
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.reconciliation import trade_values
 from xva.valuation.roll import implied_fixings, roll, rolled
-from xva.valuation.sensitivities import sensitivities
 
 
 def one_option() -> ExposureEngine:
@@ -97,15 +96,12 @@ def test_theta_is_per_calendar_day(night: xr.Dataset) -> None:
 
 def test_the_whole_bank_rolls_with_small_errors() -> None:
     """Random numbers are kept: the night's error is a small part of the level's."""
-    engine = demo_engine(paths=256, block_size=32, scrambles=8, every=8)
+    engine = demo_engine(paths=128, block_size=16, scrambles=8, every=8)
     night = roll(engine)
     assert night.attrs["implied_fixings"] > 0
     cva = night.sel(measure="CVA")
     assert (cva["change_se"] < 0.03 * cva["before_se"]).all()
     assert float(cva["total_change"]) != 0.0
-    later = rolled(engine)
-    again = sensitivities(later, ["CVA"], "bump", quotes=["FX/RATE/EUR/USD"])
-    assert np.isfinite(again["sensitivity"]).all()
 
 
 def test_fixings_are_the_forwards_of_their_period() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,12 @@ AS_OF = np.datetime64("2026-01-15", "D")
 
 @pytest.fixture(scope="module")
 def engine() -> ExposureEngine:
-    return demo_engine(paths=64, block_size=8, scrambles=8, every=13)
+    """The netting set with all four currencies."""
+    whole = demo_engine(paths=16, block_size=8, scrambles=2, every=20)
+    home = next(n for n in whole.book.netting_sets if n.name == "CP_A")
+    trades = tuple(t for t in whole.book.trades if t.netting_set == "CP_A")
+    book = replace(whole.book, netting_sets=(home,), trades=trades)
+    return ExposureEngine(book, whole.quotes, whole.build, whole.dates[1:], whole.xva, whole.simulation)
 
 
 @pytest.fixture(scope="module")

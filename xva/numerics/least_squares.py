@@ -29,7 +29,7 @@ def moments(basis: Tensor, target: Tensor, weight: Tensor | None = None) -> Tens
     return weighted @ torch.cat([basis, target[None]]).T
 
 
-def orthonormal(sums: Tensor, tolerance: float = 1e-6) -> Tensor:
+def orthonormal(sums: Tensor, tolerance: float = 1e-4) -> Tensor:
     """Matrix ``(basis, basis)`` that takes basis functions to orthonormal ones, in order; a constant, without a graph.
 
     A function of which the ones before it leave a share of less than ``tolerance`` unexplained becomes zero. With the matrix

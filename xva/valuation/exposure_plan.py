@@ -108,6 +108,11 @@ class ExposurePlan(Plan):
         self._placed = _place(data)
 
     @property
+    def mixed(self) -> bool:
+        """Whether sums tell plug-in values apart, also of netting sets without a residual."""
+        return bool(self.residuals)
+
+    @property
     def n_blocks(self) -> int:
         return self.data.n_blocks
 
@@ -141,7 +146,7 @@ class ExposurePlan(Plan):
 
     def run(self, block: int) -> BlockResult:
         with torch.no_grad():
-            return _BlockRun(self._placed, self.residuals, block).result()
+            return _BlockRun(self._placed, self.residuals, self.mixed, block).result()
 
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = pack(self.data, "data")
@@ -207,12 +212,14 @@ def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> Dat
 class _BlockRun:
     """One block, dates walked backwards."""
 
-    def __init__(self, data: ExposureData, residuals: Mapping[int, Residual], block: int) -> None:
-        self.data = data
+    def __init__(
+        self, data: ExposureData, residuals: Mapping[int, Residual], mixed: bool, block: int
+    ) -> None:
+        self.data, self.mixed = data, mixed
         self.noise = block_noise(data, block)
         self.states, self.events = noise_paths(data, self.noise)
         shape = (len(data.sets), len(data.days))
-        names = (*PROFILES, *PLUG_IN) if residuals else PROFILES
+        names = (*PROFILES, *PLUG_IN) if mixed else PROFILES
         self.profiles = {name: np.zeros(shape) for name in names}
         cube = (data.noise.block_size, len(data.days), len(data.sets))
         self.cube = {name: np.empty(cube) for name in ("value", "exposure")}
@@ -268,7 +275,7 @@ class _BlockRun:
             for side, sign in (("epe", 1.0), ("ene", -1.0)):
                 found = self.profiles[side][i, t] if same else float(torch.relu(sign * value.double()).sum())
                 self.profiles[f"{side}_{name}"][i, t] = found
-        for name in PLUG_IN[:3] if self.residuals else ():
+        for name in PLUG_IN[:3] if self.mixed else ():
             self.profiles[name][i, t] = self.profiles[name.removesuffix("_plugin")][i, t]
         return None
 

@@ -12,11 +12,13 @@ from typing import Any, final
 import jinja2
 import xarray as xr
 
+from pipelines.results.certificates import uncovered
 from pipelines.results.report.figures import exposure, ladders, svg
-from pipelines.results.report.sourced import Source, readable
+from pipelines.results.report.sourced import Source
 from pipelines.results.run import Run
 from pipelines.results.tables import SHOWN, TOTAL_MEASURE
-from xva.errors import StoreError
+from pipelines.storage.manifest import Completion
+from xva.errors import DomainError, StoreError
 
 _SETS, _LADDERS, _QUOTES, _SCENARIOS = 12, 4, 15, 60
 _LADDER_OF = "CVA"
@@ -49,13 +51,19 @@ def build_report(run: Run, stress: Sequence[Run] = ()) -> str:
 
     Raises
     ------
+    DomainError
+        The run is a stress run, or one of ``stress`` has another parent or is none.
     StoreError
-        A run is not finished, or a stress run has another parent.
+        A run is not finished.
     """
+    completion = _finished(run)
+    if run.is_stress:
+        raise DomainError(
+            f"{run.path}: expected a job's run, got a stress run; report its base run: 'xva report BASE --stress {run.path}'"
+        )
     results = run.xva
-    completion = run.completion
-    if completion is None:
-        raise StoreError(f"{run.path}: this run is not finished; finish it with 'xva resume {run.path}'")
+    if "surrogate" in results.dims and "surrogate_finding" not in results:
+        raise StoreError(f"{run.path}: made by an earlier version, which kept less -> run its job again")
     source = Source("xva.zarr", results)
     sets = Ranked.of(results["xva"].sel(measure="CVA"), _SETS)
     quantile = results["pfe"].attrs.get("quantile", "") if "pfe" in results else ""
@@ -64,18 +72,18 @@ def build_report(run: Run, stress: Sequence[Run] = ()) -> str:
         "run": run,
         "results": results,
         "of": source,
-        "readable": readable,
         "measures": [m for m in SHOWN if m in results["measure"].values],
         "total": TOTAL_MEASURE,
         "sets": sets,
         "exposures": [(n, svg(exposure(results, n, told), f"Exposure of {n}")) for n in sets.names],
         "ladders": [
-            (family, svg(figure, f"{_LADDER_OF} ladder {family}"))
-            for family, figure in ladders(results, _LADDER_OF, _LADDERS)
+            svg(figure, f"{_LADDER_OF} ladder {family}")
+            for family, figure in ladders(results, _LADDER_OF, _LADDERS).items()
         ],
         "ladder_of": _LADDER_OF,
         "quotes": _largest_quotes(results),
         "surrogates": [str(n) for n in results["surrogate"].values] if "surrogate" in results.dims else [],
+        "uncovered": uncovered(results),
         "stress": [_stress(run, child) for child in stress],
         "completion": completion,
         "identity": run.manifest.identity,
@@ -85,8 +93,16 @@ def build_report(run: Run, stress: Sequence[Run] = ()) -> str:
 
 
 def write_report(run: Run, file: Path | None = None, stress: Sequence[Run] = ()) -> Path:
-    """Write the page, into the run's directory by default, and return where it is."""
+    """Write the page, into the run's directory by default, and return where it is; errors as `build_report`.
+
+    Raises
+    ------
+    DomainError
+        There is no folder to put it in.
+    """
     target = run.path / "report.html" if file is None else file
+    if target.is_dir() or not target.parent.is_dir():
+        raise DomainError(f"report: expected a file in a folder that exists, got {target}")
     text = build_report(run, stress)
     draft = target.with_name(f".{target.name}.part")
     draft.write_text(text, encoding="utf-8")
@@ -101,13 +117,20 @@ def _largest_quotes(results: xr.Dataset) -> Ranked:
     return Ranked.of(per_shift.reset_coords(drop=True), _QUOTES)
 
 
+def _finished(run: Run) -> Completion:
+    if run.completion is None:
+        raise StoreError(f"{run.path}: this run is not finished; finish it with 'xva resume {run.path}'")
+    return run.completion
+
+
 def _stress(run: Run, child: Run) -> dict[str, Any]:
-    results = child.xva
-    parent = str(results.attrs.get("parent_root_hash", ""))
-    mine = run.completion.root_hash if run.completion is not None else ""
-    if "scenario" not in results.dims or parent != mine:
-        raise StoreError(
-            f"{child.path}: expected a stress run of {run.path} (root hash {mine[:12]}…), got one of {parent[:12] or 'none'}…"
+    if not child.is_stress:
+        raise DomainError(f"{child.path}: expected a stress run of {run.path}, got a job's run")
+    _finished(child)
+    results, mine = child.xva, _finished(run).root_hash
+    if (parent := str(results.attrs["parent_root_hash"])) != mine:
+        raise DomainError(
+            f"{child.path}: expected a stress run of {run.path}, root hash {mine[:12]}…, got one of {parent[:12]}…"
         )
     change = results["total_change"].sel(measure=TOTAL_MEASURE)
     known = change.where(change.notnull(), 0.0).reset_coords(drop=True)

@@ -27,10 +27,10 @@ def svg(figure: Figure, title: str) -> Markup:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(
-        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r'\1 role="img" aria-label="@"', text, count=1
-    )
-    prefix = re.sub(r"\W+", "-", title.lower())
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    size = r'(<svg[^>]*?) width="([^"]*)" height="[^"]*"'
+    text = re.sub(size, r'\1 style="--width: \2" role="img" aria-label="@"', text, count=1)
+    prefix = re.sub(r"\W+", "-", title)
     text = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", text)
     return Markup(text.replace('aria-label="@"', Markup('aria-label="{}"').format(title), 1))
@@ -60,20 +60,20 @@ def exposure(profiles: xr.Dataset, name: str, quantile: str) -> Figure:
     return figure
 
 
-def ladders(results: xr.Dataset, measure: str, count: int) -> list[tuple[str, Figure]]:
-    """Ladders by tenor of the families of quotes that move a measure most, each with its largest curves."""
+def ladders(results: xr.Dataset, measure: str, count: int) -> dict[str, Figure]:
+    """By family, ladders by tenor of the families of quotes that move a measure most, each with its largest curves."""
     if "total_sensitivity" not in results:
-        return []
+        return {}
     per_shift = (results["total_sensitivity"].sel(measure=measure) * results["shift"]).to_series().abs()
     families = results["quote_family"].to_series()
     with_tenor = results["quote_tenor"].to_series() != ""
     size = per_shift[with_tenor].groupby(families[with_tenor]).sum().sort_values(ascending=False)
-    found = []
+    found = {}
     curves = results["quote_curve"].to_series()
     for family in size.index[size > 0.0][:count]:
         mine = per_shift[families == family]
         by_curve = mine.groupby(curves[mine.index]).sum().sort_values(ascending=False)
         kept = [str(c) for c in by_curve.index[by_curve > _SMALLEST * by_curve.max()][:_CURVES]]
         chosen = Sensitivities.select(results, measure, family=str(family), curve=kept)
-        found.append((str(family), plot_ladder(chosen, f"{measure}: {family}")))
+        found[str(family)] = plot_ladder(chosen, f"{measure}: {family}")
     return found

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from xva.errors import DomainError
-from xva.pricing.exercise.basis import evaluate, total_degree
+from xva.pricing.exercise.basis import evaluate, fitting_degree, total_degree
 from xva.pricing.exercise.features import independent
 
 
@@ -20,6 +20,11 @@ def test_all_products_up_to_the_degree_once(n: int, degree: int) -> None:
     assert len({tuple(row) for row in rows.tolist()}) == len(rows)
     assert not rows[0].any()
     assert rows.sum(1).max(initial=0) == (degree if n else 0)
+
+
+def test_degree_is_lowered_for_many_features() -> None:
+    assert [fitting_degree(n, 5, 64) for n in (1, 2, 3, 4, 5, 9)] == [5, 5, 5, 3, 3, 2]
+    assert fitting_degree(100, 5, 64) == 1
 
 
 def test_orthogonal_under_the_gaussian() -> None:

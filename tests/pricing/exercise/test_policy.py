@@ -90,7 +90,7 @@ def test_refuses_another_trade() -> None:
 
 
 def test_refuses_settings_without_sense() -> None:
-    for wrong in ({"degree": 0}, {"softness": 0.0}, {"focus": -1.0}, {"ridge": -1.0}):
+    for wrong in ({"degree": 0}, {"terms": 0}, {"softness": 0.0}, {"focus": -1.0}, {"ridge": -1.0}):
         with pytest.raises(DomainError, match="regression: expected"):
             Regression(**wrong)
     with pytest.raises(TradeError, match="expected a multiple of 8 blocks"):

@@ -100,7 +100,7 @@ def test_controls_have_the_expectation_they_say(trade: PathTrade, market: Any) -
 
 
 def test_coefficients_bias_nothing() -> None:
-    """Few batches, a control that is far from linear: fitted to all batches it would be 10 % off, ten errors."""
+    """Few batches, a control that is far from linear: fitted to all batches it would be off by more than ten errors."""
     generator = torch.Generator().manual_seed(3)
     rounds, batches = 20_000, 6
     control = torch.randn(batches, rounds, generator=generator, dtype=torch.float64)

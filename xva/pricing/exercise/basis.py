@@ -34,6 +34,13 @@ def total_degree(n_features: int, degree: int) -> Exponents:
     return np.array(rows, dtype=np.int64).reshape(count, n_features)
 
 
+def fitting_degree(n_features: int, degree: int, terms: int) -> int:
+    """``degree``, lowered until there are ``terms`` products at most; 1 at least."""
+    while degree > 1 and comb(n_features + degree, degree) > terms:
+        degree -= 1
+    return degree
+
+
 def _rows(n_features: int, degree: int) -> list[Exponents]:
     if n_features == 0:
         return []

@@ -17,7 +17,8 @@ class Regression:
     Parameters
     ----------
     degree : int
-        Total degree of the polynomials in the features.
+        Total degree of the polynomials in the features, lowered while there would be more than ``terms`` of them.
+    terms : int
     softness : float
         Width of decisions as a share of the gap's standard deviation.
     focus : float
@@ -27,13 +28,18 @@ class Regression:
         Relative, see `solve_moments`.
     """
 
-    degree: int = 3
+    degree: int = 5
+    terms: int = 64
     softness: float = 0.03
     focus: float = 0.25
     ridge: float = RIDGE
 
     def __post_init__(self) -> None:
-        if self.degree < 1 or not (self.softness > 0.0 and self.focus > 0.0 and self.ridge >= 0.0):
+        if (
+            self.degree < 1
+            or self.terms < 1
+            or not (self.softness > 0.0 and self.focus > 0.0 and self.ridge >= 0.0)
+        ):
             raise DomainError(
-                f"regression: expected degree >= 1, softness and focus > 0 and ridge >= 0, got {self}"
+                f"regression: expected degree and terms >= 1, softness and focus > 0 and ridge >= 0, got {self}"
             )

@@ -3,6 +3,9 @@
 What exercising on a date gains over waiting, path by path, is regressed on features known then; waiting is worth what the
 decisions of later dates make of it (Longstaff & Schwartz 2001, with the gap itself regressed, its later decisions soft and
 every path used, weighted towards those where exercising pays).
+
+What exercising brings is a regressor only as far as polynomials of the market do not say it already (the better of two assets,
+say). With two ways to say the same, a stored policy would go astray in a shocked market, where they part.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from torch import Tensor
 from xva.models.path_model import PathModel
 from xva.numerics import tree
 from xva.numerics.least_squares import moments, orthonormal, solve_moments
-from xva.pricing.exercise.basis import total_degree
+from xva.pricing.exercise.basis import fitting_degree, total_degree
 from xva.pricing.exercise.features import EXERCISE_VALUE, independent
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.regression import Regression
@@ -29,6 +32,8 @@ Tensors = tuple[Tensor, ...]
 Floats = NDArray[np.float64]
 BlockFunction = Callable[[int], Tensors]
 MapBlocks = Callable[[BlockFunction, Sequence[int]], Iterable[Tensors]]
+_NO_TRANSFORM: Floats = np.empty((0, 0, 0))
+_UNSAID = 1e-3  # share of variance
 
 
 def serial(function: BlockFunction, blocks: Sequence[int]) -> Iterator[Tensors]:
@@ -97,9 +102,7 @@ def _blank(
     if EXERCISE_VALUE in names and names.index(EXERCISE_VALUE) not in kept:
         kept.append(names.index(EXERCISE_VALUE))
     chosen = features[:, kept]
-    exponents = total_degree(len(kept), how.degree)
-    if EXERCISE_VALUE in names:  # last: what polynomials of the market say already is not said again by it
-        exponents = exponents[np.argsort(exponents[:, -1] > 0, kind="stable")]
+    exponents = total_degree(len(kept), fitting_degree(len(kept), how.degree, how.terms))
     n_dates, n_features, _ = chosen.shape
     gains = chosen[:, -1] if EXERCISE_VALUE in names else torch.zeros_like(chosen[:, 0])
     spread = gains.std(-1, correction=0).numpy()
@@ -118,7 +121,29 @@ def _blank(
     )
     for e, rows in enumerate(chosen):
         policy.mean[e], policy.deviation[e] = _standardisation(rows, policy.weight(e, rows))
+    if EXERCISE_VALUE in names and n_features > 1 and _is_said(policy, chosen):
+        few = exponents[exponents[:, -1] == 0]
+        none, plain = (
+            torch.zeros(n_dates, len(few), dtype=torch.float64),
+            np.tile(np.eye(len(few)), (n_dates, 1, 1)),
+        )
+        policy = replace(policy, exponents=few, coefficients=none, transform=plain)
     return policy, chosen
+
+
+def _is_said(policy: ExercisePolicy, features: Tensor) -> bool:
+    """Whether polynomials of the other features leave nearly nothing of the exercise value unexplained on any date."""
+    others = replace(
+        policy, exponents=policy.exponents[policy.exponents[:, -1] == 0], transform=_NO_TRANSFORM
+    )
+    for e, rows in enumerate(features):
+        value = (rows[-1] - float(policy.mean[e, -1])) / float(policy.deviation[e, -1])
+        weight = policy.weight(e, rows)
+        share = torch.ones_like(value) if weight is None else weight
+        rest = value - solve_moments(regression_sums(others, e, rows, value)) @ others.basis(e, rows)
+        if float(share @ rest.square()) > _UNSAID * float(share @ value.square()):
+            return False
+    return True
 
 
 def _standardisation(features: Tensor, weight: Tensor | None) -> tuple[Floats, Floats]:

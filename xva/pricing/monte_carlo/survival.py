@@ -34,7 +34,7 @@ _NEVER = {True: 1e300, False: 1e-300}  # a level that no price gets to, from bel
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Knock:
     """A trade told apart by one question: does a price cross a level on one of some dates?
 

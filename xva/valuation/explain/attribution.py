@@ -79,11 +79,12 @@ def attribute(
         ``change`` of the reported measures ``(scenario, measure, netting_set)`` is the sum over ``group`` of ``first``,
         ``second_own`` and ``second_cross`` ``(scenario, measure, netting_set, group)``, plus ``exercise`` (what the exact
         exercise of physically settled swaptions adds to the soft one that is differentiated), plus ``unexplained``, to
-        rounding. ``third_order`` is what the gradient half way says about the rest, ``bound`` that and three standard errors
-        of what is left; ``share`` the rest over ``contributions``, the sum of absolute terms. ``kink`` names the trade with
-        most of a rest above the limit, ``kink_share`` its part of all trades'; ``exercise_trades`` ``total_…`` are of the book,
-        ``total_pair (scenario, measure, group, other)`` its cross-gamma terms. ``…_se`` are standard errors over the
-        scrambles, both ends seeing the same paths.
+        rounding. ``third_order`` is what the gradient half way says about the rest, ``bound`` twice that and three standard
+        errors of the rest; ``share`` is the rest over ``contributions``, the sum of absolute terms. ``kink`` names the trade
+        with most of a rest above the limit, ``kink_share`` its part of all trades'; ``exercise_trades (netting_set)`` are
+        those behind ``exercise``.
+        ``total_…`` are of the book, ``total_pair (scenario, measure, group, other)`` its cross-gamma terms. ``…_se`` are
+        standard errors over the scrambles, both ends seeing the same paths.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def attribute(
         parts, xr.Variable("scenario", list(scenarios)), data_vars="all", coords="minimal", compat="override",
         join="exact",
     )  # fmt: skip
-    return joined.assign_coords(exercise_trades=("netting_set", exercise_trades(engine))).assign_attrs(
+    return joined.assign(exercise_trades=("netting_set", exercise_trades(engine))).assign_attrs(
         units=engine.world.market.reporting_currency, method=how.method, split=int(how.split), limit=how.limit
     )
 
@@ -132,8 +133,8 @@ def labelled_terms(terms: MoveTerms, groups: Sequence[str], netting_sets: Sequen
             variables[f"{prefix}{name}_se"] = (shape, standard_error(samples))
         rest, third = parts["unexplained"], parts["third_order"]
         size = sum(np.abs(parts[n].mean(0)).sum(-1) for n in _BY_GROUP)
-        noise = np.nan_to_num(standard_error(rest - third))
-        variables[f"{prefix}bound"] = (dims, np.abs(third.mean(0)) + _SURE * noise)
+        noise = np.nan_to_num(standard_error(rest))
+        variables[f"{prefix}bound"] = (dims, 2.0 * np.abs(third.mean(0)) + _SURE * noise)
         variables[f"{prefix}contributions"] = (dims, size)
         share = np.divide(np.abs(rest.mean(0)), size, out=np.zeros_like(size), where=size > 0)
         variables[f"{prefix}share"] = (dims, share)

@@ -99,12 +99,12 @@ class Explainer:
         if quotes.ids != start.ids:
             raise DomainError("a move: expected the same quote ids in the same order at both ends")
         move = quotes.values.detach().numpy() - start.quotes
-        end = self._at(start.quotes + move, "the whole move")
+        end = self._at(quotes, "the whole move")
         moved = [g for g in self.groups if self._part(move, g).any()]
         apart = moved if self.split and len(moved) > 1 else []
         if self.engine is None:
             whole, along = end.gradient - start.gradient, {g: self._difference(move, g) for g in apart}
-            middle = self._at(start.quotes + 0.5 * move, "half of every move").gradient
+            middle = self._on(start.quotes + 0.5 * move, "half of every move").gradient
             third = (2.0 * middle - start.gradient - end.gradient) @ move / 3.0
         else:
             along = {g: hessian_samples(self.engine, self._part(move, g)) for g in apart}
@@ -149,11 +149,14 @@ class Explainer:
 
     def _difference(self, move: Floats, group: str) -> Floats:
         values = self.start.quotes + self._part(move, group)
-        return self._at(values, f"the move of {group} alone").gradient - self.start.gradient
+        return self._on(values, f"the move of {group} alone").gradient - self.start.gradient
 
-    def _at(self, values: Floats, what: str) -> MarketPoint:
+    def _on(self, values: Floats, what: str) -> MarketPoint:
+        return self._at(QuoteSet(self.start.ids, torch.from_numpy(values)), what)
+
+    def _at(self, quotes: QuoteSet, what: str) -> MarketPoint:
         try:
-            return self.evaluate(QuoteSet(self.start.ids, torch.from_numpy(values)))
+            return self.evaluate(quotes)
         except XvaError as error:
             raise DomainError(
                 f"attribution: expected a market after {what}, got: {error.message}", error.ids

@@ -22,7 +22,7 @@ from xva.errors import DomainError
 from xva.market.build import build_market
 from xva.market.cds import contract_dates
 from xva.market.config import MarketConfig
-from xva.market.indices import RateIndex, swap_convention
+from xva.market.indices import RateIndex, currency_calendar, swap_convention
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
@@ -199,7 +199,8 @@ class _Desk:
         base, quote = info.terms["base"], info.currency
         if not {base, quote} <= set(self.market.config.discount):
             return None
-        settle = dates.add_tenor(dates.business_days(self.as_of, 2, "WEEKENDS"), info.tenor)
+        calendar = "+".join(sorted({currency_calendar(c) for c in (base, quote)}))
+        settle = dates.advance(dates.business_days(self.as_of, 2, calendar), info.tenor, calendar)
         forward = FxForward(
             "hedge",
             "hedges",

@@ -62,10 +62,22 @@ def closed_forms(engine: ExposureEngine, numbers: Sequence[int], data: ExposureD
 
 @dataclass(frozen=True)
 class StressOptions:
-    """How a set is prepared: whether failing scenarios are flagged instead of refused, and whether values are kept."""
+    """How a set is prepared.
+
+    Parameters
+    ----------
+    skip_failing : bool
+        Failing scenarios are flagged instead of refused.
+    keep_cube : bool
+        Values are kept.
+    reuse_surrogates : bool
+        Trades without closed form keep what was learned on the base market, which the results flag; else they are learned
+        anew on every market that moves paths.
+    """
 
     skip_failing: bool = False
     keep_cube: bool = False
+    reuse_surrogates: bool = False
 
 
 def on_quotes(engine: ExposureEngine, quotes: QuoteSet) -> ExposureEngine:

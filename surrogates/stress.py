@@ -1,0 +1,57 @@
+"""Scenarios on books with surrogates: learned anew on every market that moves paths, or the base run's reused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from surrogates.book import LearnedBook, training_requests
+from surrogates.exposure import SurrogatePlan
+from xva.valuation.engine import ExposureEngine, path_trades
+from xva.valuation.exposure_plan import ExposureData, ExposurePlan
+from xva.valuation.scenarios.plan import StressPlan
+
+Learn = Callable[[ExposureEngine], LearnedBook]
+
+
+class SurrogateStressPlan(StressPlan):
+    """A `StressPlan` whose worlds may hold surrogates."""
+
+    kind: ClassVar[str] = "stress-surrogates"
+    world_plan: ClassVar[type[ExposurePlan]] = SurrogatePlan
+
+
+@final
+@dataclass(frozen=True)
+class StressedSurrogates:
+    """The plan of a scenario's netting sets (`prepare.WorldPlan`).
+
+    Parameters
+    ----------
+    learn : callable
+        What is known of an engine's trades without closed form on its own market.
+    """
+
+    learn: Learn
+
+    def __call__(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> ExposurePlan:
+        names = [engine.book.netting_sets[i].name for i in numbers]
+        if not any(path_trades(engine.book, name) for name in names):
+            return SurrogatePlan(data, {})
+        residuals = self.learn(engine).residuals()
+        return SurrogatePlan(data, {k: residuals[i] for k, i in enumerate(numbers) if i in residuals})
+
+
+def reused(base: LearnedBook) -> Learn:
+    """Surrogates and exercise policies of the base market on others.
+
+    Cash flows, discounting and closed forms are the scenario's own; what is reused says on which side of zero a netting set
+    is, and when to exercise. Both errors are of second order in how far the market has moved, and nothing certifies them.
+    """
+
+    def learn(engine: ExposureEngine) -> LearnedBook:
+        (settings,) = {request.settings for request in base.requests.values()}
+        return LearnedBook(engine, training_requests(engine, settings), base.trained)
+
+    return learn
