@@ -9,11 +9,11 @@ from typing import Any, final
 
 from pipelines.execution.errors import QuarantineError
 from pipelines.execution.events import (
-    BlockDiscarded,
     BlockDone,
     BlockFailed,
     Event,
     Sink,
+    SurrogateNotReused,
     TradeTrained,
     TrainingStarted,
     fan_out,
@@ -86,17 +86,17 @@ class Training:
     def train(self, engine: ExposureEngine, settings: TrainingSettings) -> LearnedBook:
         """Find or train every trade of an engine's book that has no closed form.
 
-        Kept trades that may not be used again are told as `BlockDiscarded`, with the reason and the trade's number.
+        Kept trades that may not be used again are told, with the reason.
         """
         requests = training_requests(engine, settings)
         found = {place: self._find(request) for place, request in requests.items()}
         known = {place: trained for place, trained in found.items() if isinstance(trained, Trained)}
         missing = {place: request for place, request in requests.items() if place not in known}
         emit = fan_out(self.sinks)
-        for number, (place, request) in enumerate(requests.items()):
+        for place, request in requests.items():
             refusal = found[place]
             if isinstance(refusal, Refusal) and refusal.address:
-                emit(BlockDiscarded(number, f"trade {request.trade.trade_id}: {refusal}"))
+                emit(SurrogateNotReused(request.trade.trade_id, str(refusal)))
         distinct = {request.identity.key: request for request in reversed(missing.values())}
         if requests:
             emit(TrainingStarted(len(distinct), len(known)))

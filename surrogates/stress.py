@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import torch
+
 from surrogates.book import LearnedBook, training_requests
 from surrogates.exposure import SurrogatePlan
 from xva.valuation.engine import ExposureEngine, path_trades
@@ -39,7 +41,8 @@ class StressedSurrogates:
         names = [engine.book.netting_sets[i].name for i in numbers]
         if not any(path_trades(engine.book, name) for name in names):
             return SurrogatePlan(data, {})
-        residuals = self.learn(engine).residuals()
+        with torch.enable_grad():  # markets are built without
+            residuals = self.learn(engine).residuals()
         return SurrogatePlan(data, {k: residuals[i] for k, i in enumerate(numbers) if i in residuals})
 
 

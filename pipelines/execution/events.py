@@ -26,6 +26,14 @@ class TrainingStarted(Event):
 
 
 @dataclass(frozen=True)
+class SurrogateNotReused(Event):
+    """A kept surrogate of a trade may not be used again, and the trade is trained anew."""
+
+    trade_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class TradeTrained(Event):
     """A trade has been learned and tested."""
 
@@ -127,6 +135,7 @@ _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         TrainingStarted,
+        SurrogateNotReused,
         TradeTrained,
         RunStarted,
         BlockDiscarded,

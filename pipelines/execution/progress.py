@@ -26,6 +26,7 @@ from pipelines.execution.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    SurrogateNotReused,
     TradeTrained,
     TrainingStarted,
 )
@@ -83,7 +84,7 @@ class ProgressBar:
             self._task = self._progress.add_task(
                 event.name, total=event.n_blocks, completed=event.done, unit="blocks"
             )
-        elif isinstance(event, BlockFailed | BlockDiscarded):
+        elif isinstance(event, BlockFailed | BlockDiscarded | SurrogateNotReused):
             self._console.print(_sentence(event), style="yellow", markup=False, highlight=False)
         elif self._task is not None:
             self._advance(self._task, event)
@@ -99,7 +100,9 @@ class ProgressBar:
             self._progress.stop_task(task)
 
 
-def _sentence(event: BlockFailed | BlockDiscarded) -> str:
+def _sentence(event: BlockFailed | BlockDiscarded | SurrogateNotReused) -> str:
+    if isinstance(event, SurrogateNotReused):
+        return f"trade {event.trade_id} is trained anew: {event.reason}"
     if isinstance(event, BlockDiscarded):
         return f"block {event.block} is computed again: {event.reason}"
     tail = "given up" if event.quarantined else "will be tried again"

@@ -55,8 +55,9 @@ def exposure(profiles: xr.Dataset, name: str, quantile: str) -> Figure:
     axes.axhline(0.0, color="black", lw=0.6)
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set(xlabel="years", title=name)
-    axes.legend(frameon=False, fontsize=8, ncols=3)
+    axes.set_xlabel("years")
+    axes.set_title(name, loc="left")
+    axes.legend(frameon=False, fontsize=8, ncols=5, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

@@ -18,7 +18,6 @@ class Regression:
     ----------
     degree : int
         Total degree of the polynomials in the features, lowered while there would be more than ``terms`` of them.
-    terms : int
     softness : float
         Width of decisions as a share of the gap's standard deviation.
     focus : float
@@ -26,13 +25,14 @@ class Regression:
         exercise value on (`ExercisePolicy.weight`); ``inf`` weights all alike.
     ridge : float
         Relative, see `solve_moments`.
+    terms : int
     """
 
     degree: int = 5
-    terms: int = 64
     softness: float = 0.03
     focus: float = 0.25
     ridge: float = RIDGE
+    terms: int = 64
 
     def __post_init__(self) -> None:
         if (

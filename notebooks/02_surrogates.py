@@ -1,0 +1,313 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Surrogates: trades without a closed form
+#
+# A netting set of swaps, a Bermudan swaption and an autocallable. Swaps have closed forms; the others are worth what nested
+# Monte Carlo says, which nobody can afford on every path and date. So their values are *learned*, with derivatives, and
+# every surrogate says how wrong it is.
+
+# %%
+import re
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+import pipelines
+
+torch.set_num_threads(1)
+folder = Path(tempfile.mkdtemp())
+examples = Path("../examples")
+for name in ("exotics", "bank"):
+    shutil.copytree(examples / name, folder / name, ignore=shutil.ignore_patterns("runs"))
+file = folder / "exotics" / "exotics.toml"
+text = re.sub(r"(?m)^paths = \d+\nblock_size = \d+", "paths = 2048\nblock_size = 256", file.read_text())
+_ = file.write_text(text)
+job = pipelines.ExposureJob.from_toml(file)
+[(t.trade_id, t.kind, t.netting_set) for t in job.job.trades]
+
+# %% [markdown]
+# ## Why not nested Monte Carlo?
+#
+# Ask it for one date: 64 states of the autocallable, 1,024 paths from each, and their derivatives.
+
+# %%
+from pipelines.engine import settings_of
+from surrogates.book import training_requests
+from surrogates.certificate.nested_pricer import alive_book
+from surrogates.labels.problem import label_normals
+from surrogates.trade_training import label_problem, make_samples, train_exercise
+from xva.models.path_model import Walk, walk
+from xva.pricing.nested import InnerPaths, nested_values
+
+engine = job.exposure.engine
+requests = {r.trade.trade_id: r for r in training_requests(engine, settings_of(job.job)).values()}
+auto, bermudan = requests["AUTO_1"], requests["BERM_1"]
+
+
+def fresh(request, policy, day, states, inner):
+    """States that no training has seen, what the trade remembers there, and nested values."""
+    problem = label_problem(request, policy)
+    with torch.no_grad():
+        made = walk(
+            request.model, problem.times, label_normals(request.model, problem.times, states, seed=1234)
+        )
+        names, memory = problem.memory(problem.paths(made))
+    nested = nested_values(
+        alive_book(request.model, request.trade, request.context, day, policy), made, day, inner
+    )
+    k = int(np.searchsorted(problem.report, day))
+    return torch.cat([made.states[problem.places[k]].T, memory[k]], dim=1), nested
+
+
+day = auto.learned_days[6]
+features, nested = fresh(auto, None, day, 64, InnerPaths(seed=5, points=32))
+wanted = 8192 * len(engine.dates) * 3
+hours = nested.cost.seconds / 64 * wanted / 3600
+print(f"{nested.cost}: {len(features)} values on {day}")
+print(
+    f"A run of 8,192 paths, {len(engine.dates)} dates and 3 such trades: {wanted:,} values, about {hours:,.1f} hours."
+)
+
+# %% [markdown]
+# ## Labels with derivatives
+#
+# One path from a state is one unbiased, very noisy guess of the value there. The same path's derivative, from one backward
+# sweep for all dates, is a guess of the slope. Below the Bermudan two years from now: what 200 paths say, and what comes
+# out of fitting 512 of them without and with slopes. The black bars are nested Monte Carlo, ± two standard errors.
+
+# %%
+from surrogates.ridge_features import RidgeFeatures
+
+policy = train_exercise(bermudan)
+k = 4
+day = bermudan.learned_days[k]
+few = make_samples(bermudan, policy, 512)[k]
+plain, differential = RidgeFeatures().fit_one(few.without_gradients()), RidgeFeatures().fit_one(few)
+states, truth = fresh(bermudan, policy, day, 40, InnerPaths(seed=6, points=64))
+
+# %%
+million = 1e6
+fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), sharex=True)
+x, y, slope = few.features[:200, 0], few.values[:200] / million, few.gradients[:200, 0] / million
+step = 0.04 * float(few.features.std())
+left.plot(
+    np.stack([x - step, x + step]), np.stack([y - step * slope, y + step * slope]), color="tab:blue", lw=0.8
+)
+left.plot(x, y, "o", ms=2.5, color="tab:blue")
+left.set(
+    title="Labels: what 200 paths pay, and their slopes", ylabel="EUR million", xlabel="state of the EUR rate"
+)
+grid = torch.linspace(float(few.features.min()), float(few.features.max()), 200, dtype=torch.float64)[:, None]
+right.plot(grid, plain.value(grid) / million, color="tab:orange", label="fitted to 512 values")
+right.plot(
+    grid, differential.value(grid) / million, color="tab:blue", label="fitted to 512 values and slopes"
+)
+right.errorbar(
+    states[:, 0],
+    truth.to_come / million,
+    2 * truth.error / million,
+    fmt="o",
+    ms=3,
+    lw=0.9,
+    color="black",
+    label="nested",
+)
+right.set(title=f"Value of the Bermudan on {day}", xlabel="state of the EUR rate")
+right.legend(frameon=False)
+for axes in (left, right):
+    axes.spines[["top", "right"]].set_visible(False)
+fig.tight_layout()
+
+# %% [markdown]
+# The autocallable has five features: a rate, two shares, whether it is alive and the coupons it has missed. On the same 1,024
+# paths:
+
+# %%
+k = 6
+day = auto.learned_days[k]
+some = make_samples(auto, None, 1024)[k]
+fits = {
+    "values only": RidgeFeatures().fit_one(some.without_gradients()),
+    "with slopes": RidgeFeatures().fit_one(some),
+}
+deviation = float(nested.to_come.std())
+fig, panels = plt.subplots(1, 2, figsize=(10, 4.4), sharex=True, sharey=True)
+for axes, (name, fit) in zip(panels, fits.items()):
+    learned = fit.value(features)
+    error = (
+        float((((learned - nested.to_come) ** 2 - nested.error**2).mean().clamp(min=0)).sqrt()) / deviation
+    )
+    axes.errorbar(
+        learned / million, nested.to_come / million, 2 * nested.error / million, fmt="o", ms=3, lw=0.9
+    )
+    ends = nested.to_come.aminmax()
+    axes.plot(np.array(ends) / million, np.array(ends) / million, color="black", lw=0.8)
+    axes.set(title=f"Autocallable, {name}: error {error:.0%} of the sd", xlabel="surrogate, EUR million")
+    axes.spines[["top", "right"]].set_visible(False)
+_ = panels[0].set(ylabel="nested Monte Carlo, EUR million")
+fig.tight_layout()
+
+# %% [markdown]
+# ## Certificates
+#
+# `job.train()` (on the command line `xva train`) learns every trade without a closed form: exercise policy, labels, fits that
+# compete on hold-out samples, and a test on fresh nested Monte Carlo. Trained trades are kept and reused.
+
+# %%
+from rich.console import Console
+
+from pipelines.execution.events import TradeTrained
+from pipelines.results.surrogate_tables import training_table
+
+seconds = {}
+
+
+def note(event):
+    if isinstance(event, TradeTrained):
+        seconds[event.trade_id] = event.seconds
+
+
+book = job.train("serial", sinks=(note,))
+Console(width=120).print(training_table(book, seconds))
+
+# %%
+from pipelines.results.surrogate_plots import plot_against_nested, plot_certificate, plot_exposure
+
+trained = {book.requests[p].trade.trade_id: t for p, t in book.trained.items()}
+plot_certificate(trained["BERM_1"].certificate, "Bermudan BERM_1")
+
+# %% [markdown]
+# ## In the job
+#
+# In a netting set the swaps keep their closed forms, and the surrogates decide only on which side of zero the whole set is.
+# What is averaged are the paths' own cash flows (*indicator*): an error of the surrogate moves it to second order only. The
+# mean of the positive part of the surrogates' own value (*plug-in*) stands beside it; where the two part, beware.
+
+# %%
+run = job.run("serial")
+run
+
+# %%
+profiles = run.profiles.sel(netting_set="CP_X")
+fig, axes = plt.subplots(figsize=(9, 4.2))
+for side, sign in (("epe", 1), ("ene", -1)):
+    middle, band = sign * profiles[side] / million, 2 * profiles[f"{side}_se"] / million
+    (line,) = axes.plot(profiles["time"], middle, label=f"{side.upper()}, indicator")
+    axes.fill_between(
+        profiles["time"].values, middle - band, middle + band, alpha=0.3, color=line.get_color()
+    )
+    axes.plot(
+        profiles["time"],
+        sign * profiles[f"{side}_plugin"] / million,
+        "k--",
+        lw=0.9,
+        label="plug-in" if sign > 0 else None,
+    )
+axes.axhline(0, color="black", lw=0.5)
+axes.set(title="CP_X: expected exposure, discounted, ± two standard errors", ylabel="EUR million")
+axes.spines[["top", "right"]].set_visible(False)
+_ = axes.legend(frameon=False)
+
+# %% [markdown]
+# ## Sensitivities through the exercise boundary
+#
+# When rates move, the holder of a Bermudan decides otherwise. For the price alone that does not matter to first order; for
+# CVA it does, as the exposure on the two sides of the boundary is not the same. Derivatives therefore go through soft
+# decisions and the regressions behind them. Holding the boundary fixed would give another answer:
+
+# %%
+from concurrent.futures import ThreadPoolExecutor
+
+from pipelines.execution.mapping import map_blocks
+from xva.numerics import tree
+from xva.valuation.results import results
+
+exposure = job.trained(pipelines.execution.serial.SerialExecutor(), job.job.output)
+sums = map_blocks(exposure.plan)
+moving = exposure.learned.pullback()
+
+
+def still(market, bars):
+    """No answer of the boundary to the market."""
+    return [t.new_zeros(len(bars), *t.shape) for t in tree.tensors(market)]
+
+
+frozen = replace(moving, policies={place: still for place in moving.policies})
+with ThreadPoolExecutor(2) as pool:
+    held = results(engine, exposure.plan.data, sums, pool.map, frozen)
+
+# %%
+cva = run.sensitivities("CVA", "CP_Y").to_frame()
+fixed = held["sensitivity"].sel(measure="CVA", netting_set="CP_Y").to_series()
+swaps = cva[cva.index.str.startswith("IR_SWAP/RATE/EUR/2D/6M/")].sort_values("tenor")
+table = pd.DataFrame(
+    {
+        "boundary moves": swaps["value"],
+        "± s.e.": swaps["standard_error"],
+        "boundary fixed": fixed[swaps.index],
+    }
+)
+table = table[table["boundary moves"].abs() > 0.02 * table["boundary moves"].abs().max()]
+labels = [q.rsplit("/", 1)[1] for q in table.index]
+fig, axes = plt.subplots(figsize=(9, 3.8))
+place = np.arange(len(table))
+axes.bar(
+    place - 0.2,
+    table["boundary moves"],
+    0.4,
+    yerr=2 * table["± s.e."],
+    label="boundary moves",
+    color="tab:blue",
+)
+axes.bar(place + 0.2, table["boundary fixed"], 0.4, label="boundary held fixed", color="tab:orange")
+axes.set_xticks(place, labels)
+axes.axhline(0, color="black", lw=0.5)
+axes.set(title="CVA of CP_Y: sensitivity to 1 bp of each swap quote", ylabel="EUR")
+axes.spines[["top", "right"]].set_visible(False)
+_ = axes.legend(frameon=False)
+
+# %% [markdown]
+# Soft decisions have a width, and the results say what it does: CVA with exact decisions, with soft ones, and at half of the
+# width.
+
+# %%
+widths = {"exact": "xva", "soft": "xva_soft", "half as soft": "xva_half"}
+pd.DataFrame({name: run.xva[key].sel(measure="CVA").to_series() for name, key in widths.items()}).round(1)
+
+# %% [markdown]
+# ## A certificate that fails
+#
+# The same autocallable, learned from 256 paths and tested more strictly. More paths were forbidden here, so the route ends at
+# nested Monte Carlo: a run would price the trade by it, slowly, and say so.
+
+# %%
+from surrogates.trade_training import learn
+
+strict = replace(auto, settings=replace(auto.settings, paths=256, max_effort=1, tolerance=0.05))
+failed = learn(strict)
+print(failed.route)
+plot_certificate(failed.certificate, "Autocallable on 256 paths")
+
+# %%
+worst = max(failed.evidence, key=lambda e: float((e.values.square.mean() / max(e.deviation, 1.0) ** 2)))
+plot_against_nested(worst, "EUR", "Autocallable on 256 paths")
+
+# %%
+shutil.rmtree(folder)

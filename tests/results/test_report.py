@@ -1,0 +1,322 @@
+"""The page: every number is the run's own, nothing is fetched, nobody's name becomes markup."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+import pipelines
+from pipelines import ExposureJob
+from pipelines.results.report import build_report, write_report
+from pipelines.results.run import Run
+from tests.e2e.small_job import BERMUDAN, CLIQUET, SWAPS, own_products, write_job
+from xva.errors import DomainError, StoreError
+from xva.valuation.scenarios.prepare import StressOptions
+
+BANK = Path(__file__).parents[2] / "examples/bank"
+SCENARIOS = """
+name = "three"
+[[scenario]]
+name = "up_25"
+shifts = [{ families = ["OIS", "IBOR swap"], absolute = "25bp" }]
+[[scenario]]
+name = "wider"
+shifts = [{ families = "CDS", relative = "50%" }]
+[[scenario]]
+name = "no_market_1"
+shifts = [{ families = "swaption vol", absolute = -1 }]
+"""
+CREDIT = """
+name = "credit"
+[[scenario]]
+name = "wider"
+shifts = [{ families = "CDS", relative = "50%" }]
+"""
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+def demo(folder: Path) -> Run:
+    """The demo bank with few paths and dates."""
+    shutil.copytree(BANK, folder, ignore=shutil.ignore_patterns("runs", "*.py", "generator", "full"))
+    text = (BANK / "demo.toml").read_text()
+    text = re.sub(r"paths = \d+", "paths = 64", text)
+    text = re.sub(r"block_size = \d+", "block_size = 8", text)
+    text = text.replace('grid = "3M..5Y, 6M..10Y, 1Y..20Y"', 'grid = "1Y..3Y, 5Y..20Y"')
+    (folder / "demo.toml").write_text(text)
+    return ExposureJob.from_toml(folder / "demo.toml").run("serial")
+
+
+def stressed(run: Run, text: str, folder: Path) -> Run:
+    file = folder / "scenarios.toml"
+    file.write_text(text)
+    return pipelines.stress(run, file, "serial", options=StressOptions(skip_failing=True))
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """A run with sensitivities, and its stress run with a scenario that has no market."""
+    folder = tmp_path_factory.mktemp("report")
+    run = demo(folder / "bank")
+    return run, stressed(run, SCENARIOS, folder)
+
+
+@pytest.fixture(scope="module")
+def exotic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
+    """A run with surrogates, one of them of a user's product, and its stress run."""
+    folder = tmp_path_factory.mktemp("exotic")
+    with own_products(folder / "python"):
+        documents = {"bermudan_swaptions": [BERMUDAN], "cliquets": [CLIQUET]}
+        run = ExposureJob.from_toml(write_job(folder / "job", documents, {"swaps": SWAPS})).run("serial")
+        yield run, stressed(run, CREDIT, folder)
+
+
+@pytest.fixture(params=["bank", "exotic"])
+def reported(request: pytest.FixtureRequest) -> tuple[Run, Run, str]:
+    run, child = request.getfixturevalue(request.param)
+    return run, child, build_report(run, [child])
+
+
+@dataclass
+class Page(HTMLParser):
+    """What a reader sees, and where each piece of it stands."""
+
+    text: str
+    sourced: list[tuple[str, str, str, str]] = field(default_factory=list)  # class, of, at, text
+    loose: list[str] = field(default_factory=list)  # text of cells and cards outside these
+    heads: list[str] = field(default_factory=list)  # of rows
+    attributes: list[tuple[str, str, str]] = field(default_factory=list)
+    tags: set[str] = field(default_factory=set)
+    stack: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.text)
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = {name: value or "" for name, value in attrs}
+        self.tags.add(tag)
+        self.attributes += [(tag, name, value) for name, value in known.items()]
+        if tag not in VOID:
+            self.stack.append((tag, known))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.stack.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.stack:
+            return
+        _, own = self.stack[-1]
+        if "data-of" in own:
+            self.sourced.append((own["class"], own["data-of"], own["data-at"], data))
+        elif any(tag == "th" and "scope" in a for tag, a in self.stack):
+            self.heads.append(data)
+        elif any(tag == "td" or a.get("class") == "card" for tag, a in self.stack):
+            self.loose.append(data)
+
+
+def shown(value: float) -> str:
+    """Three significant digits, thousands separated, whole from 1,000 up: said anew, not imported."""
+    if value == 0.0 or not np.isfinite(value):
+        return "0" if value == 0.0 else "n/a"
+    power = int(np.floor(np.log10(abs(value))))
+    return f"{value:,.{min(max(2 - power, 0), 6)}f}"
+
+
+def share(value: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    return f"{100 * value:.{0 if abs(100 * value) >= 9.95 else 1}f} %"
+
+
+class Stores:
+    """Zarr stores as any reader opens them: arrays and attributes by zarr alone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.groups = root, {}  # type: ignore[var-annotated]
+
+    def group(self, store: str) -> Any:
+        if store not in self.groups:
+            self.groups[store] = zarr.open_group(str((self.root / store).resolve()), mode="r")
+        return self.groups[store]
+
+    def at(self, store: str, variable: str, labels: dict[str, str]) -> Any:
+        array = self.group(store)[variable]
+        dims = array.metadata.dimension_names
+        mine = {d: labels[d] for d in dims}  # every dimension of it is named
+        index = tuple(list(self.group(store)[d][:]).index(mine[d]) for d in dims)
+        return array[index]
+
+    def says(self, kind: str, of: str, at: str) -> str:
+        labels = dict(pair.split("=") for pair in at.split(";")) if at else {}
+        if "@" in of:
+            store, name = of.split("@")
+            return f"{self.group(store).attrs[name]:,d}"
+        if "#" in of:
+            store, dim = of.split("#")
+            return f"{self.group(store)[dim].shape[0]:,d}"
+        store, names = of.rsplit("/", 1)
+        values = [self.at(store, name, labels) for name in names.split("*")]
+        if kind == "t":
+            return str(values[0])
+        product = float(np.prod([float(v) for v in values]))
+        return share(product) if kind == "s" else shown(product)
+
+
+def test_every_number_is_in_the_run_s_zarr_files(reported: tuple[Run, Run, str]) -> None:
+    run, child, text = reported
+    stores, page = Stores(run.path), Page(text)
+    for kind, of, at, told in page.sourced:
+        assert told == stores.says(kind, of, at), (of, at)
+    sets, scenarios = run.xva.sizes["netting_set"], int((~child.xva["failed"]).sum())
+    assert len([k for k, *_ in page.sourced if k == "n"]) >= 12 + 12 * sets + 15 * scenarios
+    own = {(of, at) for _, of, at, _ in page.sourced}
+    for measure in ("CVA", "DVA", "FCA", "FBA", "FVA"):
+        assert ("xva.zarr/total", f"measure={measure}") in own
+        for name in run.xva["netting_set"].values:
+            assert ("xva.zarr/xva", f"measure={measure};netting_set={name}") in own
+            assert ("xva.zarr/xva_se", f"measure={measure};netting_set={name}") in own
+
+
+def test_no_other_digits_in_cells_and_cards(reported: tuple[Run, Run, str]) -> None:
+    run, child, text = reported
+    page = Page(text)
+    assert [s for s in page.loose if re.search(r"\d", s)] == []
+    labels = {"Total", "unstressed"}
+    for results in (run.xva, child.xva):
+        for dim in ("netting_set", "quote", "surrogate", "scenario"):
+            labels |= set(results[dim].values.tolist()) if dim in results.dims else set()
+    assert {h for h in page.heads if h.strip()} <= labels
+
+
+def test_a_wrong_number_would_be_seen(bank: tuple[Run, Run]) -> None:
+    """The check above fails where the store says something else."""
+    stores, page = Stores(bank[0].path), Page(build_report(bank[0]))
+    (cell,) = (c for c in page.sourced if c[1:3] == ("xva.zarr/total", "measure=CVA"))
+    assert stores.says("n", "xva.zarr/total", "measure=DVA") != cell[3]
+
+
+def test_nothing_is_fetched(reported: tuple[Run, Run, str]) -> None:
+    *_, text = reported
+    page = Page(text)
+    fetching = {"src", "href", "xlink:href", "data", "action", "srcset", "poster"}
+    outside = [a for a in page.attributes if a[1] in fetching and not a[2].startswith("#")]
+    assert outside == []
+    assert page.tags.isdisjoint({"script", "link", "iframe", "object", "embed", "img", "base", "form"})
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+    assert "@import" not in text
+    urls = set(re.findall(r"\w+://[^\s\"'<>]+", text))
+    assert urls <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names of namespaces
+    assert not [a for a in page.attributes if a[1].startswith("on")]
+
+
+def test_ids_are_unique_and_links_arrive(reported: tuple[Run, Run, str]) -> None:
+    page = Page(reported[2])
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    links = {v[1:] for _, n, v in page.attributes if n in ("href", "xlink:href")}
+    assert links <= set(ids)
+
+
+def test_the_same_run_gives_the_same_bytes(bank: tuple[Run, Run], tmp_path: Path) -> None:
+    run, child = bank
+    again = [pipelines.open_run(r.path) for r in bank]
+    assert build_report(again[0], [again[1]]) == build_report(run, [child])
+    moved = shutil.copytree(run.path.parent, tmp_path / "elsewhere")
+    there = [pipelines.open_run(moved / r.path.name) for r in bank]
+    assert build_report(there[0], [there[1]]) == build_report(run, [child])
+
+
+def test_what_it_has(bank: tuple[Run, Run], exotic: tuple[Run, Run]) -> None:
+    plain, full = build_report(bank[0]), build_report(bank[0], [bank[1]])
+    for part in ("XVA by netting set", "Exposure profiles", "Sensitivities", "Provenance", "Methods"):
+        assert f">{part}" in plain
+    assert "Stress scenarios" not in plain
+    assert "not computed: <span" in full
+    assert "quote SWAPTION/RATE_NVOL/" in full
+    assert plain.count("<svg") == bank[0].xva.sizes["netting_set"] + 4
+    completion = bank[0].completion
+    assert completion is not None
+    assert completion.root_hash in plain
+    assert bank[0].manifest.run_id in plain
+    assert "Surrogates" not in plain
+    learned = build_report(exotic[0])
+    assert "Surrogates and their certificates" in learned
+    assert "EPE, plug-in" in learned
+    assert "Sensitivities" not in re.sub(r"<li>.*</li>", "", learned)
+
+
+def test_hostile_names_are_text(finished: Path, results: xr.Dataset, tmp_path: Path) -> None:
+    evil = '"><script>alert(1)</script>&'
+    totals = {n: (("measure",), np.append(results[n].values, 1.0)) for n in ("total", "total_se")}
+    mine = results.drop_dims("measure").assign_coords(measure=[*results["measure"].values, "XVA"])
+    by_set = {n: results[n].pad(measure=(0, 1), constant_values=0.0).values for n in ("xva", "xva_se")}
+    mine = mine.assign({n: (("measure", "netting_set"), v) for n, v in by_set.items()}, **totals)
+    mine = mine.assign_coords(
+        netting_set=["CP_A", evil, "CP_C"], counterparty=("netting_set", ["A", "B", evil])
+    )
+    attributes = dict.fromkeys(("variant", "funding", "quadrature", "fixing", "breaks", "own_name"), evil)
+    mine = mine.assign_attrs(attributes | {"units": "EUR", "as_of": evil, "paths": 16, "seed": 42})
+    run = pipelines.open_run(finished)
+    object.__setattr__(run.manifest.identity, "job", {"inputs": {evil: evil}})
+    run.__dict__["xva"] = mine
+    page = Page(build_report(run))
+    assert "script" not in page.tags
+    assert evil in page.heads
+    assert ("t", "xva.zarr/counterparty", "netting_set=CP_C", evil) in page.sourced
+
+
+def test_an_unfinished_run_is_refused(half: Path) -> None:
+    with pytest.raises(StoreError, match=r"not finished.*xva resume"):
+        build_report(pipelines.open_run(half))
+
+
+def test_stress_runs_of_others_are_refused(
+    bank: tuple[Run, Run], exotic: tuple[Run, Run], tmp_path: Path
+) -> None:
+    with pytest.raises(DomainError, match=r"expected a stress run of .*, root hash .*, got one of"):
+        build_report(bank[0], [exotic[1]])
+    with pytest.raises(DomainError, match=r"expected a stress run of .*, got a job's run"):
+        build_report(bank[0], [exotic[0]])
+    with pytest.raises(DomainError, match=r"expected a job's run, got a stress run.*--stress"):
+        build_report(bank[1])
+    half = Path(shutil.copytree(bank[1].path, tmp_path / bank[1].path.name))
+    (half / "COMPLETE.json").unlink()
+    with pytest.raises(StoreError, match="not finished"):
+        build_report(bank[0], [pipelines.open_run(half)])
+
+
+def test_it_is_written_whole(bank: tuple[Run, Run], tmp_path: Path) -> None:
+    run = pipelines.open_run(shutil.copytree(bank[0].path, tmp_path / bank[0].path.name))
+    file = write_report(run)
+    assert file == run.path / "report.html"
+    assert file.read_text() == build_report(run)
+    assert not list(run.path.glob(".report*"))
+    with pytest.raises(DomainError, match="expected a file in a folder that exists"):
+        write_report(run, tmp_path / "none" / "report.html")
+    with pytest.raises(DomainError, match="expected a file"):
+        write_report(run, tmp_path)
+
+
+def test_a_run_without_what_is_optional(tmp_path: Path, bank: tuple[Run, Run]) -> None:
+    """No sensitivities, no PFE: these parts are left out."""
+    less = bank[0].xva.drop_dims("quote").drop_vars("pfe")
+    run = pipelines.open_run(bank[0].path)
+    run.__dict__["xva"] = less
+    text = build_report(run)
+    assert 'id="sensitivities"' not in text
+    assert "PFE" not in text
