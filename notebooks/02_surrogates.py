@@ -53,7 +53,7 @@ from surrogates.book import training_requests
 from surrogates.certificate.nested_pricer import alive_book
 from surrogates.labels.problem import label_normals
 from surrogates.trade_training import label_problem, make_samples, train_exercise
-from xva.models.path_model import Walk, walk
+from xva.models.path_model import walk
 from xva.pricing.nested import InnerPaths, nested_values
 
 engine = job.exposure.engine
@@ -68,7 +68,7 @@ def fresh(request, policy, day, states, inner):
         made = walk(
             request.model, problem.times, label_normals(request.model, problem.times, states, seed=1234)
         )
-        names, memory = problem.memory(problem.paths(made))
+        _names, memory = problem.memory(problem.paths(made))
     nested = nested_values(
         alive_book(request.model, request.trade, request.context, day, policy), made, day, inner
     )
@@ -188,7 +188,7 @@ book = job.train("serial", sinks=(note,))
 Console(width=120).print(training_table(book, seconds))
 
 # %%
-from pipelines.results.surrogate_plots import plot_against_nested, plot_certificate, plot_exposure
+from pipelines.results.surrogate_plots import plot_against_nested, plot_certificate
 
 trained = {book.requests[p].trade.trade_id: t for p, t in book.trained.items()}
 plot_certificate(trained["BERM_1"].certificate, "Bermudan BERM_1")
@@ -249,7 +249,7 @@ def still(market, bars):
     return [t.new_zeros(len(bars), *t.shape) for t in tree.tensors(market)]
 
 
-frozen = replace(moving, policies={place: still for place in moving.policies})
+frozen = replace(moving, policies=dict.fromkeys(moving.policies, still))
 with ThreadPoolExecutor(2) as pool:
     held = results(engine, exposure.plan.data, sums, pool.map, frozen)
 
@@ -306,7 +306,7 @@ print(failed.route)
 plot_certificate(failed.certificate, "Autocallable on 256 paths")
 
 # %%
-worst = max(failed.evidence, key=lambda e: float((e.values.square.mean() / max(e.deviation, 1.0) ** 2)))
+worst = max(failed.evidence, key=lambda e: float(e.values.square.mean() / max(e.deviation, 1.0) ** 2))
 plot_against_nested(worst, "EUR", "Autocallable on 256 paths")
 
 # %%

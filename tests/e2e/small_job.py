@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.execution.events import BlockDiscarded, Event, TrainingStarted
+from pipelines.execution.events import Event, SurrogateNotReused, TrainingStarted
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_product"
@@ -193,4 +193,4 @@ class Seen:
     @property
     def discarded(self) -> list[str]:
         """Why kept surrogates were not used."""
-        return [e.reason for e in self.events if isinstance(e, BlockDiscarded)]
+        return [f"trade {e.trade_id}: {e.reason}" for e in self.events if isinstance(e, SurrogateNotReused)]

@@ -1,0 +1,66 @@
+"""Scenarios on a book with surrogates: learned anew they are a fresh run's, reused they are near it and say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pipelines
+from pipelines import ExposureJob
+from pipelines.results.run import Run
+from tests.e2e.small_job import BERMUDAN, SWAPS, own_products, write_job
+from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel, shifted
+from xva.valuation.scenarios.prepare import StressOptions
+
+
+@pytest.fixture(scope="module", autouse=True)
+def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with own_products(tmp_path_factory.mktemp("python") / "path") as file:
+        yield file
+
+
+def write(folder: Path, sensitivities: bool) -> Path:
+    return write_job(
+        folder, {"bermudan_swaptions": [BERMUDAN]}, {"swaps": SWAPS}, sensitivities=sensitivities
+    )
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return ExposureJob.from_toml(write(tmp_path_factory.mktemp("base") / "job", False)).run("serial")
+
+
+@pytest.fixture(scope="module")
+def rates_up() -> ScenarioSet:
+    up = parallel(Selector(families=("OIS", "IBOR swap")), 0.0025)
+    return ScenarioSet("rates", (Scenario("up", (up,)),))
+
+
+def test_learned_anew_a_scenario_is_a_fresh_run_to_the_last_bit(
+    base: Run, rates_up: ScenarioSet, tmp_path: Path
+) -> None:
+    stressed = pipelines.stress(base, rates_up, "serial", output=tmp_path)
+    file = write(tmp_path / "job", False)
+    first = ExposureJob.from_toml(file).job
+    quotes = shifted(first.quotes, rates_up.scenarios[0], first.as_of)
+    rows = (f"{i},{v!r}" for i, v in zip(quotes.ids, quotes.values.tolist()))
+    (file.parent / "quotes.csv").write_text("\n".join(["quote_id,value", *rows, ""]))
+    fresh = ExposureJob.from_toml(file).run("serial")
+    mine = stressed.xva.sel(scenario="up")
+    for here, there in (("stressed", "xva"), ("stressed_se", "xva_se"), ("epe", "epe")):
+        np.testing.assert_array_equal(mine[here], fresh.xva[there])
+    assert stressed.xva.attrs["surrogates"] == "learned anew"
+
+
+def test_reused_surrogates_are_near_and_flagged(base: Run, rates_up: ScenarioSet, tmp_path: Path) -> None:
+    anew = pipelines.stress(base, rates_up, "serial", output=tmp_path).xva
+    options = StressOptions(reuse_surrogates=True)
+    reused = pipelines.stress(base, rates_up, "serial", output=tmp_path, options=options).xva
+    assert reused.attrs["surrogates"] == "reused, not certified"
+    tolerance = base.manifest.identity.job["job"]["surrogates"]["tolerance"]
+    gap = np.abs((reused["total_stressed"] - anew["total_stressed"]).values)
+    assert (gap <= tolerance * np.abs(anew["total_stressed"].values)).all()
+    assert (gap > 0.0).any()
