@@ -38,14 +38,15 @@ for name in ("exotics", "bank"):
     shutil.copytree(examples / name, folder / name, ignore=shutil.ignore_patterns("runs"))
 file = folder / "exotics" / "exotics.toml"
 text = re.sub(r"(?m)^paths = \d+\nblock_size = \d+", "paths = 2048\nblock_size = 256", file.read_text())
-_ = file.write_text(text)
+_ = file.write_text(text.replace("training_paths = 8192", "training_paths = 8192\npolicy_paths = 8192"))
 job = pipelines.ExposureJob.from_toml(file)
 [(t.trade_id, t.kind, t.netting_set) for t in job.job.trades]
 
 # %% [markdown]
 # ## Why not nested Monte Carlo?
 #
-# Ask it for one date: 64 states of the autocallable, 1,024 paths from each, and their derivatives.
+# Ask it for the three trades on one date: 64 states, 1,024 paths from each. Then count what a run would ask: every path,
+# every date until maturity; and the same again in every stress scenario and what-if.
 
 # %%
 from pipelines.engine import settings_of
@@ -76,48 +77,51 @@ def fresh(request, policy, day, states, inner):
     return torch.cat([made.states[problem.places[k]].T, memory[k]], dim=1), nested
 
 
-day = auto.learned_days[6]
-features, nested = fresh(auto, None, day, 64, InnerPaths(seed=5, points=32))
-wanted = 8192 * len(engine.dates) * 3
-hours = nested.cost.seconds / 64 * wanted / 3600
-print(f"{nested.cost}: {len(features)} values on {day}")
+policies = {name: train_exercise(r) for name, r in requests.items()}
+asked, hours = 0, 0.0
+for name, request in requests.items():
+    middle = request.learned_days[len(request.learned_days) // 2]
+    _, nested = fresh(request, policies[name], middle, 64, InnerPaths(seed=5, points=64))
+    count = 8192 * len(request.learned_days)
+    asked, hours = asked + count, hours + nested.cost.seconds / 64 * count / 3600
+    print(f"{name} on {middle}: {nested.cost}")
 print(
-    f"A run of 8,192 paths, {len(engine.dates)} dates and 3 such trades: {wanted:,} values, about {hours:,.1f} hours."
+    f"A run of 8,192 paths: {asked:,} values, {1024 * asked:,} nested paths, about {hours:.1f} hours on a core."
 )
 
 # %% [markdown]
 # ## Labels with derivatives
 #
 # One path from a state is one unbiased, very noisy guess of the value there. The same path's derivative, from one backward
-# sweep for all dates, is a guess of the slope. Below the Bermudan two years from now: what 200 paths say, and what comes
-# out of fitting 512 of them without and with slopes. The black bars are nested Monte Carlo, ± two standard errors.
+# sweep for all dates, is a guess of the slope. Below the Bermudan two years from now: what 128 paths say, and what comes
+# out of fitting them without and with slopes. The black bars are nested Monte Carlo, ± two standard errors.
 
 # %%
 from surrogates.ridge_features import RidgeFeatures
 
-policy = train_exercise(bermudan)
+policy = policies["BERM_1"]
 k = 4
 day = bermudan.learned_days[k]
-few = make_samples(bermudan, policy, 512)[k]
+few = make_samples(bermudan, policy, 128)[k]
 plain, differential = RidgeFeatures().fit_one(few.without_gradients()), RidgeFeatures().fit_one(few)
 states, truth = fresh(bermudan, policy, day, 40, InnerPaths(seed=6, points=64))
 
 # %%
 million = 1e6
 fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), sharex=True)
-x, y, slope = few.features[:200, 0], few.values[:200] / million, few.gradients[:200, 0] / million
+x, y, slope = few.features[:, 0], few.values / million, few.gradients[:, 0] / million
 step = 0.04 * float(few.features.std())
 left.plot(
     np.stack([x - step, x + step]), np.stack([y - step * slope, y + step * slope]), color="tab:blue", lw=0.8
 )
 left.plot(x, y, "o", ms=2.5, color="tab:blue")
 left.set(
-    title="Labels: what 200 paths pay, and their slopes", ylabel="EUR million", xlabel="state of the EUR rate"
+    title="Labels: what 128 paths pay, and their slopes", ylabel="EUR million", xlabel="state of the EUR rate"
 )
 grid = torch.linspace(float(few.features.min()), float(few.features.max()), 200, dtype=torch.float64)[:, None]
-right.plot(grid, plain.value(grid) / million, color="tab:orange", label="fitted to 512 values")
+right.plot(grid, plain.value(grid) / million, color="tab:orange", label="fitted to 128 values")
 right.plot(
-    grid, differential.value(grid) / million, color="tab:blue", label="fitted to 512 values and slopes"
+    grid, differential.value(grid) / million, color="tab:blue", label="fitted to 128 values and slopes"
 )
 right.errorbar(
     states[:, 0],
@@ -142,6 +146,7 @@ fig.tight_layout()
 # %%
 k = 6
 day = auto.learned_days[k]
+features, nested = fresh(auto, None, day, 64, InnerPaths(seed=5, points=64))
 some = make_samples(auto, None, 1024)[k]
 fits = {
     "values only": RidgeFeatures().fit_one(some.without_gradients()),
@@ -205,25 +210,19 @@ run = job.run("serial")
 run
 
 # %%
-profiles = run.profiles.sel(netting_set="CP_X")
-fig, axes = plt.subplots(figsize=(9, 4.2))
-for side, sign in (("epe", 1), ("ene", -1)):
-    middle, band = sign * profiles[side] / million, 2 * profiles[f"{side}_se"] / million
-    (line,) = axes.plot(profiles["time"], middle, label=f"{side.upper()}, indicator")
+fig, panels = plt.subplots(1, 2, figsize=(11, 4), sharex=True)
+for axes, name in zip(panels, ("CP_X", "CP_Y")):
+    profiles = run.profiles.sel(netting_set=name)
+    middle, band = profiles["epe"] / 1e3, 2 * profiles["epe_se"] / 1e3
+    (line,) = axes.plot(profiles["time"], middle, label="indicator ± two standard errors")
     axes.fill_between(
         profiles["time"].values, middle - band, middle + band, alpha=0.3, color=line.get_color()
     )
-    axes.plot(
-        profiles["time"],
-        sign * profiles[f"{side}_plugin"] / million,
-        "k--",
-        lw=0.9,
-        label="plug-in" if sign > 0 else None,
-    )
-axes.axhline(0, color="black", lw=0.5)
-axes.set(title="CP_X: expected exposure, discounted, ± two standard errors", ylabel="EUR million")
-axes.spines[["top", "right"]].set_visible(False)
-_ = axes.legend(frameon=False)
+    axes.plot(profiles["time"], profiles["epe_plugin"] / 1e3, "k--", lw=0.9, label="plug-in")
+    axes.set(title=f"{name}: expected positive exposure, discounted", ylabel="EUR thousand")
+    axes.spines[["top", "right"]].set_visible(False)
+panels[0].legend(frameon=False)
+fig.tight_layout()
 
 # %% [markdown]
 # ## Sensitivities through the exercise boundary
@@ -255,7 +254,8 @@ with ThreadPoolExecutor(2) as pool:
 
 # %%
 cva = run.sensitivities("CVA", "CP_Y").to_frame()
-fixed = held["sensitivity"].sel(measure="CVA", netting_set="CP_Y").to_series()
+one = held.sel(measure="CVA", netting_set="CP_Y")
+fixed = (one["sensitivity"] * one["shift"]).to_series()
 swaps = cva[cva.index.str.startswith("IR_SWAP/RATE/EUR/2D/6M/")].sort_values("tenor")
 table = pd.DataFrame(
     {
@@ -294,20 +294,20 @@ pd.DataFrame({name: run.xva[key].sel(measure="CVA").to_series() for name, key in
 # %% [markdown]
 # ## A certificate that fails
 #
-# The same autocallable, learned from 256 paths and tested more strictly. More paths were forbidden here, so the route ends at
+# The second Bermudan, learned from 256 paths and tested more strictly. More paths were forbidden here, so the route ends at
 # nested Monte Carlo: a run would price the trade by it, slowly, and say so.
 
 # %%
 from surrogates.trade_training import learn
 
-strict = replace(auto, settings=replace(auto.settings, paths=256, max_effort=1, tolerance=0.05))
-failed = learn(strict)
+second = requests["BERM_2"]
+failed = learn(replace(second, settings=replace(second.settings, paths=256, max_effort=1, tolerance=0.03)))
 print(failed.route)
-plot_certificate(failed.certificate, "Autocallable on 256 paths")
+plot_certificate(failed.certificate, "Bermudan on 256 paths")
 
 # %%
 worst = max(failed.evidence, key=lambda e: float(e.values.square.mean() / max(e.deviation, 1.0) ** 2))
-plot_against_nested(worst, "EUR", "Autocallable on 256 paths")
+plot_against_nested(worst, "EUR", "Bermudan on 256 paths")
 
 # %%
 shutil.rmtree(folder)

@@ -64,6 +64,7 @@ def build_report(run: Run, stress: Sequence[Run] = ()) -> str:
     results = run.xva
     if "surrogate" in results.dims and "surrogate_finding" not in results:
         raise StoreError(f"{run.path}: made by an earlier version, which kept less -> run its job again")
+    stressed = [_stress(run, child) for child in stress]
     source = Source("xva.zarr", results)
     sets = Ranked.of(results["xva"].sel(measure="CVA"), _SETS)
     quantile = results["pfe"].attrs.get("quantile", "") if "pfe" in results else ""
@@ -84,7 +85,7 @@ def build_report(run: Run, stress: Sequence[Run] = ()) -> str:
         "quotes": _largest_quotes(results),
         "surrogates": [str(n) for n in results["surrogate"].values] if "surrogate" in results.dims else [],
         "uncovered": uncovered(results),
-        "stress": [_stress(run, child) for child in stress],
+        "stress": stressed,
         "completion": completion,
         "identity": run.manifest.identity,
         "attributes": {str(k): v for k, v in results.attrs.items()},
