@@ -77,6 +77,16 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/aad_vs_bump.py --quick
+	$(BIN)/python benchmarks/stress.py
+	$(BIN)/python benchmarks/published_baskets.py --quick
+	$(BIN)/python benchmarks/barrier_surrogate.py
+	$(BIN)/python benchmarks/equity_book.py --quick
+	$(BIN)/python benchmarks/bermudan_swaption.py --quick
+	$(BIN)/python benchmarks/mixed_set.py
+	$(BIN)/python benchmarks/lattice.py
+	$(BIN)/python benchmarks/chebyshev.py --quick
+	$(BIN)/python benchmarks/basket_greeks.py
+	$(BIN)/python benchmarks/monte_carlo_greeks.py
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

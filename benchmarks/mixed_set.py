@@ -39,7 +39,7 @@ def main() -> None:
     """Run both and print them side by side."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--outer", type=int, default=1024, help="outer paths of nested Monte Carlo")
-    options.add_argument("--inner", type=int, default=64, help="inner paths per state, half for the sign")
+    options.add_argument("--inner", type=int, default=32, help="inner paths per state, half for the sign")
     chosen = options.parse_args()
     torch.set_num_threads(1)
     job = load_job(JOB)

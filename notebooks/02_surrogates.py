@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Surrogates: trades without a closed form
 #
-# A netting set of swaps, a Bermudan swaption and an autocallable. Swaps have closed forms; the others are worth what nested
-# Monte Carlo says, which nobody can afford on every path and date. So their values are *learned*, with derivatives, and
-# every surrogate says how wrong it is.
+# Swaps, two Bermudan swaptions and an autocallable. Swaps have closed forms; the others are worth what nested Monte Carlo
+# says: fresh paths from every path and date. That is slow, so their values are *learned*, with derivatives, and every surrogate
+# says how wrong it is.
 
 # %%
 import re
@@ -229,7 +229,8 @@ fig.tight_layout()
 #
 # When rates move, the holder of a Bermudan decides otherwise. For the price alone that does not matter to first order; for
 # CVA it does, as the exposure on the two sides of the boundary is not the same. Derivatives therefore go through soft
-# decisions and the regressions behind them. Holding the boundary fixed would give another answer:
+# decisions and the regressions behind them. Holding the boundary fixed would give another answer
+# where a Bermudan makes the exposure (CP_X); in CP_Y a swap does.
 
 # %%
 from concurrent.futures import ThreadPoolExecutor
@@ -253,39 +254,27 @@ with ThreadPoolExecutor(2) as pool:
     held = results(engine, exposure.plan.data, sums, pool.map, frozen)
 
 # %%
-cva = run.sensitivities("CVA", "CP_Y").to_frame()
-one = held.sel(measure="CVA", netting_set="CP_Y")
-fixed = (one["sensitivity"] * one["shift"]).to_series()
-swaps = cva[cva.index.str.startswith("IR_SWAP/RATE/EUR/2D/6M/")].sort_values("tenor")
-table = pd.DataFrame(
-    {
-        "boundary moves": swaps["value"],
-        "± s.e.": swaps["standard_error"],
-        "boundary fixed": fixed[swaps.index],
-    }
-)
-table = table[table["boundary moves"].abs() > 0.02 * table["boundary moves"].abs().max()]
-labels = [q.rsplit("/", 1)[1] for q in table.index]
-fig, axes = plt.subplots(figsize=(9, 3.8))
-place = np.arange(len(table))
-axes.bar(
-    place - 0.2,
-    table["boundary moves"],
-    0.4,
-    yerr=2 * table["± s.e."],
-    label="boundary moves",
-    color="tab:blue",
-)
-axes.bar(place + 0.2, table["boundary fixed"], 0.4, label="boundary held fixed", color="tab:orange")
-axes.set_xticks(place, labels)
-axes.axhline(0, color="black", lw=0.5)
-axes.set(title="CVA of CP_Y: sensitivity to 1 bp of each swap quote", ylabel="EUR")
-axes.spines[["top", "right"]].set_visible(False)
-_ = axes.legend(frameon=False)
+fig, panels = plt.subplots(1, 2, figsize=(11, 4))
+for axes, name in zip(panels, ("CP_X", "CP_Y")):
+    moves = run.sensitivities("CVA", name).to_frame()
+    one = held.sel(measure="CVA", netting_set=name)
+    fixed = (one["sensitivity"] * one["shift"]).to_series()
+    swaps = moves[moves.index.str.startswith("IR_SWAP/RATE/EUR/2D/6M/")].sort_values("tenor")
+    swaps = swaps[swaps["value"].abs() > 0.02 * swaps["value"].abs().max()]
+    place = np.arange(len(swaps))
+    band = 2 * swaps["standard_error"]
+    axes.bar(place - 0.2, swaps["value"], 0.4, yerr=band, label="boundary moves, ± two standard errors")
+    axes.bar(place + 0.2, fixed[swaps.index], 0.4, label="boundary held fixed")
+    axes.set_xticks(place, [quote.rsplit("/", 1)[1] for quote in swaps.index])
+    axes.axhline(0, color="black", lw=0.5)
+    axes.set(title=f"CVA of {name}: 1 bp of each EUR swap quote", ylabel="EUR")
+    axes.spines[["top", "right"]].set_visible(False)
+panels[1].legend(frameon=False, loc="lower right")
+fig.tight_layout()
 
 # %% [markdown]
-# Soft decisions have a width, and the results say what it does: CVA with exact decisions, with soft ones, and at half of the
-# width.
+# Derivatives are those of soft decisions (exercise, autocall, knock-in). The results say what that does to the value: CVA with
+# exact decisions, as reported, with soft ones, and with ones half as soft.
 
 # %%
 widths = {"exact": "xva", "soft": "xva_soft", "half as soft": "xva_half"}

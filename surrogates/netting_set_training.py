@@ -67,8 +67,8 @@ class NettingSetTraining:
     level: str = "trade"
     paths: int = 4096
     hedged_paths: int = 4096
-    first: DatesFitter = field(default_factory=lambda: RidgeFeatures(64, widths=(0.3,)))
-    second: DatesFitter = field(default_factory=lambda: RidgeFeatures(96, widths=(0.3,)))
+    first: DatesFitter = field(default_factory=lambda: RidgeFeatures(48, widths=(0.5,)))
+    second: DatesFitter = field(default_factory=lambda: RidgeFeatures(128, widths=(0.5,)))
     whole: DatesFitter = field(default_factory=lambda: RidgeFeatures(512, widths=(0.3,)))
     batch: int = 8192
     seed: int = 0
