@@ -269,8 +269,8 @@ for axes, name in zip(panels, ("CP_X", "CP_Y")):
     axes.axhline(0, color="black", lw=0.5)
     axes.set(title=f"CVA of {name}: 1 bp of each EUR swap quote", ylabel="EUR")
     axes.spines[["top", "right"]].set_visible(False)
-panels[1].legend(frameon=False, loc="lower right")
-fig.tight_layout()
+fig.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=2, frameon=False)
+fig.tight_layout(rect=(0.0, 0.07, 1.0, 1.0))
 
 # %% [markdown]
 # Derivatives are those of soft decisions (exercise, autocall, knock-in). The results say what that does to the value: CVA with

@@ -122,6 +122,7 @@ def settings_of(job: LoadedJob) -> TrainingSettings:
         s.certificate_dates,
         s.inner_paths,
         s.max_effort,
+        fallback=s.fallback == "nested",
         program=hashlib.sha256(canonical_json(environment())).hexdigest()[:16],
     )
 

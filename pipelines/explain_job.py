@@ -32,9 +32,10 @@ from xva.errors import DomainError, StoreError, XvaError
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import shifted
 from xva.trades.path_trade import PathTrade
+from xva.valuation.engine import ExposureEngine
 from xva.valuation.explain.attribution import Attribution, attribute
 from xva.valuation.explain.fixings import expected_fixings
-from xva.valuation.explain.points import Evaluator, MarketPoint, measure_samples, point_from_sums
+from xva.valuation.explain.points import Evaluate, Evaluator, MarketPoint, measure_samples, point_from_sums
 from xva.valuation.measures import measure_weights
 from xva.valuation.plan import Arrays, Plan
 from xva.valuation.sensitivities import MEASURE_NAMES, standard_error
@@ -108,12 +109,14 @@ def explain(
 def attribute_stress(
     stress: StressJob, how: Attribution | None = None, executor: Executor | None = None
 ) -> xr.Dataset:
-    """Attribution of a stress run's scenarios, those without a market left out.
+    """Attribution of a stress run's scenarios, those without a market left out; costs as `Explainer` says.
+
+    Trades without closed form are learned anew on every market, as the stress run itself does by default.
 
     Raises
     ------
     DomainError
-        There are trades without closed form: their surrogates belong to the base market.
+        No market on the way, or no certificate there.
     """
     worker = _Worker(executor or executor_from("serial"), ())
     with one_torch_thread():
@@ -127,7 +130,7 @@ def attribute_stress(
         }
         run_plan = worker.run_plan(stress.job)
         chosen = replace(how or Attribution(), run_plan=run_plan)
-        return attribute(engine, quotes, chosen, Evaluator(engine, run_plan, _threads))
+        return attribute(engine, quotes, chosen, worker.evaluator(stress.job, engine))
 
 
 def job_of(run: Run) -> LoadedJob:
@@ -165,6 +168,16 @@ class _Worker:
         sums = stored_sums(run) if run is not None and _usable(run) else self.run_plan(job)(exposure.plan)
         pull = exposure.learned.pullback() if exposure.learned.requests else None
         return point_from_sums(exposure.engine, exposure.plan.data, sums, _threads, pull)
+
+    def evaluator(self, job: LoadedJob, engine: ExposureEngine) -> Evaluate:
+        """Points of a job's book on other quotes; trades without closed form are learned on each."""
+        if not any(isinstance(t, PathTrade) for t in job.trades):
+            return Evaluator(engine, self.run_plan(job), _threads)
+
+        def learned(quotes: QuoteSet) -> MarketPoint:
+            return self.point(replace(job, quotes=quotes))
+
+        return learned
 
     def _exposure(self, job: LoadedJob, adjoint: bool, run: Run | None = None) -> Exposure:
         xva = job.spec.xva.model_copy(update={"sensitivities": adjoint})
@@ -263,13 +276,10 @@ def _market(pair: JobPair, run: Run, worker: _Worker, split: bool) -> tuple[Samp
     exposure = Exposure(replace(job, quotes=pair.old_quotes()))
     engine, last = exposure.engine, worker.point(job, run)
     how = Attribution(split=split, run_plan=worker.run_plan(job))
-    closed = Evaluator(engine, how.run_plan, _threads)
-    learned = any(isinstance(t, PathTrade) for t in job.trades)
+    inner = worker.evaluator(job, engine)
 
     def evaluate(quotes: QuoteSet) -> MarketPoint:
-        if quotes is job.quotes:
-            return last
-        return worker.point(replace(job, quotes=quotes)) if learned else closed(quotes)
+        return last if quotes is job.quotes else inner(quotes)
 
     start = evaluate(engine.quotes)
     found = attribute(engine, {_MARKET: job.quotes}, how, evaluate, start)

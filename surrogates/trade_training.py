@@ -84,7 +84,7 @@ class TrainingSettings:
     policy_paths: int = 16384
     seed: int = 7
     exercise_width: float = 0.05
-    jump_width: float = 0.02
+    jump_width: float = 0.01
     tolerance: float = 0.05
     states: int = 64
     dates: int = 6

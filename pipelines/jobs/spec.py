@@ -89,7 +89,8 @@ class Surrogates(Section):
 
     ``training_paths`` label the fits, ``policy_paths`` train exercise decisions; ``certificate_states`` fresh states on
     each of ``certificate_dates`` dates are valued by nested Monte Carlo with ``inner_paths``. ``tolerance`` is of the RMSE
-    in standard deviations of the value; beyond it training is repeated with up to ``max_effort`` times the paths.
+    in standard deviations of the value; beyond it training is repeated with up to ``max_effort`` times the paths, and what
+    has no certificate then is priced by nested Monte Carlo or refused (``fallback``).
     """
 
     training_paths: int = Field(default=8192, ge=256)
@@ -101,7 +102,8 @@ class Surrogates(Section):
     inner_paths: int = Field(default=1024, ge=64)
     max_effort: int = Field(default=4, ge=1, le=64)
     exercise_width: float = Field(default=0.05, gt=0.0, le=1.0)
-    jump_width: float = Field(default=0.02, gt=0.0, le=0.05)
+    jump_width: float = Field(default=0.01, gt=0.0, le=0.05)
+    fallback: Literal["nested", "refuse"] = "nested"
 
 
 class Exposure(Section):

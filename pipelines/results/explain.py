@@ -18,13 +18,13 @@ from xva.errors import DomainError
 _PARTS: Final = ("first", "second_own", "second_cross")
 _TITLES: Final = ("First order", "Own gamma", "Cross-gamma")
 _LISTS: Final = {
-    "matured": "trades that ended (part of time)",
-    "dead": "dead trades",
-    "new": "new trades",
-    "amended": "amended trades (dead with old terms, new with new ones)",
-    "changed_sets": "netting sets with other terms (counted with new trades)",
-    "lost_quotes": "quotes of the first run only",
-    "gained_quotes": "quotes of the second run only",
+    "matured": "ended, part of time",
+    "dead": "dead trade",
+    "new": "new trade",
+    "amended": "amended trade, dead with its old terms, new with the others",
+    "changed_sets": "netting set with other terms, counted with new trades",
+    "lost_quotes": "quote of the first run only",
+    "gained_quotes": "quote of the second run only",
 }
 _SOME: Final = 8
 
@@ -91,7 +91,7 @@ class Explanation:
             ids = np.atleast_1d(self.data.attrs[name]).tolist()
             if ids:
                 more = f" and {len(ids) - _SOME} more" if len(ids) > _SOME else ""
-                lines.append(f"{len(ids)} {words}: {', '.join(map(str, ids[:_SOME]))}{more}")
+                lines.append(f"{len(ids)} × {words}: {', '.join(map(str, ids[:_SOME]))}{more}")
         return "\n".join([*lines, *kink_notes(self.data)])
 
     def _one(self, netting_set: str | None, measure: str | None = None) -> xr.Dataset:

@@ -153,6 +153,6 @@ def _dates(axes: Axes, days: pd.Index) -> None:
     if len(days) < 2:  # a locator finds no interval to divide
         axes.set_xticks(days, [f"{day:%Y-%m-%d}" for day in days])
         return
-    locator = mdates.AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -115,6 +115,8 @@ class Route:
             return f"nested Monte Carlo fallback: {last.finding}"
         if self.outcome == "refused":
             return f"refused: {last.finding}"
+        if last.verdict == "undecided":
+            return f"accepted undecided: {last.finding}"
         if len(self.attempts) == 1:
             return "certified at first try"
         more = [

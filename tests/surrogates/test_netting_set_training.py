@@ -126,9 +126,9 @@ def test_trade_by_trade_in_two_passes_against_nested_monte_carlo() -> None:
     assert learned.levels == ("trade",) * 4
     assert [event.done for event in events] == [1, 2, 3, 4, 5]
     found = errors(learned, asked)
-    assert (found.max(0) < [0.022, 0.07, 0.025]).all(), found
+    assert (found.max(0) < [0.018, 0.05, 0.025]).all(), found
     once = learn_netting_set(asked, NettingSetTraining(paths=2048, hedged_paths=0))
-    assert (found.mean(0)[:2] < 0.8 * errors(once, asked).mean(0)[:2]).all()
+    assert (found.mean(0)[:2] < 0.6 * errors(once, asked).mean(0)[:2]).all()
 
 
 def test_nothing_is_left_at_the_end_and_the_trades_that_ended_are_left_out() -> None:

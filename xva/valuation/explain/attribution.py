@@ -80,9 +80,9 @@ def attribute(
         ``second_own`` and ``second_cross`` ``(scenario, measure, netting_set, group)``, plus ``exercise`` (what the exact
         exercise of physically settled swaptions adds to the soft one that is differentiated), plus ``unexplained``, to
         rounding. ``third_order`` is what the gradient half way says about the rest, ``bound`` twice that and three standard
-        errors of the rest; ``share`` is the rest over ``contributions``, the sum of absolute terms. ``kink`` names the trade
-        with most of a rest above the limit, ``kink_share`` its part of all trades'; ``exercise_trades (netting_set)`` are
-        those behind ``exercise``.
+        errors of the rest; ``share`` is the rest over ``contributions``, the sum of absolute terms by group and netting set.
+        ``kink`` names the trade with most of a rest above the limit, ``kink_share`` its part of all trades';
+        ``exercise_trades (netting_set)`` are those behind ``exercise``.
         ``total_…`` are of the book, ``total_pair (scenario, measure, group, other)`` its cross-gamma terms. ``…_se`` are
         standard errors over the scrambles, both ends seeing the same paths.
 
@@ -125,6 +125,7 @@ def exercise_trades(engine: ExposureEngine) -> list[str]:
 def labelled_terms(terms: MoveTerms, groups: Sequence[str], netting_sets: Sequence[str]) -> xr.Dataset:
     """Means and standard errors of one move's terms, by netting set and of the book."""
     variables: dict[str, Any] = {}
+    by_set = np.sum([np.abs(getattr(terms, n).mean(0)).sum(-1) for n in _BY_GROUP], axis=0)
     for prefix, dims, axis in (("", ("measure", "netting_set"), None), ("total_", ("measure",), 2)):
         parts = {n: _summed(getattr(terms, n), axis) for n in (*_BY_SET, *_BY_GROUP)}
         for name, samples in parts.items():
@@ -132,7 +133,7 @@ def labelled_terms(terms: MoveTerms, groups: Sequence[str], netting_sets: Sequen
             variables[prefix + name] = (shape, samples.mean(0))
             variables[f"{prefix}{name}_se"] = (shape, standard_error(samples))
         rest, third = parts["unexplained"], parts["third_order"]
-        size = sum(np.abs(parts[n].mean(0)).sum(-1) for n in _BY_GROUP)
+        size = by_set if axis is None else by_set.sum(-1)
         noise = np.nan_to_num(standard_error(rest))
         variables[f"{prefix}bound"] = (dims, 2.0 * np.abs(third.mean(0)) + _SURE * noise)
         variables[f"{prefix}contributions"] = (dims, size)
