@@ -13,6 +13,7 @@ from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
     from pipelines.results.run import Run
+    from xva.valuation.scenarios.prepare import StressOptions
 
 
 def stress(
@@ -31,6 +32,9 @@ def stress(
             "--reuse-surrogates",
             help="Keep what was learned on the base market, flagged; else trades are learned anew by scenario.",
         ),
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="What first and second order explain of every change (slow).")
     ] = False,
     cube: Annotated[bool, typer.Option("--cube", help="Keep all values on paths, by scenario.")] = False,
     workers: Annotated[int | None, WORKERS] = None,
@@ -57,6 +61,34 @@ def stress(
             )
         )  # fmt: skip
         show_stress(finished, console(), measure, netting_set)
+        if explain:
+            show_attribution(run, scenarios, options, console(), measure or "CVA", netting_set)
+
+
+def show_attribution(
+    run: Path,
+    scenarios: Path,
+    options: StressOptions,
+    out: Console,
+    measure: str,
+    netting_set: str | None,
+) -> None:
+    """A row per scenario, the groups of each, and whose kink a large rest is."""
+    from pipelines.explain_job import attribute_stress
+    from pipelines.jobs.scenarios import read_scenarios
+    from pipelines.results.explain import group_table, kink_notes, one_place, scenario_table
+    from pipelines.results.run import open_run
+    from pipelines.stress_job import StressJob
+
+    job = StressJob(open_run(run), read_scenarios(scenarios), options)
+    data, units = attribute_stress(job), job.job.spec.reporting_currency
+    out.print(scenario_table(data, measure, units, netting_set))
+    for name in data["scenario"].values:
+        one = data.sel(scenario=name)
+        out.print(f"[bold]{name}[/]")
+        out.print(group_table(one_place(one, netting_set), measure, units))
+        for note in kink_notes(one):
+            out.print(note, soft_wrap=True)
 
 
 def show_stress(run: Run, out: Console, measure: str | None = None, netting_set: str | None = None) -> None:

@@ -135,6 +135,23 @@ def group_table(one: xr.Dataset, measure: str, units: str) -> Table:
     return found
 
 
+def scenario_table(data: xr.Dataset, measure: str, units: str, netting_set: str | None = None) -> Table:
+    """One row per scenario: its change, what first and second order explain of it, and what is left."""
+    places = one_place(data, netting_set).sel(measure=measure)
+    found = _table(f"What explains the change of {measure}, {netting_set or TOTAL}, {units}")
+    found.add_column("Scenario", overflow="fold")
+    for title in ("Change", "First order", "Second, own", "Second, cross", "Exercise", "Unexplained", "%"):
+        found.add_column(title, justify="right", no_wrap=True)
+    for name in places["scenario"].values:
+        at = places.sel(scenario=name)
+        parts = [float(at[part].sum("group")) for part in _PARTS]
+        rest = [float(at["exercise"]), float(at["unexplained"])]
+        amounts = [number(x) for x in (float(at["change"]), *parts, *rest)]
+        found.add_row(str(name), *amounts, f"{100 * float(at['share']):.2f}")
+    found.caption = "%: the unexplained rest as a share of the sum of absolute contributions"
+    return found
+
+
 def kink_notes(data: xr.Dataset) -> list[str]:
     """One line per measure and netting set whose rest is above the limit, with the trade that makes most of it."""
     lines = []

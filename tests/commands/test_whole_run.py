@@ -95,7 +95,9 @@ def test_sensitivities_on_the_terminal_and_as_csv(run_folder: Path, tmp_path: Pa
     written = invoke("sensitivities", run_folder, "--csv", tmp_path / "cva.csv")
     assert written.exit_code == 0
     assert (
-        (tmp_path / "cva.csv").read_text().startswith("quote,family,curve,currency,tenor,netting_set,value")
+        (tmp_path / "cva.csv")
+        .read_text()
+        .startswith("quote,measure,family,curve,currency,tenor,netting_set,value")
     )
     wrong = invoke("sensitivities", run_folder, "--measure", "MVA")
     assert wrong.exit_code == 2
