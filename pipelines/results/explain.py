@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.results.sensitivities import TOTAL
 from pipelines.results.tables import SHOWN, number
 from xva.errors import DomainError
 
