@@ -31,7 +31,7 @@ from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
 from pipelines.training import SURROGATES, Training
-from surrogates.stress import Learn, StressedSurrogates, SurrogateStressPlan, reused
+from surrogates.stress import Learn, StressedSurrogates, SurrogateStressPlan, certified, reused
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet
 from xva.trades.path_trade import PathTrade
@@ -42,6 +42,12 @@ from xva.valuation.scenarios.results import stress_results
 
 if TYPE_CHECKING:
     from pipelines.execution.events import Sink
+
+_TOLD = {
+    "anew": "learned anew",
+    "certified": "reused where certified on the scenario's market, else learned anew",
+    "reused": "reused, not certified",
+}
 
 
 def stress(
@@ -175,7 +181,7 @@ class StressJob:
             "parent": self.parent,
             "keep_cube": self.options.keep_cube,
             "skip_failing": self.options.skip_failing,
-            "reuse_surrogates": self.options.reuse_surrogates,
+            "surrogates": self.options.surrogates,
         }
         name = f"{base.name[:40]}-{self.scenarios.name[:23]}"
         return RunIdentity(name, base.seed, job, base.block_size, base.dtype, base.device)
@@ -197,7 +203,9 @@ class StressJob:
             with one_torch_thread():
                 return prepare(engine, self.scenarios, blocks, self.options)
         learn: Learn = partial(self.training.learn, settings=settings_of(self.job))
-        if self.options.reuse_surrogates:
+        if self.options.surrogates == "certified":
+            learn = certified(exposure.learned, learn)
+        elif self.options.surrogates == "reused":
             learn = reused(exposure.learned)
         worlds = StressedSurrogates(learn)
         with one_torch_thread():
@@ -214,7 +222,7 @@ def finish(plan: StressPlan, sums: Sequence[Arrays], identity: RunIdentity) -> x
     found = stress_results(plan, blocks).assign_coords(root_hash=("scenario", hashes))
     surrogates = "none"
     if isinstance(plan, SurrogateStressPlan):
-        surrogates = "reused, not certified" if identity.job["reuse_surrogates"] else "learned anew"
+        surrogates = _TOLD[identity.job["surrogates"]]
     parent: dict[str, str] = identity.job["parent"]
     return found.assign_attrs(
         parent_run_id=parent["run_id"], parent_root_hash=parent["root_hash"], surrogates=surrogates

@@ -10,6 +10,7 @@ import torch
 
 from surrogates.book import LearnedBook, training_requests
 from surrogates.exposure import SurrogatePlan
+from surrogates.trade_training import certified_again
 from xva.valuation.engine import ExposureEngine, path_trades
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.scenarios.plan import StressPlan
@@ -56,5 +57,23 @@ def reused(base: LearnedBook) -> Learn:
     def learn(engine: ExposureEngine) -> LearnedBook:
         (settings,) = {request.settings for request in base.requests.values()}
         return LearnedBook(engine, training_requests(engine, settings), base.trained)
+
+    return learn
+
+
+def certified(base: LearnedBook, anew: Learn) -> Learn:
+    """The base run's surrogates where they pass a fresh certificate on the other market, else learned ``anew``.
+
+    Exercise policies are trained on the other market in any case; the certificate is against nested values under them.
+    """
+
+    def learn(engine: ExposureEngine) -> LearnedBook:
+        (settings,) = {request.settings for request in base.requests.values()}
+        requests = training_requests(engine, settings)
+        tested = {place: certified_again(request, base.trained[place]) for place, request in requests.items()}
+        passed = {place: trained for place, trained in tested.items() if trained is not None}
+        if len(passed) == len(requests):
+            return LearnedBook(engine, requests, passed)
+        return LearnedBook(engine, requests, {**anew(engine).trained, **passed})
 
     return learn

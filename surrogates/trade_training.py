@@ -18,7 +18,7 @@ from torch import Tensor
 
 from surrogates.certificate.certificate import Certificate, Tolerance
 from surrogates.certificate.examination import Effort, Examination, Examined, certify_trade
-from surrogates.certificate.route import Escalation, Route, escalate
+from surrogates.certificate.route import Attempt, Escalation, Route, escalate
 from surrogates.domain import Domain
 from surrogates.identity import Identity
 from surrogates.labels.guard import Guard, guarded_labels
@@ -244,6 +244,31 @@ def learn(request: TrainingRequest) -> Trained:
     done = escalate(escalation(request.settings), fit, test)
     evidence = examined[-1].evidence
     return Trained(request.identity, done.fitted, done.certificate, done.route, policy, evidence=evidence)
+
+
+def certified_again(request: TrainingRequest, trained: Trained) -> Trained | None:
+    """Surrogates learned on another market, with a certificate on the request's; None where they do not earn one.
+
+    The exercise policy is trained on the request's market. An undecided certificate is none.
+    """
+    days = request.learned_days
+    if trained.route.outcome != "surrogate" or not np.array_equal(trained.pricer.days, days):
+        return None
+    if not bool((days > request.context.as_of).any()):
+        return None
+    policy, states = train_exercise(request), request.settings.states
+    found = certify_trade(examination(request, trained.pricer, policy, states), tolerance(request))
+    if found.certificate.verdict != "pass":
+        return None
+    route = Route((Attempt.of(request.settings.paths, states, found.certificate),), "surrogate")
+    return replace(
+        trained,
+        identity=request.identity,
+        certificate=found.certificate,
+        route=route,
+        policy=policy,
+        evidence=found.evidence,
+    )
 
 
 def escalation(settings: TrainingSettings) -> Escalation:

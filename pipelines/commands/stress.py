@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from xva.valuation.scenarios.prepare import StressOptions
 
 
+class Surrogates(StrEnum):
+    """What prices trades without closed form on a scenario's market."""
+
+    anew = "anew"
+    certified = "certified"
+    reused = "reused"
+
+
 def stress(
     run: Annotated[Path, typer.Argument(help="The base run's directory, finished.")],
     scenarios: Annotated[Path, typer.Argument(help="The scenario file, TOML.")],
@@ -26,13 +35,13 @@ def stress(
     skip_failing: Annotated[
         bool, typer.Option("--skip-failing", help="Flag scenarios without a market, run the others.")
     ] = False,
-    reuse_surrogates: Annotated[
-        bool,
+    surrogates: Annotated[
+        Surrogates,
         typer.Option(
-            "--reuse-surrogates",
-            help="Keep what was learned on the base market, flagged; else trades are learned anew by scenario.",
+            help="For trades without closed form: learned anew by scenario; the base run's where they pass a fresh "
+            "certificate there; or the base run's as they are, flagged."
         ),
-    ] = False,
+    ] = Surrogates.anew,
     explain: Annotated[
         bool, typer.Option("--explain", help="What first and second order explain of every change (slow).")
     ] = False,
@@ -53,7 +62,7 @@ def stress(
         from pipelines.stress_job import stress as run_stress
         from xva.valuation.scenarios.prepare import StressOptions
 
-        options = StressOptions(skip_failing, cube, reuse_surrogates)
+        options = StressOptions(skip_failing, cube, surrogates.value)
         finished = drive(
             lambda sink: run_stress(
                 run, scenarios, scheduler, workers=workers, insecure=insecure, output=output, options=options,

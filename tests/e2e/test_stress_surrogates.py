@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import pipelines
 from pipelines import ExposureJob
+from pipelines.engine import Exposure
+from pipelines.jobs.inputs import load_job
 from pipelines.results.run import Run
+from surrogates.book import LearnedBook
+from surrogates.stress import certified
 from tests.e2e.small_job import BERMUDAN, SWAPS, own_products, write_job
+from xva.market.quotes import QuoteSet
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel, shifted
-from xva.valuation.scenarios.prepare import StressOptions
+from xva.valuation.engine import ExposureEngine
+from xva.valuation.scenarios.prepare import StressOptions, on_quotes
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,12 +62,40 @@ def test_learned_anew_a_scenario_is_a_fresh_run_to_the_last_bit(
     assert stressed.xva.attrs["surrogates"] == "learned anew"
 
 
-def test_reused_surrogates_are_near_and_flagged(base: Run, rates_up: ScenarioSet, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("reused", "reused, not certified"),
+        ("certified", "reused where certified on the scenario's market, else learned anew"),
+    ],
+)
+def test_reused_surrogates_are_near_and_flagged(
+    base: Run, rates_up: ScenarioSet, tmp_path: Path, how: Any, told: str
+) -> None:
     anew = pipelines.stress(base, rates_up, "serial", output=tmp_path).xva
-    options = StressOptions(reuse_surrogates=True)
-    reused = pipelines.stress(base, rates_up, "serial", output=tmp_path, options=options).xva
-    assert reused.attrs["surrogates"] == "reused, not certified"
+    kept = pipelines.stress(
+        base, rates_up, "serial", output=tmp_path, options=StressOptions(surrogates=how)
+    ).xva
+    assert kept.attrs["surrogates"] == told
     tolerance = base.manifest.identity.job["job"]["surrogates"]["tolerance"]
-    gap = np.abs((reused["total_stressed"] - anew["total_stressed"]).values)
+    gap = np.abs((kept["total_stressed"] - anew["total_stressed"]).values)
     assert (gap <= tolerance * np.abs(anew["total_stressed"].values)).all()
-    assert (gap > 0.0).any()
+
+
+def test_a_surrogate_is_reused_where_it_earns_a_certificate_and_only_there(tmp_path: Path) -> None:
+    exposure = Exposure(load_job(write(tmp_path / "job", False)))
+    book, asked = exposure.learned, []
+
+    def anew(engine: ExposureEngine) -> LearnedBook:
+        asked.append(engine)
+        return book
+
+    learn = certified(book, anew)
+    here = learn(exposure.engine)
+    assert not asked
+    assert [t.pricer for t in here.trained.values()] == [t.pricer for t in book.trained.values()]
+    rates = [i for i in exposure.engine.quotes.ids if i.startswith("IR_SWAP/RATE/EUR")]
+    values = exposure.engine.quotes.values.clone()
+    values[[exposure.engine.quotes.index[i] for i in rates]] += 0.02
+    learn(on_quotes(exposure.engine, QuoteSet(exposure.engine.quotes.ids, values)))
+    assert len(asked) == 1

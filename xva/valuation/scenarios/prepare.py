@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -70,14 +70,15 @@ class StressOptions:
         Failing scenarios are flagged instead of refused.
     keep_cube : bool
         Values are kept.
-    reuse_surrogates : bool
-        Trades without closed form keep what was learned on the base market, which the results flag; else they are learned
-        anew on every market that moves paths.
+    surrogates : {"anew", "certified", "reused"}
+        What prices trades without closed form on markets that move paths: surrogates learned on each of them, the base
+        run's where they pass a fresh certificate on the scenario's market, or the base run's as they are, which the results
+        flag.
     """
 
     skip_failing: bool = False
     keep_cube: bool = False
-    reuse_surrogates: bool = False
+    surrogates: Literal["anew", "certified", "reused"] = "anew"
 
 
 def on_quotes(engine: ExposureEngine, quotes: QuoteSet) -> ExposureEngine:
