@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,13 +17,12 @@ from pipelines.engine import Exposure, one_torch_thread
 from pipelines.execution.executors import executor_from
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
-from pipelines.jobs.inputs import LoadedJob, load_job
+from pipelines.exposure_job import job_of
+from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.rolling import JobPair
-from pipelines.jobs.snapshot import restore
 from pipelines.results.explain import Explanation
 from pipelines.results.run import Run, open_run
 from pipelines.storage.identity import differing_keys, environment
-from pipelines.storage.plans import get_bytes
 from pipelines.storage.results import StoredSums
 from pipelines.storage.verify import scan
 from pipelines.training import Training
@@ -94,7 +92,7 @@ def explain(
     Trades without closed form are learned anew on every market in between, so their steps carry the noise of training.
     """
     runs = [_finished(r) for r in (run_a, run_b)]
-    pair = JobPair(*(job_of(r) for r in runs))
+    pair = JobPair(*(_loaded(r) for r in runs))
     if not isinstance(executor, Executor):
         executor = executor_from(executor or ("serial" if workers is None else "local"), workers, insecure)
     worker = _Worker(executor, sinks)
@@ -133,11 +131,9 @@ def attribute_stress(
         return attribute(engine, quotes, chosen, worker.evaluator(stress.job, engine))
 
 
-def job_of(run: Run) -> LoadedJob:
-    """A run's job, read from the run's own directory."""
-    files = {name: get_bytes(run.layout.inputs, file) for name, file in run.manifest.attachments.items()}
-    with tempfile.TemporaryDirectory(prefix="xva-explain-") as aside:
-        return load_job(restore(files, Path(aside)))
+def _loaded(run: Run) -> LoadedJob:
+    with job_of(run) as job:
+        return job
 
 
 @dataclass(frozen=True)

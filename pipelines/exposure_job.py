@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -192,10 +193,8 @@ def resume_run(
         It is no run, was not made from a job, or cannot be continued here bit for bit.
     """
     run = open_run(folder)
-    attachments = run.manifest.attachments
-    files: Mapping[str, bytes] = {n: get_bytes(run.layout.inputs, file) for n, file in attachments.items()}
-    with tempfile.TemporaryDirectory(prefix="xva-resume-") as aside:
-        job = ExposureJob.from_toml(restore(files, Path(aside)))
+    with job_of(run) as loaded:
+        job = ExposureJob(loaded)
     chosen = _executor(executor, workers, insecure, job.job.spec.execution)
     products = job.job.spec.inputs.products
     was, now = run.manifest.identity.job.get("products", {}), _products(job.job).get("products", {})
@@ -209,6 +208,21 @@ def resume_run(
         settings=RunSettings((*sinks, _keeper(exposure, folder)), products),
     )
     return open_run(outcome.folder)
+
+
+@contextmanager
+def job_of(run: Run) -> Iterator[LoadedJob]:
+    """A run's job, read from the run's own directory; its files are there as long as the context is.
+
+    Raises
+    ------
+    StoreError
+        The run was not made from a job, or its inputs are damaged.
+    """
+    attachments = run.manifest.attachments
+    files: Mapping[str, bytes] = {n: get_bytes(run.layout.inputs, file) for n, file in attachments.items()}
+    with tempfile.TemporaryDirectory(prefix="xva-job-") as aside:
+        yield load_job(restore(files, Path(aside)))
 
 
 def _products(job: LoadedJob) -> dict[str, dict[str, str]]:

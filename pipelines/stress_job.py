@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -15,10 +14,9 @@ from pipelines.engine import Exposure, one_torch_thread, settings_of
 from pipelines.execution.executors import executor_from
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
-from pipelines.exposure_job import resume_run
-from pipelines.jobs.inputs import LoadedJob, load_job
+from pipelines.exposure_job import job_of, resume_run
+from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.scenarios import read_scenarios, scenario_document
-from pipelines.jobs.snapshot import restore
 from pipelines.results.run import Run, open_run
 from pipelines.results.stress import STRESS
 from pipelines.storage.durable import canonical_json, digest_bytes
@@ -26,7 +24,7 @@ from pipelines.storage.identity import RunIdentity, differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, refuse_foreign
 from pipelines.storage.markers import Marker, root_hash
-from pipelines.storage.plans import get_bytes, load_plan
+from pipelines.storage.plans import load_plan
 from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
@@ -160,10 +158,8 @@ class StressJob:
     @cached_property
     def job(self) -> LoadedJob:
         """The base run's job, from its own directory."""
-        layout, attachments = self.base.layout, self.base.manifest.attachments
-        files = {name: get_bytes(layout.inputs, file) for name, file in attachments.items()}
-        with tempfile.TemporaryDirectory(prefix="xva-stress-") as aside:
-            return load_job(restore(files, Path(aside)))
+        with job_of(self.base) as job:
+            return job
 
     @cached_property
     def parent(self) -> dict[str, str]:

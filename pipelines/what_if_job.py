@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +14,11 @@ from pipelines.execution.events import Sink, fan_out
 from pipelines.execution.executors import executor_from
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
+from pipelines.exposure_job import job_of
 from pipelines.jobs.additions import Additions, extended
-from pipelines.jobs.inputs import LoadedJob, load_job
-from pipelines.jobs.snapshot import restore
+from pipelines.jobs.inputs import LoadedJob
 from pipelines.results.run import Run, open_run
 from pipelines.results.what_if import Allocation, WhatIf
-from pipelines.storage.plans import get_bytes
 from pipelines.training import Training
 from surrogates.allocation import SurrogateAllocationPlan
 from xva.errors import DomainError
@@ -95,7 +92,7 @@ def what_if(
     opened, on = _opened(run), _Workers.of(executor, workers, insecure, sinks)
     path = Path(add) if isinstance(add, str | Path) else None
     additions = Additions(() if isinstance(add, str | Path) else tuple(add), path, trade_type)
-    with _job_of(opened) as base:
+    with job_of(opened) as base:
         job, added = extended(base, additions, remove)
     with one_torch_thread():
         engine = Exposure(job).engine
@@ -140,7 +137,7 @@ def allocation(
         It is no run, or was not made from a job.
     """
     opened, on = _opened(run), _Workers.of(executor, workers, insecure, sinks)
-    with _job_of(opened) as job:
+    with job_of(opened) as job:
         names = [n.name for n in job.netting_sets]
     if netting_set is not None and netting_set not in names:
         raise DomainError(
@@ -161,15 +158,6 @@ def allocation(
 
 def _opened(run: Run | Path | str) -> Run:
     return run if isinstance(run, Run) else open_run(run)
-
-
-@contextmanager
-def _job_of(run: Run) -> Iterator[LoadedJob]:
-    """The run's job, its files being there as long as the context is."""
-    attachments = run.manifest.attachments
-    files = {name: get_bytes(run.layout.inputs, file) for name, file in attachments.items()}
-    with tempfile.TemporaryDirectory(prefix="xva-what-if-") as aside:
-        yield load_job(restore(files, Path(aside)))
 
 
 def _learned(
