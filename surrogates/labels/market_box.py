@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from surrogates.labels.problem import LabelProblem, Origin, shuffled
+from surrogates.labels.strategy import Pathwise
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import PathModel
@@ -101,6 +102,70 @@ def box_labels(
     return tuple(
         _one_date(problem.on(day), box, model_of, parameters, normals, Origin(walked[: place + 1]))
         for day, place in zip(problem.report, problem.places, strict=True)
+    )
+
+
+def grouped_box_labels(
+    problem: LabelProblem,
+    box: MarketBox,
+    model_of: ModelOf,
+    normals: Tensor,
+    groups: int,
+    seed: int = 0,
+) -> tuple[Samples, ...]:
+    """As `box_labels` for models whose parameters are the same on all paths: as many markets as groups of paths.
+
+    Parameters have no derivative labels: they enter a fit through values.
+
+    Parameters
+    ----------
+    model_of : callable
+        Of parameters ``(parameter,)``: `market_parameters.moved` makes one of a `PathMarket`.
+    normals : Tensor
+        ``(step, normal, path)``, paths a multiple of ``groups``.
+
+    Raises
+    ------
+    DomainError
+        Paths that cannot be shared out.
+    """
+    count = normals.shape[-1]
+    if groups < 2 or count % groups:
+        raise DomainError(
+            f"market box: expected at least two groups of as many paths each, got {groups} of {count} paths"
+        )
+    markets, size = box.draw(groups, seed), count // groups
+    # paths of a group are spread over the whole point set, so that each sees the whole distribution
+    parts = []
+    for k in range(groups):
+        mine = replace(problem, model=model_of(markets[:, k]))
+        drawn = normals[:, :, k::groups]
+        samples = Pathwise().labels(mine, drawn, mine.origin(size))
+        parts.append([_in_market(s, box.names, markets[:, k]) for s in samples])
+    return tuple(_joined(dates) for dates in zip(*parts))
+
+
+def _in_market(samples: Samples, names: tuple[str, ...], market: Tensor) -> Samples:
+    if samples.gradients is None:
+        raise DomainError("market box: expected labels with gradients")
+    columns, slopes = market[None].expand(len(samples), -1), samples.gradients
+    return Samples(
+        (*samples.names, *names),
+        torch.cat([samples.features, columns], dim=1),
+        samples.values,
+        torch.cat([slopes, torch.zeros_like(columns)], dim=1),
+        torch.cat([samples.known_columns, torch.zeros(len(names), dtype=torch.bool)]),
+    )
+
+
+def _joined(parts: tuple[Samples, ...]) -> Samples:
+    gradients = [p.gradients for p in parts if p.gradients is not None]
+    return Samples(
+        parts[0].names,
+        torch.cat([p.features for p in parts]),
+        torch.cat([p.values for p in parts]),
+        torch.cat(gradients),
+        parts[0].known,
     )
 
 
