@@ -112,16 +112,16 @@ def settings_of(job: LoadedJob) -> TrainingSettings:
     """How the job's trades without closed form are learned and tested."""
     s = job.spec.surrogates
     return TrainingSettings(
-        s.training_paths,
-        s.policy_paths,
-        s.seed,
-        s.exercise_width,
-        s.jump_width,
-        s.tolerance,
-        s.certificate_states,
-        s.certificate_dates,
-        s.inner_paths,
-        s.max_effort,
+        paths=s.training_paths,
+        policy_paths=s.policy_paths,
+        seed=s.seed,
+        exercise_width=s.exercise_width,
+        jump_width=s.jump_width,
+        tolerance=s.tolerance,
+        states=s.certificate_states,
+        dates=s.certificate_dates,
+        inner_paths=s.inner_paths,
+        max_effort=s.max_effort,
         fallback=s.fallback == "nested",
         program=hashlib.sha256(canonical_json(environment())).hexdigest()[:16],
     )

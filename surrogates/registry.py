@@ -6,15 +6,13 @@ which holds that of the tensors. What does not hash to its address is refused.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
-from uuid import uuid4
 
 from surrogates.card import Kinds, from_bytes, read_card, take_box, to_bytes
+from surrogates.durable import write_whole
 from surrogates.identity import Identity, digest, refusals
 from surrogates.trained import Trained
 from xva.errors import StoreError
@@ -66,7 +64,7 @@ class Registry:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for path, content in zip(self._files(address)[::-1], (data, card), strict=True):
-                _write(path, content)
+                write_whole(path, content)
         except OSError as error:
             raise StoreError(f"{self.folder}: cannot be written: {error.strerror}") from error
         return address
@@ -144,23 +142,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StoreError(f"{path}: expected a surrogate's file, got {error.strerror}") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or absent, and on the disk: a file of that name is replaced, so what was damaged is mended."""
-    draft = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

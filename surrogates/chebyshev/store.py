@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from surrogates.chebyshev.spline import SplineSurrogate
 from surrogates.chebyshev.surrogate import ChebyshevSurrogate
 from surrogates.chebyshev.tensor import TensorSurrogate
 from surrogates.chebyshev.train import TrainSurrogate
+from surrogates.durable import write_whole
 from xva.errors import DomainError, StoreError
 
 FORMAT = "chebyshev surrogate 1"
@@ -133,13 +133,8 @@ def _digest(card: Mapping[str, Any], where: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)  # whole or not at all
+        write_whole(path, data)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -160,8 +160,3 @@ def join_times(*parts: Floats) -> Floats:
     every: Floats = np.unique(np.concatenate(parts))
     kept: Floats = every[np.concatenate([[True], np.diff(every) > SAME_TIME])]
     return kept
-
-
-def as_rows(states: Sequence[Tensor]) -> Tensor:
-    """``(time, state, path)`` of a walk's states."""
-    return torch.stack(tuple(states))

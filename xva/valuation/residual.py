@@ -163,10 +163,7 @@ def features(item: ResidualTrade, context: TradeContext, at: PathStates, names: 
 
 @dataclass(frozen=True)
 class ResidualValues:
-    """Of a netting set, ``(time, unit, path)``: what decides the sign, and what is averaged.
-
-    ``learned`` is the surrogates' value of what is alive (the same for all levels but for the share alive).
-    """
+    """Of a netting set, ``(time, unit, path)``: what decides the sign, and what is averaged."""
 
     plug_in: Tensor
     realised: Tensor
