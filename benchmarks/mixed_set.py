@@ -9,6 +9,7 @@ set is, the other half how much it is worth. The same process runs both, one thr
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ JOB = Path(__file__).resolve().parents[1] / "examples" / "exotics" / "exotics.to
 Floats = NDArray[np.float64]
 
 
-def main() -> None:
+def main() -> int:
     """Run both and print them side by side."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--outer", type=int, default=1024, help="outer paths of nested Monte Carlo")
@@ -54,7 +55,8 @@ def main() -> None:
     started = time.process_time()
     nested = nested_measures(Exposure(small), learned.residuals(), chosen.inner)
     theirs = time.process_time() - started
-    show(results, nested, (trained, ours, theirs), plan.n_blocks * plan.block_size, chosen)
+    inside = show(results, nested, (trained, ours, theirs), plan.n_blocks * plan.block_size, chosen)
+    return 0 if inside else 1
 
 
 def _values_only(job: LoadedJob) -> object:
@@ -115,7 +117,7 @@ def nested_residual(
     return halves[0], halves[1]
 
 
-def show(results, nested: Floats, seconds: tuple[float, float, float], paths: int, chosen) -> None:
+def show(results, nested: Floats, seconds: tuple[float, float, float], paths: int, chosen) -> bool:
     """Both results with their standard errors."""
     trained, ours, theirs = seconds
     count = len(nested)
@@ -159,7 +161,8 @@ def show(results, nested: Floats, seconds: tuple[float, float, float], paths: in
         f"{scale:,.0f} s scaled to {paths:,} outer"
     )
     out.print(f"ratio at {paths:,} outer paths: {scale / ours:.1f}x, training included")
+    return inside
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

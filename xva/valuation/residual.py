@@ -150,12 +150,18 @@ def exercised_share(exercise: Dates, exercised: Tensor, days: Dates) -> Tensor:
     return total[torch.from_numpy(np.searchsorted(exercise, days, side="right"))]
 
 
-def features(item: ResidualTrade, context: TradeContext, at: PathStates, names: Sequence[str]) -> Tensor:
-    """``(time, feature, path)`` of what a pricer asks for: states and the trade's memory."""
+def features(
+    item: ResidualTrade, context: TradeContext, at: PathStates, names: Sequence[str], level: float = 0.0
+) -> Tensor:
+    """``(time, feature, path)`` of what a pricer asks for: states and the trade's memory, as soft as its flows are.
+
+    A memory sharper than the flows would put a path on the wrong side of zero wherever a jump is half taken.
+    """
     model = CrossAssetPathModel(item.market)
     observer = model.observe_factors(at.times, at.states, at.factors)
     remembered = [n for n in names if n not in at.factors]
-    memory = item.trade.state(Paths(context, observer, at.days, at.n_paths)) if remembered else {}
+    paths = Paths(context, observer, at.days, at.n_paths, item.width * level)
+    memory = item.trade.state(paths) if remembered else {}
     columns = [at.states[:, at.factors.index(n)] if n in at.factors else memory[n] for n in names]
     shape = (len(at.days), 0, at.n_paths)
     return torch.stack(columns, dim=1) if columns else at.states.new_zeros(shape)
@@ -175,23 +181,23 @@ class ResidualBlock:
     def __init__(self, residual: Residual, at: PathStates) -> None:
         self.residual, self.at = residual, at
         self.outside = np.zeros(len(at.days))
-        self._learned = [self._learn(item) for item in residual.trades]
         with torch.no_grad():
             self.hard = self._values(0.0)
             self.soft = self._values(1.0) if residual.soft else self.hard
             self.half = self._values(0.5) if residual.soft else self.hard
 
-    def _learn(self, item: ResidualTrade) -> Tensor:
-        with torch.no_grad():
-            asked = features(item, self.residual.context, self.at, item.pricer.names)
-            values, outside = item.pricer.values(self.at.days, asked)
-        self.outside += outside.double().sum(-1).numpy()
+    def _learn(self, item: ResidualTrade, level: float) -> Tensor:
+        asked = features(item, self.residual.context, self.at, item.pricer.names, level)
+        values, outside = item.pricer.values(self.at.days, asked)
+        if level == 0.0:
+            self.outside += outside.double().sum(-1).numpy()
         return values
 
     def _values(self, level: float) -> ResidualValues:
         shape = (len(self.at.days), self.residual.units, self.at.n_paths)
         plug_in, realised = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
-        for item, learned in zip(self.residual.trades, self._learned, strict=True):
+        for item in self.residual.trades:
+            learned = self._learn(item, level)
             found = positions(item, self.residual.context, self.at, level)
             plug_in[:, item.unit] += found.exact + found.alive * learned
             realised[:, item.unit] += found.realised
