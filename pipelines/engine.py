@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
-import torch
 import xarray as xr
 
+from pipelines.execution.library_state import own_library_state
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.results.certificates import certificates
 from pipelines.results.reconciliation import as_dataset
@@ -34,17 +33,6 @@ from xva.valuation.world import WorldBuilder
 _THREADS = 4  # of the reverse pass on the driver; each holds one netting set's graph
 
 
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """As workers do: another number of threads inside an operation would give other last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class Exposure:
     """A job's computation. Calibrating and training take their time, and are put off until something is asked for.
@@ -62,45 +50,47 @@ class Exposure:
     @cached_property
     def engine(self) -> ExposureEngine:
         """The book compiled, the market built, the model calibrated."""
-        return ExposureEngine(
-            _book(self.job),
-            self.job.quotes,
-            _world(self.job),
-            self.job.dates,
-            _xva(self.job),
-            _simulation(self.job),
-        )
+        with own_library_state():
+            return ExposureEngine(
+                _book(self.job),
+                self.job.quotes,
+                _world(self.job),
+                self.job.dates,
+                _xva(self.job),
+                _simulation(self.job),
+            )
 
     @cached_property
     def learned(self) -> LearnedBook:
         """The trades without closed form, trained and certified; empty where there are none."""
-        with one_torch_thread():
+        with own_library_state():
             return self.training.learn(self.engine, settings_of(self.job))
 
     @property
     def examined(self) -> LearnedBook:
         """The same, with those that no certificate could be had for and that nothing else may price."""
-        with one_torch_thread():
+        with own_library_state():
             return self.training.train(self.engine, settings_of(self.job))
 
     @cached_property
     def plan(self) -> ExposurePlan:
         """What workers compute, block by block."""
         adjoint = self.job.spec.xva.sensitivities
-        with one_torch_thread():
+        with own_library_state():
             if self.learned.requests:
                 return self.learned.plan(adjoint=adjoint)
             return self.engine.plan(adjoint=adjoint)
 
     def reconciliation(self) -> pd.DataFrame:
         """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's."""
-        return reconcile(self.engine.book, self.engine.world)
+        with own_library_state():
+            return reconcile(self.engine.book, self.engine.world)
 
     def finish(self, sums: Sequence[Arrays], cube: xr.Dataset | None = None) -> xr.Dataset:
         """Results from the blocks' sums; with the ``cube`` also PFE, by exact quantiles."""
         spec = self.job.spec
         pull = self.learned.pullback() if self.learned.requests else None
-        with one_torch_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
+        with own_library_state(), ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
             found = results(self.engine, self.plan.data, sums, pool.map, pull)
         if cube is not None and cube.data_vars:
             found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")

@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipelines.engine import Exposure, one_torch_thread
+from pipelines.engine import Exposure
 from pipelines.execution.executors import executor_from
+from pipelines.execution.library_state import own_library_state
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
 from pipelines.exposure_job import job_of
@@ -96,7 +97,7 @@ def explain(
     if not isinstance(executor, Executor):
         executor = executor_from(executor or ("serial" if workers is None else "local"), workers, insecure)
     worker = _Worker(executor, sinks)
-    with one_torch_thread():
+    with own_library_state():
         ends = [worker.stored(run, job) for run, job in zip(runs, (pair.before, pair.after))]
         steps = _steps(pair, worker)
         start, market = _market(pair, runs[1], worker, split)
@@ -117,7 +118,7 @@ def attribute_stress(
         No market on the way, or no certificate there.
     """
     worker = _Worker(executor or executor_from("serial"), ())
-    with one_torch_thread():
+    with own_library_state():
         engine = Exposure(stress.job).engine
         failed = {case.name for case in stress.plan.cases if case.reason}
         as_of = engine.book.context.as_of

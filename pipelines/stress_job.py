@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from pipelines.engine import Exposure, one_torch_thread, settings_of
+from pipelines.engine import Exposure, settings_of
 from pipelines.execution.executors import executor_from
+from pipelines.execution.library_state import own_library_state
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
 from pipelines.exposure_job import job_of, resume_run
@@ -196,7 +197,7 @@ class StressJob:
         exposure = Exposure(self.job, self.training)
         engine, blocks = exposure.engine, list(sums)
         if not any(isinstance(t, PathTrade) for t in engine.book.trades):
-            with one_torch_thread():
+            with own_library_state():
                 return prepare(engine, self.scenarios, blocks, self.options)
         learn: Learn = partial(self.training.learn, settings=settings_of(self.job))
         if self.options.surrogates == "certified":
@@ -204,7 +205,7 @@ class StressJob:
         elif self.options.surrogates == "reused":
             learn = reused(exposure.learned)
         worlds = StressedSurrogates(learn)
-        with one_torch_thread():
+        with own_library_state():
             return prepare(engine, self.scenarios, blocks, self.options, SurrogateStressPlan, worlds)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from pipelines.engine import Exposure, one_torch_thread, settings_of
+from pipelines.engine import Exposure, settings_of
 from pipelines.execution.events import Sink, fan_out
 from pipelines.execution.executors import executor_from
+from pipelines.execution.library_state import own_library_state
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
 from pipelines.exposure_job import job_of
@@ -94,7 +95,7 @@ def what_if(
     additions = Additions(() if isinstance(add, str | Path) else tuple(add), path, trade_type)
     with job_of(opened) as base:
         job, added = extended(base, additions, remove)
-    with one_torch_thread():
+    with own_library_state():
         engine = Exposure(job).engine
         touched = {t.netting_set for t in job.trades if t.trade_id in {*added, *remove}}
         paths = _learned(opened, job, engine, touched, on)
@@ -144,7 +145,7 @@ def allocation(
             f"netting set: expected one of {', '.join(names)}, got {netting_set!r}", [netting_set]
         )
     wanted = names if netting_set is None else [netting_set]
-    with one_torch_thread():
+    with own_library_state():
         engine = Exposure(job).engine
         paths = _learned(opened, job, engine, set(wanted), on)
         items = []

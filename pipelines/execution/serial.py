@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.execution.events import Sink
+from pipelines.execution.library_state import own_library_state
 from pipelines.execution.session import Executor, Outcome, Session, WorkerMemory
 from pipelines.execution.tasks import BlockTask, peak_bytes, worker_name
 
@@ -47,10 +48,5 @@ class SerialExecutor(Executor):
 
     @contextmanager
     def open(self, task: BlockTask, emit: Sink) -> Iterator[Session]:
-        import torch
-
-        threads = torch.get_num_threads()
-        try:
+        with own_library_state(task.threads):
             yield SerialSession(task)
-        finally:
-            torch.set_num_threads(threads)

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipelines.execution.library_state import settle_process, settled_thread
 from pipelines.storage.identity import differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, commit_block
@@ -81,8 +82,9 @@ class BlockTask(ABC):
     def __call__(self, block: int) -> Receipt | Fault:
         started = time.perf_counter()
         try:
-            _use_threads(self.threads)
-            value = self.work(block)
+            settle_process(self.threads)
+            with settled_thread():
+                value = self.work(block)
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             return Fault(block, text, worker_name(), traceback.format_exc())
@@ -129,13 +131,6 @@ def _checked(plan: Plan, block: int) -> BlockResult:
             f"block {block}: expected a BlockResult from {plan.kind}, got {type(result).__name__}"
         )
     return result
-
-
-def _use_threads(count: int) -> None:
-    # more threads than cores are 14 to 110 times slower, and other counts give other bits
-    import torch
-
-    torch.set_num_threads(count)
 
 
 def worker_name() -> str:

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
-from torch.quasirandom import SobolEngine
 
 from surrogates.labels.problem import LabelProblem, Origin, shuffled
 from surrogates.labels.strategy import Pathwise
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import PathModel
+from xva.models.random import scrambled_sobol
 
 ModelOf = Callable[[Tensor], PathModel]
 """Builds a model from parameters ``(parameter, path)``, or ``(parameter,)`` for one market for all paths."""
-
-_SOBOL: Any = SobolEngine  # torch leaves it untyped
 
 
 @final
@@ -49,8 +47,7 @@ class MarketBox:
 
     def draw(self, count: int, seed: int) -> Tensor:
         """``(parameter, count)`` scrambled Sobol points, in an order that is independent of other sets'."""
-        engine: Any = _SOBOL(len(self.names), scramble=True, seed=seed)
-        uniform: Tensor = engine.draw(count, dtype=torch.float64).T
+        uniform = scrambled_sobol(len(self.names), seed, count).T
         return self.low[:, None] + (self.high - self.low)[:, None] * shuffled(uniform, seed)
 
     def check(self, parameters: Tensor) -> None:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, final
+from typing import Protocol, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.quasirandom import SobolEngine
 
 from surrogates.labels.label_paths import LabelPaths
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import Floats, PathModel, Walk, join_times, place
-from xva.models.random import MAX_DIMENSION, brownian_rotation
+from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 
 Dates = NDArray[np.datetime64]
 Share = Callable[[np.datetime64], Tensor | None]
-_SOBOL: Any = SobolEngine  # torch leaves it untyped
 
 
 class ExerciseRule(Protocol):
@@ -280,8 +278,7 @@ def label_normals(
     count = n_paths // 2 if antithetic else n_paths
     if count < 1 or (antithetic and n_paths % 2):
         raise DomainError(f"labels: expected an even number of paths, got {n_paths}")
-    engine: Any = _SOBOL(steps * width, scramble=True, seed=seed)
-    uniform: Tensor = engine.draw(count, dtype=torch.float64)
+    uniform = scrambled_sobol(steps * width, seed, count)
     normal = torch.special.ndtri(uniform.clamp(2.0**-31, 1.0 - 2.0**-31)).T.reshape(steps, width * count)
     mixed = (brownian_rotation(times[1:] - times[0]) @ normal).reshape(steps, width, count)
     return torch.cat([mixed, -mixed], dim=2) if antithetic else mixed

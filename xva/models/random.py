@@ -58,9 +58,8 @@ class PathNoise:
         n_dates = self.rotation.shape[0]
         seeds = np.random.SeedSequence(self.seed).spawn(self.scrambles)
         scramble_seed = int(seeds[block % self.scrambles].generate_state(1, np.uint32)[0])
-        engine: Any = _SOBOL(n_dates * self.n_factors, scramble=True, seed=scramble_seed)
-        engine.fast_forward((block // self.scrambles) * self.block_size)
-        uniform: Tensor = engine.draw(self.block_size, dtype=torch.float64)
+        first = (block // self.scrambles) * self.block_size
+        uniform = scrambled_sobol(n_dates * self.n_factors, scramble_seed, self.block_size, first)
         normal: Tensor = torch.special.ndtri(uniform.clamp(2.0**-31, 1.0 - 2.0**-31))
         components = normal.T.reshape(n_dates, self.n_factors * self.block_size)
         return (self.rotation @ components).reshape(n_dates, self.n_factors, self.block_size)
@@ -75,6 +74,22 @@ class PathNoise:
         uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
         normal: Tensor = torch.special.ndtri(torch.from_numpy(uniform))
         return normal
+
+
+def scrambled_sobol(dimension: int, seed: int, count: int, first: int = 0) -> Tensor:
+    """Points ``first`` to ``first + count`` of an Owen-scrambled Sobol sequence, ``(count, dimension)`` in [0, 1).
+
+    Whatever dtype they are asked for in, torch (2.13) keeps the sequence's very first point in its default dtype, so that one
+    path would differ between processes with other defaults; it is taken from the engine's integers here.
+    """
+    engine: Any = _SOBOL(dimension, scramble=True, seed=seed)
+    if first:
+        engine.fast_forward(first)
+        points: Tensor = engine.draw(count, dtype=torch.float64)
+        return points
+    head = engine.quasi.to(torch.float64)[None] * 2.0**-engine.MAXBIT
+    engine.fast_forward(1)
+    return torch.cat([head, engine.draw(count - 1, dtype=torch.float64)]) if count > 1 else head
 
 
 def brownian_rotation(times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Tensor:

@@ -7,18 +7,16 @@ of different states uncorrelated. Everything is addressed by (seed, date, state,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.quasirandom import SobolEngine
 
 from xva.errors import DomainError
 from xva.models.path_model import Floats
-from xva.models.random import MAX_DIMENSION, brownian_rotation
+from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol
 
-_SOBOL: Any = SobolEngine  # torch leaves it untyped
 _BITS = 30  # of the engine's digits
 _STREAM = 0x4E45_5354
 
@@ -84,8 +82,8 @@ class InnerPaths:
         found = []
         for r in range(scrambles.start, scrambles.stop):
             source = np.random.SeedSequence(self.seed, spawn_key=(_STREAM, r))
-            engine: Any = _SOBOL(dimension, scramble=True, seed=int(source.generate_state(1, np.uint32)[0]))
-            uniform: Tensor = engine.draw(self.points, dtype=torch.float64)
+            seed = int(source.generate_state(1, np.uint32)[0])
+            uniform = scrambled_sobol(dimension, seed, self.points)
             found.append((uniform * 2.0**_BITS).to(torch.int32).T)
         return torch.stack(found, dim=1)
 
