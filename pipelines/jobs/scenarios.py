@@ -69,7 +69,7 @@ class _Shift(_Table):
     absolute: Amounts | None = None
     relative: Amounts | None = None
     twist: _Twist | None = None
-    optional: bool = False
+    optional: bool | None = None
 
 
 class _Scenario(_Table):
@@ -81,6 +81,7 @@ class _Scenario(_Table):
 class _File(_Table):
     name: str = Field(default="scenarios", pattern=NAME.pattern)
     description: str = ""
+    optional: bool = False
     scenario: tuple[_Scenario, ...] = Field(min_length=1)
 
 
@@ -104,7 +105,7 @@ def read_scenarios(path: Path | str) -> ScenarioSet:
     raw = _toml(path, problems)
     problems.done()
     file = _checked(path.name, raw)
-    scenarios = [_scenario(path.name, s, problems) for s in file.scenario]
+    scenarios = [_scenario(path.name, s, file.optional, problems) for s in file.scenario]
     problems.done()
     try:
         return ScenarioSet(file.name, tuple(scenarios), file.description)
@@ -138,7 +139,7 @@ def _toml(path: Path, problems: Problems) -> Any:
     return None
 
 
-def _scenario(file: str, scenario: _Scenario, problems: Problems) -> Scenario:
+def _scenario(file: str, scenario: _Scenario, optional: bool, problems: Problems) -> Scenario:
     shifts = []
     for k, shift in enumerate(scenario.shifts, 1):
         where = f"{file}, scenario {scenario.name}, shift {k}"
@@ -147,7 +148,7 @@ def _scenario(file: str, scenario: _Scenario, problems: Problems) -> Scenario:
             problems.add(where, f"one of {', '.join(_WAYS)}", " and ".join(given) or "none of them")
             continue
         try:
-            shifts.append(_shift(shift))
+            shifts.append(_shift(shift, optional if shift.optional is None else shift.optional))
         except InputErrors as error:
             problems.extend(
                 Problem(p.where.replace("shift", where, 1), p.expected, p.got) for p in error.problems
@@ -155,16 +156,16 @@ def _scenario(file: str, scenario: _Scenario, problems: Problems) -> Scenario:
     return Scenario(scenario.name, tuple(shifts), scenario.description)
 
 
-def _shift(shift: _Shift) -> Shift:
+def _shift(shift: _Shift, optional: bool) -> Shift:
     select = Selector(shift.quotes, shift.families, shift.curves, shift.currencies)
     if shift.twist is not None:
         t = shift.twist
         made = twist(select, t.short, t.long, t.first, t.last, "relative" if t.relative else "absolute")
-        return Shift(select, made.kind, made.amounts, made.tenors, shift.optional)
+        return Shift(select, made.kind, made.amounts, made.tenors, optional)
     kind: Kind = "absolute" if shift.absolute is not None else "relative"
     amounts = shift.absolute or shift.relative or {}
     tenors = () if set(amounts) == {""} else tuple(amounts)
-    return Shift(select, kind, tuple(amounts.values()), tenors, shift.optional)
+    return Shift(select, kind, tuple(amounts.values()), tenors, optional)
 
 
 def _explained(file: str, fault: Any, raw: Any) -> Problem:

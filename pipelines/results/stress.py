@@ -115,10 +115,24 @@ class Stress:
         lines = [f"{name}: not computed: {why}" for name, why in self.failed.items()]
         return Text("\n".join(lines), style="red")
 
+    @property
+    def missing(self) -> dict[str, str]:
+        """Scenarios with shifts that find no quote in this market, and which."""
+        if "note" not in self.results:
+            return {}
+        notes = zip(self.results["scenario"].values, self.results["note"].values)
+        return {str(s): str(note) for s, note in notes if str(note)}
+
+    def notes(self) -> Text:
+        """One line per scenario that has nothing to shift somewhere."""
+        return Text("\n".join(f"{name}: {note}" for name, note in self.missing.items()))
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table()
         if self.failed:
             yield self.failures()
+        if self.missing:
+            yield self.notes()
 
     def _repr_html_(self) -> str:
         return self.to_frame().to_html(float_format=number)

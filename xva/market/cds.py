@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
-from xva.errors import CalibrationError
+from xva.market.cds_strip import Strip
 from xva.market.credit import SurvivalCurve
 from xva.market.curves import DiscountCurve, interpolation_matrix
 from xva.market.labels import quote_info
 from xva.market.recipes import Recipe, order_by_date
 from xva.market.swaps import row_sums
-from xva.numerics.implicit import solve_implicit
+from xva.numerics.implicit import attach
 
 _REBATE_LAG = 3
 _CALENDAR = "WEEKENDS"
@@ -107,17 +107,28 @@ class CdsRecipe(Recipe[SurvivalCurve]):
             annuity, protection = legs(hazards)
             return (spreads * annuity - loss * protection) / loss
 
-        hazards = solve_implicit(
-            residual,
-            spreads / loss,
-            jacobian=self._jacobian(discount, spreads / loss),
-            ids=self.quote_ids[:-1],
-            what=f"survival curve {self.name}",
-        )
         with torch.no_grad():
-            if bool((hazards < 0.0).any()):
-                self._arbitrage(hazards, spreads, loss, legs)
-        return SurvivalCurve(self.name, self.times, hazards)
+            strip = self._strip(discount, spreads, loss)
+            hazards = torch.from_numpy(strip.hazards())
+            inverse = torch.linalg.inv(self._jacobian(discount, spreads / loss)(hazards))
+        return SurvivalCurve(self.name, self.times, attach(residual, hazards, inverse))
+
+    def _strip(self, discount: DiscountCurve, spreads: Tensor, loss: Tensor) -> Strip:
+        weights = (self.premium, self.accrued, self.protection, self.pay, self.start, self.end)
+        premium, accrued, protection, pay, start, end = (w.numpy() for w in weights)
+        return Strip(
+            self.name,
+            self.quote_ids[:-1],
+            spreads.numpy(),
+            float(loss),
+            premium * discount.discount(self.pay_times).numpy(),
+            accrued * discount.discount(self.default_times).numpy(),
+            protection * discount.discount(self.default_times).numpy(),
+            (self.rebate * discount.discount(self.rebate_time)).numpy(),
+            pay,
+            start,
+            end,
+        )
 
     def _legs(self, curve: DiscountCurve) -> _Legs:
         return _Legs(
@@ -133,23 +144,6 @@ class CdsRecipe(Recipe[SurvivalCurve]):
             premium = ratio.unsqueeze(1) * self.premium * paid
             default_leg = (ratio.unsqueeze(1) * self.accrued - self.protection) * default
         return _Jacobian(self, premium, default_leg)
-
-    def _arbitrage(self, hazards: Tensor, spreads: Tensor, loss: Tensor, legs: _Legs) -> None:
-        """Raise for the first pillar with a negative hazard, with the lowest spread that has none."""
-        k = int((hazards < 0.0).nonzero()[0])
-        floor = hazards.clone()
-        floor[k:] = 0.0
-        annuity, protection = legs(floor)
-        lowest = float(loss * protection[k] / annuity[k])
-        tenors = [quote_info(q).tenor for q in self.quote_ids[:-1]]
-        since = f"after {tenors[k - 1]} ({float(spreads[k - 1]) * 1e4:.4g} bp)" if k else "from today"
-        about = self.quote_ids[max(k - 1, 0) : k + 1]
-        raise CalibrationError(
-            f"CDS strip of {self.name} has an arbitrage at tenor {tenors[k]}: the hazard rate {since} would "
-            f"be {float(hazards[k]):.6f}; expected {self.quote_ids[k]} of at least {lowest:.6g}, got "
-            f"{float(spreads[k]):.6g} -> correct it or the quotes before it ({', '.join(about)})",
-            about,
-        )
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class Shift:
         Strictly increasing tenors (``6M``, ``10Y``), empty for a parallel shift. A quote's own tenor is its maturity, of a
         swaption its expiry.
     optional : bool
-        Whether a market without such quotes is in order.
+        Whether a market without such quotes is in order; `Scenario.missing` tells.
 
     Raises
     ------
@@ -131,6 +131,17 @@ class Scenario:
     name: str
     shifts: tuple[Shift, ...]
     description: str = ""
+
+    def missing(self, ids: Iterable[str]) -> str:
+        """In words, the shifts that find no quote among these; empty if all do."""
+        infos = [quote_info(i) for i in ids]
+        lost = [
+            f"shift {k} ({shift.select})"
+            for k, shift in enumerate(self.shifts, 1)
+            if not any(shift.select.matches(info) for info in infos)
+        ]
+        whole = "no quote of this market is shifted: " if lost and len(lost) == len(self.shifts) else ""
+        return f"{whole}nothing to shift for {', '.join(lost)}" if lost else ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from xva.valuation.engine import ExposureEngine, RunConstants
 from xva.valuation.exposure_plan import BlockNoise, ExposureData, block_noise
 from xva.valuation.measures import SIDES, measure_weights
 from xva.valuation.stage import ExposureInputs, ExposureStage, join_noise
-from xva.valuation.world import World
+from xva.valuation.world import World, paths_move
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Revaluer:
         with torch.no_grad():
             world = engine.build(engine.quotes.shifted(quote_id, amount), engine.world)
             profiles = self.base_profiles
-            if self._paths_move(world):
+            if paths_move(engine.world, world):
                 profiles = self._moved(world)
             weights = measure_weights(world.market, engine.credit, engine.times, engine.xva)
         return np.stack([weighted(weights.numpy(), sides) for sides in profiles])
@@ -63,13 +63,6 @@ class Revaluer:
     def derivative(self, quote_id: str, amount: float) -> Floats:
         """Central difference ``(measure, netting_set)`` per unit of quote."""
         return np.asarray(self.derivative_samples(quote_id, amount).mean(0))
-
-    def _paths_move(self, world: World) -> bool:
-        base = self.engine.world
-        if not tree.equal(world.model, base.model):
-            return True
-        names = {*base.market.config.discount.values(), *base.market.config.projection.values()}
-        return any(not tree.equal(world.market.curves[n], base.market.curves[n]) for n in names)
 
     def _moved(self, world: World) -> Floats:
         """Profiles on another world: those of the base run where a netting set is not reached."""

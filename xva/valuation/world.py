@@ -146,6 +146,18 @@ class WorldBuilder:
         )
 
 
+def paths_move(base: World, other: World) -> bool:
+    """Whether anything that paths and values on them are made of differs: the model, or a curve of cash flows.
+
+    An index that nothing quotes has no curve on either market, and no trade on it.
+    """
+    if not tree.equal(other.model, base.model):
+        return True
+    config = base.market.config
+    names = {*config.discount.values(), *config.projection.values()}
+    return any(not tree.equal(other.market.curves.get(n), base.market.curves.get(n)) for n in names)
+
+
 @lru_cache(maxsize=64)
 def _strip(
     config: MarketConfig, index: str, expiries: Sequence[float], coterminal: str

@@ -40,6 +40,8 @@ class Case:
         Netting sets that are computed again; the others keep the base run's sums.
     reason : str
         Why the scenario cannot be computed; empty if it can.
+    note : str
+        Which of its shifts find no quote in this market; empty if all do.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Case:
     world: int = BASE
     reached: tuple[int, ...] = ()
     reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,14 @@ class StressPlan(Plan):
         packed, worlds = self.worlds.store("world")
         arrays |= packed
         arrays["weights"] = self.weights.numpy()
-        cases = [[c.name, c.description, c.world, list(c.reached), c.reason] for c in self.cases]
+        cases = [[c.name, c.description, c.world, list(c.reached), c.reason, c.note] for c in self.cases]
         return arrays, {"base": base, "worlds": worlds, "cases": cases, "keep_cube": self.keep_cube}
 
     @classmethod
     def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> StressPlan:
         return cls(
             unpack(StressBase, arrays, meta["base"], "base"),
-            [Case(n, d, int(w), tuple(r), why) for n, d, w, r, why in meta["cases"]],
+            [Case(n, d, int(w), tuple(r), why, note) for n, d, w, r, why, note in meta["cases"]],
             torch.from_numpy(np.array(arrays["weights"])),
             PackedWorlds.load(arrays, meta["worlds"], "world"),
             bool(meta["keep_cube"]),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from xva.errors import DomainError, InputErrors, MarketDataError, Problem, XvaError
 from xva.market.quotes import QuoteSet
-from xva.market.shocks import ScenarioSet, shifted
+from xva.market.shocks import Scenario, ScenarioSet, shifted
 from xva.numerics import tree
 from xva.valuation.engine import ExposureEngine, path_trades
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
@@ -23,7 +23,7 @@ from xva.valuation.packing import pack
 from xva.valuation.plan import Arrays
 from xva.valuation.scenarios.packed import Packer
 from xva.valuation.scenarios.plan import Case, StressBase, StressPlan, restricted
-from xva.valuation.world import World
+from xva.valuation.world import paths_move
 
 Sums = Mapping[str, NDArray[Any]]
 
@@ -120,7 +120,7 @@ def prepare(
     with torch.no_grad():
         maker = _Maker(engine, base, options, world_plan)
         for scenario in scenarios.scenarios:
-            maker.add(scenario.name, scenario.description, shifted(engine.quotes, scenario, as_of))
+            maker.add(scenario, shifted(engine.quotes, scenario, as_of))
     return maker.plan(plan_type)
 
 
@@ -138,18 +138,20 @@ class _Maker:
         self.weights: list[Tensor] = []
         self.problems: list[Problem] = []
 
-    def add(self, name: str, description: str, quotes: QuoteSet) -> None:
-        """Prepare one scenario; a failure is kept."""
+    def add(self, scenario: Scenario, quotes: QuoteSet) -> None:
+        """Prepare one scenario on its own quotes; a failure is kept."""
+        name, description = scenario.name, scenario.description
+        note = scenario.missing(quotes.ids)
         try:
             world, reached, weights = self._prepared(quotes)
         except (XvaError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
             found = _reasons(name, error)
             self.problems += found
             why = "; ".join(f"{p.where.removeprefix(f'scenario {name}, ')}: {p.got}" for p in found)
-            self.cases.append(Case(name, description, reason=why))
+            self.cases.append(Case(name, description, reason=why, note=note))
             self.weights.append(torch.zeros_like(self.data.weights))
         else:
-            self.cases.append(Case(name, description, world, reached))
+            self.cases.append(Case(name, description, world, reached, note=note))
             self.weights.append(weights)
 
     def plan(self, plan_type: type[StressPlan]) -> StressPlan:
@@ -205,14 +207,6 @@ def stress_base(data: ExposureData, blocks: Sequence[Sums]) -> StressBase:
         np.stack([np.stack([np.asarray(b[n], dtype=np.float64) for b in every]) for n in names]),
         data.weights,
     )
-
-
-def paths_move(base: World, other: World) -> bool:
-    """Whether anything that paths and values on them are made of differs: the model, or a curve of cash flows."""
-    if not tree.equal(other.model, base.model):
-        return True
-    names = {*base.market.config.discount.values(), *base.market.config.projection.values()}
-    return any(not tree.equal(other.market.curves[n], base.market.curves[n]) for n in names)
 
 
 def reached_sets(engine: ExposureEngine, base: ExposureData, found: ExposureData) -> tuple[int, ...]:
