@@ -97,9 +97,14 @@ def _plain_strings(dataset: xr.Dataset) -> xr.Dataset:
 def open_cube(root: Path | str, **options: Any) -> xr.Dataset:
     """Open a run's cube lazily: dims ``path, time, netting_set``; NaN in blocks not yet committed.
 
-    ``options`` go to `xarray.open_zarr` (``chunks={}`` for dask arrays; none by default).
+    ``options`` go to `xarray.open_zarr` (``chunks={}`` for dask arrays; none by default). How the store is cut into shards
+    and chunks is forgotten: xarray would impose it on any selection that is saved, where it does not fit.
     """
-    return _open(RunLayout(Path(root)).cube, options)
+    cube = _open(RunLayout(Path(root)).cube, options)
+    for variable in cube.variables.values():
+        for key in ("shards", "chunks"):
+            variable.encoding.pop(key, None)
+    return cube
 
 
 def open_results(root: Path | str, **options: Any) -> xr.Dataset:

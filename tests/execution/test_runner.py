@@ -23,6 +23,7 @@ from pipelines.storage.lock import LockedError, driver_lock
 from pipelines.storage.manifest import ForeignRunError
 from pipelines.storage.results import open_cube, open_results
 from xva.errors import StoreError
+from xva.exposure.seal import sealed
 
 SETTINGS = RunSettings(trusted_modules=TRUST)
 PLAN = DummyPlan(blocks=5)
@@ -45,7 +46,7 @@ def test_a_run_holds_the_numbers_of_the_plan(tmp_path: Path) -> None:
     assert (outcome.folder, outcome.run_id) == (folder, identity(PLAN).run_id)
     blocks = [PLAN.run(b) for b in range(5)]
     with open_cube(folder) as cube, open_results(folder) as results:
-        expected = np.concatenate([b.cube["value"] for b in blocks]).astype(np.float32)
+        expected = sealed(np.concatenate([b.cube["value"] for b in blocks]).astype(np.float32))
         np.testing.assert_array_equal(cube["value"], expected)
         epe = sum(b.sums["exposure"] for b in blocks) / 80.0
         np.testing.assert_allclose(results["epe"], epe, rtol=1e-15)

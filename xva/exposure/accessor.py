@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from xva.errors import DomainError
 from xva.exposure import profiles
-from xva.exposure.schema import negative_part, positive_part, require_deflated, validate
+from xva.exposure.schema import (
+    negative_part,
+    nets_everywhere,
+    positive_part,
+    require_deflated,
+    require_exposure,
+    require_unchanged,
+    validate,
+)
 
 Side = Callable[[xr.Dataset], xr.DataArray]
 
@@ -30,12 +38,14 @@ class XvaAccessor:
     StoreError
         The Dataset is not an exposure cube.
     DomainError
-        Its values are not deflated, or no path is there yet.
+        Its values are not deflated, or were changed since they were stored, so that nobody knows; the exposure of a set
+        that does not net is missing or without the collateral; or no path is there yet.
     """
 
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = validate(cube)
         require_deflated(cube)
+        require_exposure(cube)
 
     def epe(self) -> xr.DataArray:
         """Discounted expected positive exposure ``(time, netting_set)``, >= 0."""
@@ -83,7 +93,10 @@ class XvaAccessor:
         self, side: Side, over_paths: Callable[[NDArray[Any]], Any], name: str, long_name: str
     ) -> xr.DataArray:
         present = self._present()
-        parts = [over_paths(_values(side(dates))[present]) for dates in _by_dates(self._cube)]
+        parts = []
+        for dates in _by_dates(self._cube):
+            require_unchanged(dates)
+            parts.append(over_paths(_values(side(dates))[present]))
         like = _ordered(self._cube["value"]).isel(path=0, drop=True)
         attrs = self._attrs(long_name) | {"paths": int(present.sum())}
         return xr.DataArray(np.concatenate(parts), like.coords, like.dims, name, attrs)
@@ -110,8 +123,10 @@ class XvaAccessor:
 
 def _by_dates(cube: xr.Dataset) -> Iterator[xr.Dataset]:
     step = cube["value"].encoding.get("preferred_chunks", {}).get("time", _DATES_AT_ONCE)
+    asked = ("value", "collateral") if nets_everywhere(cube) else ("value", "collateral", "exposure")
+    held = [name for name in asked if name in cube]
     for start in range(0, cube.sizes["time"], step):
-        yield cube.isel(time=slice(start, start + step))
+        yield cube[held].isel(time=slice(start, start + step)).load()
 
 
 def _ordered(array: xr.DataArray) -> xr.DataArray:

@@ -92,6 +92,11 @@ class ExposureData:
     dtype: str = "float64"
     device: str = "cpu"
 
+    @property
+    def netted(self) -> tuple[bool, ...]:
+        """Whether a netting set's exposure is the positive part of its value: it is one unit, of its own name."""
+        return tuple(s.units == (name,) for s, name in zip(self.sets, self.netting_sets))
+
 
 class ExposurePlan(Plan):
     """`ExposureData` cut into blocks of paths.
@@ -130,6 +135,7 @@ class ExposurePlan(Plan):
             d.counterparties,
             ("value", "exposure"),
             d.currency,
+            netted=d.netted,
         )
 
     @property

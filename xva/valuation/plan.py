@@ -23,7 +23,8 @@ Arrays = dict[str, NDArray[Any]]
 class CubeSchema:
     """Labels of the exposure cube ``(path, time, netting_set)``.
 
-    ``dates`` is ``(time,)`` datetime64[D]; ``year_fractions`` Actual/365 (Fixed) from the valuation date.
+    ``dates`` is ``(time,)`` datetime64[D]; ``year_fractions`` Actual/365 (Fixed) from the valuation date. ``netted`` says
+    of each netting set whether its exposure is the positive part of its value; empty where that is not known.
     """
 
     dates: NDArray[np.datetime64]
@@ -33,12 +34,15 @@ class CubeSchema:
     variables: tuple[str, ...]
     units: str
     deflated: bool = True
+    netted: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dates.shape != self.year_fractions.shape:
             raise StoreError("a cube needs one year fraction per date")
         if len(self.netting_sets) != len(self.counterparties):
             raise StoreError("a cube needs one counterparty per netting set")
+        if self.netted and len(self.netted) != len(self.netting_sets):
+            raise StoreError("a cube needs to know of each netting set whether it nets, or of none")
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,13 @@ class StressPlan(Plan):
         worlds = range(len(self.worlds)) if self.keep_cube else ()
         variables = tuple(f"{name}.{w}" for w in worlds for name in CUBE)
         return CubeSchema(
-            b.days.astype("datetime64[D]"), b.times, b.netting_sets, b.counterparties, variables, b.currency
+            b.days.astype("datetime64[D]"),
+            b.times,
+            b.netting_sets,
+            b.counterparties,
+            variables,
+            b.currency,
+            netted=self._world(0).data.netted if len(worlds) else (),
         )
 
     @property
