@@ -238,8 +238,11 @@ def test_basis_swap(start: str, end: str, pay_index: str) -> None:
         ("2026-01-16", "2026-07-16", True),
     ],
 )
-def test_fra_where_its_curve_discounts(side: str, start: str, end: str, fixed: bool) -> None:
-    """There the market's settlement at start is worth the payment at maturity."""
+@pytest.mark.parametrize("discounting", ["EUR", "EUR-EURIBOR-6M"])
+def test_fra_is_the_discounted_settlement(
+    side: str, start: str, end: str, fixed: bool, discounting: str
+) -> None:
+    """QuantLib pays the settlement at start too, on any discount curve."""
     trade = Fra(
         trade_id="F",
         netting_set="N",
@@ -261,14 +264,15 @@ def test_fra_where_its_curve_discounts(side: str, start: str, end: str, fixed: b
             ql.Position.Long if side == "buyer" else ql.Position.Short,
             0.03,
             NOTIONAL,
-            ql_curve(AS_OF, "EUR-EURIBOR-6M"),
+            ql_curve(AS_OF, discounting),
         )
         expected = oracle.NPV()
-    one_curve = BenchMarket(market().level, discounting="EUR-EURIBOR-6M")
+    one_curve = BenchMarket(market().level, discounting=discounting)
     claims = trade.claims(context())
     assert float(linear_value(claims, one_curve)) == pytest.approx(expected, abs=TOLERANCE)
     assert abs(expected) > 1e3
     assert len(claims) == (1 if fixed else 2)
+    assert trade.maturity == D(first.ISO())
 
 
 def test_fra_is_gone_once_it_has_settled() -> None:

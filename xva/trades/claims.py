@@ -21,7 +21,8 @@ class FixedFlow(NamedTuple):
 class IborFlow(NamedTuple):
     """Pays ``amount * L`` at ``pay``; ``L = (P(start)/P(end) - 1)/accrual`` on the index's curve at ``fixing``.
 
-    ``amount`` is signed notional times the coupon's own year fraction; a spread is a `FixedFlow` beside it.
+    ``amount`` is signed notional times the coupon's own year fraction; a spread is a `FixedFlow` beside it. An amount
+    discounted at the index (a FRA's settlement) has ``start`` and ``end`` exchanged.
     """
 
     currency: str

@@ -19,12 +19,12 @@ from xva.trades.trade import Trade
 @final
 @dataclass(frozen=True, kw_only=True)
 class Fra(Trade):
-    """The difference between an ibor index and an agreed rate over one period.
+    """The difference between an ibor index and an agreed rate over one period, settled at its beginning.
 
-    The market settles at ``start_date`` the difference discounted at the index's fixing. While the fixing is
-    open it is modelled as the payment of the undiscounted difference at ``maturity_date``, which is worth the
-    same where the index's curve discounts too (else the basis over the period is left out). Once fixed, it
-    is the market's payment at ``start_date``; from that date on there is nothing left.
+    As the market has it: ``notional * accrual * (L - rate) / (1 + L accrual)`` is paid on ``start_date``, and
+    nothing is left from that day on. With ``L`` still open this is ``notional * (1 - (1 + rate accrual) / (1 + L
+    accrual))``; the last fraction is the index's own discount factor over the period, so the claim is an
+    `IborFlow` with its period's ends exchanged, and no approximation is made.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ class Fra(Trade):
 
     @property
     def maturity(self) -> np.datetime64:
-        return last_payment(self.maturity_date, self.index)
+        """The settlement; before the index's calendar for an index that is not a standard one."""
+        return last_payment(self.start_date, self.index)
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")
@@ -73,20 +74,22 @@ class Fra(Trade):
         if ends[0] <= context.as_of:
             return ()
         (period,) = ibor_periods(context, index, Periods(ends[:1], ends[1:], ends[1:]))
-        amount = (self.notional if self.side == "buyer" else -self.notional) * period.accrual
-        if period.open:
-            return (
-                IborFlow(
-                    self.currency,
-                    self.index,
-                    period.fixing,
-                    period.start,
-                    period.end,
-                    period.pay,
-                    amount,
-                    period.accrual,
-                ),
-                FixedFlow(self.currency, period.pay, -amount * self.rate),
-            )
-        settled = amount * (period.known - self.rate) / (1.0 + period.known * period.accrual)
-        return (FixedFlow(self.currency, period.start, settled),)
+        notional = self.notional if self.side == "buyer" else -self.notional
+        agreed = self.rate * period.accrual
+        if not period.open:
+            grown = 1.0 + period.known * period.accrual
+            return (FixedFlow(self.currency, period.start, notional * (1.0 - (1.0 + agreed) / grown)),)
+        over = -notional * (1.0 + agreed) * period.accrual
+        return (
+            FixedFlow(self.currency, period.start, -notional * agreed),
+            IborFlow(
+                self.currency,
+                self.index,
+                period.fixing,
+                period.end,
+                period.start,
+                period.start,
+                over,
+                period.accrual,
+            ),
+        )
