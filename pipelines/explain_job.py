@@ -30,7 +30,7 @@ from pipelines.training import Training
 from xva.errors import DomainError, StoreError, XvaError
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import shifted
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import living
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.explain.attribution import Attribution, attribute
 from xva.valuation.explain.fixings import expected_fixings
@@ -168,7 +168,7 @@ class _Worker:
 
     def evaluator(self, job: LoadedJob, engine: ExposureEngine) -> Evaluate:
         """Points of a job's book on other quotes; trades without closed form are learned on each."""
-        if not any(isinstance(t, PathTrade) for t in job.trades):
+        if not living(job.trades, job.as_of):
             return Evaluator(engine, self.run_plan(job), _threads)
 
         def learned(quotes: QuoteSet) -> MarketPoint:

@@ -33,7 +33,7 @@ from pipelines.training import SURROGATES, Training
 from surrogates.stress import Learn, StressedSurrogates, SurrogateStressPlan, certified, reused
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import living
 from xva.valuation.plan import Arrays
 from xva.valuation.scenarios.plan import StressPlan
 from xva.valuation.scenarios.prepare import StressOptions, prepare
@@ -196,7 +196,7 @@ class StressJob:
         sums = StoredSums(self.base.layout, dict(found.markers))
         exposure = Exposure(self.job, self.training)
         engine, blocks = exposure.engine, list(sums)
-        if not any(isinstance(t, PathTrade) for t in engine.book.trades):
+        if not living(engine.book.trades, self.job.as_of):
             with own_library_state():
                 return prepare(engine, self.scenarios, blocks, self.options)
         learn: Learn = partial(self.training.learn, settings=settings_of(self.job))

@@ -44,10 +44,15 @@ def report_table(report: ValidationReport) -> Table:
 
 
 def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
+    from pipelines.results.tables import in_short
+
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.trades.items()))
     count, memory = sum(report.trades.values()), report.bytes_per_block / 2**20
     yield report.name, "nothing wrong"
-    yield "trades", f"{count:,} ({report.live:,} live, {report.booked:,} with a booked value): {kinds}"
+    live = count - len(report.ended)
+    yield "trades", f"{count:,} ({live:,} live, {report.booked:,} with a booked value): {kinds}"
+    if report.ended:
+        yield "count as 0", in_short([f"{name} ({why})" for name, why in report.ended.items()])
     yield "netting sets", f"{len(report.netting_sets)}, of {report.counterparties} counterparties"
     if report.idle_netting_sets:
         yield "left out", f"netting sets without trades: {', '.join(report.idle_netting_sets)}"

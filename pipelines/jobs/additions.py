@@ -23,7 +23,7 @@ from xva.errors import InputErrors, TradeError
 from xva.market.config import MarketConfig
 from xva.market.labels import quote_info
 from xva.trades.netting import Counterparty, NettingSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import living
 from xva.trades.trade import Trade
 
 Places = Mapping[str, str]
@@ -152,8 +152,7 @@ def _fitted(
     for trade in new:
         try:
             claims.append(trade.claims(found.context))
-            if isinstance(trade, PathTrade):
-                watched.append(trade.observation_dates(found.context))
+            watched += [t.observation_dates(found.context) for t in living([trade], job.as_of)]
         except TradeError as error:
             problems.add(places[trade.trade_id], "terms and fixings that fit together", error.message)
     return replace(found, claims=tuple(claims), dates=_dates(job, trades, watched))

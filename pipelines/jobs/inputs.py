@@ -26,7 +26,7 @@ from xva.market.quotes import QuoteSet
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import living
 from xva.trades.trade import Trade
 from xva.valuation.world import WorldBuilder
 
@@ -274,11 +274,10 @@ def _with_observations(
 ) -> NDArray[np.datetime64]:
     """The grid and the dates on which path-dependent trades look at the market."""
     watched = [days]
-    for trade in tables.trades:
-        if isinstance(trade, PathTrade):
-            try:
-                watched.append(trade.observation_dates(context))
-            except TradeError as error:
-                expected, got, fix = _sentence(error.message)
-                problems.add(tables.places[trade.trade_id], expected, got, fix)
+    for trade in living(tables.trades, context.as_of):
+        try:
+            watched.append(trade.observation_dates(context))
+        except TradeError as error:
+            expected, got, fix = _sentence(error.message)
+            problems.add(tables.places[trade.trade_id], expected, got, fix)
     return np.unique(np.concatenate(watched))

@@ -17,7 +17,7 @@ from xva.errors import DomainError
 from xva.market.quotes import QuoteSet
 from xva.trades.context import TradeContext
 from xva.trades.netting import NettingSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import living
 from xva.trades.trade import Trade
 
 _HELD = ("simulation", "model", "surrogates", "exposure", "xva")
@@ -132,7 +132,7 @@ class JobPair:
         problems.done()
         context = TradeContext(job.as_of, fixings=known)
         last = max(t.maturity for t in (*trades, *job.trades))
-        watched = [t.observation_dates(context) for t in trades if isinstance(t, PathTrade)]
+        watched = [t.observation_dates(context) for t in living(trades, job.as_of)]
         days = grid_dates(job.spec.simulation.grid, job.as_of, last)
         return replace(
             job,

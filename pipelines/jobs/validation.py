@@ -24,8 +24,8 @@ class ValidationReport:
     ----------
     trades : dict
         Number of trades by type.
-    live : int
-        Trades that still promise something after ``as_of``.
+    ended : dict
+        Why trades that nothing is left of count as 0, by id.
     netting_sets : dict
         Number of trades by netting set.
     idle_netting_sets : tuple of str
@@ -50,7 +50,7 @@ class ValidationReport:
     name: str
     quotes: int
     trades: dict[str, int]
-    live: int
+    ended: dict[str, str]
     booked: int
     netting_sets: dict[str, int]
     idle_netting_sets: tuple[str, ...]
@@ -88,7 +88,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         name=job.spec.name,
         quotes=len(job.quotes.ids),
         trades=dict(Counter(t.kind for t in job.trades)),
-        live=sum(bool(c) for c in job.claims),
+        ended=_ended(job),
         booked=sum(t.booked_value is not None for t in job.trades),
         netting_sets={s.name: sizes[s.name] for s in job.netting_sets},
         idle_netting_sets=job.idle_netting_sets,
@@ -108,3 +108,11 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         scrambles=simulation.scrambles,
         bytes_per_block=simulation.block_size * cells * _BYTES[simulation.dtype],
     )
+
+
+def _ended(job: LoadedJob) -> dict[str, str]:
+    found = (
+        (trade.trade_id, trade.ended(claims, job.as_of, job.spec.exposure.breaks))
+        for trade, claims in zip(job.trades, job.claims, strict=True)
+    )
+    return {trade_id: why for trade_id, why in found if why}

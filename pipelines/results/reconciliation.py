@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from pipelines.results.tables import number
+from xva.trades.trade import BROKEN, MATURED
 
 # column of `xva.valuation.reconciliation.reconcile` -> (variable of the results, column of the CSV)
 _NAMES: Final = {
@@ -63,7 +64,8 @@ def reconciliation_table(table: pd.DataFrame, currency: str) -> Table:
             shown.add_row(what, str(name), str(row["netting_set"]), *numbers)
         total = [number(float(frame[c].sum())) for c in ("value", other, difference)]
         shown.add_row(what, f"sum of {len(frame):,}", "", *total, end_section=True)
-    without = table[table["quoted_vol_value"].isna() & (table["note"] != "")]
+    over = table["note"].str.startswith((MATURED, BROKEN))
+    without = table[table["quoted_vol_value"].isna() & (table["note"] != "") & ~over]
     shown.caption = (
         f"{len(without):,} options not compared; the reasons are in the reconciliation's notes"
         if len(without)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.results.sensitivities import TOTAL, Sensitivities
+from xva.trades.trade import BROKEN, MATURED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,6 +41,7 @@ class XvaTable:
             table = self.table("\n")
         yield table
         yield total_line(self.results)
+        yield from ended_lines(self.results)
         yield from surrogate_lines(self.results)
 
     def table(self, between: str) -> Table:
@@ -75,6 +77,22 @@ def total_line(results: xr.Dataset) -> Text:
     if "FBA" in by_measure:
         line.append(f", and FBA {number(by_measure['FBA'])} beside it (it overlaps DVA)", style="dim")
     return line
+
+
+def ended_lines(results: xr.Dataset) -> Iterator[Text]:
+    """Which trades count as 0 because nothing is left of them."""
+    if "trade_note" not in results:
+        return
+    notes = zip(results["trade"].values, results["trade_note"].values)
+    found = [f"{name} ({note})" for name, note in notes if str(note).startswith((MATURED, BROKEN))]
+    if found:
+        yield Text(f"Count as 0: {in_short(found)}", style="dim")
+
+
+def in_short(items: Sequence[str], most: int = 5) -> str:
+    """The first few of a list, and how many more there are."""
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def surrogate_lines(results: xr.Dataset) -> Iterator[Text]:

@@ -122,12 +122,12 @@ class Autocallable(PerformanceTrade):
         for day in (day for day in self._days() if day <= last):
             worst, amount = self.worst(paths, day), nothing
             if day in watched:
-                below = reached(paths, torch.log(self.knock_in / worst))
+                below = reached(paths, torch.log(self.knock_in / worst), day)
                 note = note._replace(knocked=note.knocked + (note.alive - note.knocked) * below)
             if day in self.valuation_dates:
-                amount, note = self._coupon(paths, worst, note)
+                amount, note = self._coupon(paths, day, worst, note)
             if day in levels:
-                called = reached(paths, torch.log(worst / levels[day]))
+                called = reached(paths, torch.log(worst / levels[day]), day)
                 amount = amount + called * note.alive
                 note = _Note(*((1.0 - called) * part for part in note))
             elif day == self.valuation_dates[-1]:
@@ -135,9 +135,9 @@ class Autocallable(PerformanceTrade):
                 note = _Note(nothing, nothing, nothing)
             yield day, amount, note
 
-    def _coupon(self, paths: Paths, worst: Tensor, note: _Note) -> tuple[Tensor, _Note]:
+    def _coupon(self, paths: Paths, day: Day, worst: Tensor, note: _Note) -> tuple[Tensor, _Note]:
         due = note.alive + note.missed if self.memory else note.alive
-        paying = reached(paths, torch.log(worst / self.coupon_barrier))
+        paying = reached(paths, torch.log(worst / self.coupon_barrier), day)
         missed = (1.0 - paying) * due if self.memory else note.missed
         return self.coupon_rate * paying * due, note._replace(missed=missed)
 

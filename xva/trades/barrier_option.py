@@ -107,7 +107,7 @@ class BarrierOption(SingleAssetTrade):
                 for day in self.monitoring_dates
                 if day <= last
             ]
-            return [(day, 1.0 - reached(paths, gap)) for day, gap in gaps]
+            return [(day, 1.0 - reached(paths, gap, day)) for day, gap in gaps]
         if self.touch_date is not None and self.touch_date <= paths.context.as_of:
             return [(self.touch_date, 0.0)]
         knots = self._knots(paths, last)

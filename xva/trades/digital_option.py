@@ -56,7 +56,7 @@ class DigitalOption(SingleAssetTrade):
         return (Flow(self.currency, self.expiry_date, self.maturity, self._amount(paths, level)),)
 
     def _amount(self, paths: Paths, level: Tensor) -> Tensor:
-        above = reached(paths, torch.log(level / self.strike))
+        above = reached(paths, torch.log(level / self.strike), self.expiry_date)
         paid: Tensor = self.size * self.cash * (above if self.option_type == "call" else 1.0 - above)
         return paid
 

@@ -81,18 +81,18 @@ class Himalayan(PerformanceTrade):
         left = torch.ones(len(self.underlyings), paths.n_paths, dtype=torch.float64)
         for day in (day for day in self.measurement_dates if day <= last):
             every = self.performances(paths, day)
-            best = self._best(paths, every, left)
+            best = self._best(paths, day, every, left)
             average = average + (best * every).sum(dim=0) / len(self.measurement_dates)
             left = torch.relu(left - best)
             yield day, average, left
 
-    def _best(self, paths: Paths, every: Tensor, left: Tensor) -> Tensor:
+    def _best(self, paths: Paths, day: Day, every: Tensor, left: Tensor) -> Tensor:
         """``(underlying, path)`` share of each in being the best of those left; one of them is 1 if steps are sharp."""
         logs = torch.log(every)
         chances = list(left)
         for i in range(len(chances)):
             for j in range(i):
-                ahead = paths.step(logs[i] - logs[j])
+                ahead = paths.step(logs[i] - logs[j], day)
                 chances[i] = chances[i] * (1.0 - left[j] * (1.0 - ahead))
                 chances[j] = chances[j] * (1.0 - left[i] * ahead)
         weights = torch.stack(chances)

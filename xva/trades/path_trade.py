@@ -7,7 +7,7 @@ of one's own needs nothing else.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -96,3 +96,8 @@ class PathTrade(Trade):
     @final
     def _claims(self, context: TradeContext) -> Sequence[Claim]:
         return ()
+
+
+def living(trades: Iterable[Trade], as_of: np.datetime64) -> list[PathTrade]:
+    """The path-dependent ones that have not matured by ``as_of``, in the order given."""
+    return [t for t in trades if isinstance(t, PathTrade) and not t.matured(as_of)]

@@ -117,12 +117,13 @@ class Paths:
         time = self.context.time
         return torch.exp(-2.0 * first * last / self.observer.log_variance(name, time(start), time(end)))
 
-    def step(self, gap: Tensor) -> Tensor:
+    def step(self, gap: Tensor, day: Day | None = None) -> Tensor:
         """1 where ``gap`` > 0, else 0; a sigmoid of ``gap / width`` where decisions are smoothed.
 
-        Give gaps in relative units: ``log(price / barrier)``.
+        Give gaps in relative units: ``log(price / barrier)``. What was decided on a ``day`` up to ``as_of`` is known, and
+        never smoothed: a barrier touched by 0.1 % is not half alive.
         """
-        if self.width > 0.0:
+        if self.width > 0.0 and (day is None or day > self.context.as_of):
             return torch.sigmoid(gap / self.width)
         return (gap > 0).to(gap)
 

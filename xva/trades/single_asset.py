@@ -43,9 +43,9 @@ def last_report(paths: Paths) -> Day:
     return max([paths.context.as_of, *paths.report])
 
 
-def reached(paths: Paths, gap: Tensor) -> Tensor:
-    """1 where ``gap`` >= 0, else 0: `Paths.step` with its edge included, as term sheets have it."""
-    return 1.0 - paths.step(-gap)
+def reached(paths: Paths, gap: Tensor, day: Day) -> Tensor:
+    """1 where ``gap`` >= 0 on ``day``, else 0: `Paths.step` with its edge included, as term sheets have it."""
+    return 1.0 - paths.step(-gap, day)
 
 
 @dataclass(frozen=True, kw_only=True)

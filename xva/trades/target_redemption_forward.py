@@ -104,7 +104,7 @@ class TargetRedemptionForward(PathTrade):
         for day in (day for day in self.fixing_dates if day <= last):
             gain = sign * (paths.fx(self.base_currency, self.quote_currency, day) - self.strike)
             win, loss = torch.relu(gain), torch.relu(-gain)
-            ended = reached(paths, (profit + win - self.target) / self.strike)
+            ended = reached(paths, (profit + win - self.target) / self.strike, day)
             paid = {
                 "full": win,
                 "exact": torch.minimum(win, torch.relu(self.target - profit)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from xva.errors import TradeError
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.terms import Terms
+
+MATURED, BROKEN = "matured", "broken off"
+"""How `Trade.ended` begins."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,25 @@ class Trade(ABC):
         except TradeError as error:
             ids = [self.trade_id, *error.ids]
             raise TradeError(f"trade {self.trade_id}, {error.message}", ids) from None
+
+    @final
+    def matured(self, as_of: np.datetime64) -> bool:
+        """Whether the last payment was on or before ``as_of``: nothing is left of the trade, it is worth 0."""
+        return bool(self.maturity <= as_of)
+
+    @final
+    def ended(
+        self, claims: Sequence[Claim], as_of: np.datetime64, breaks: Literal["truncate", "ignore"]
+    ) -> str:
+        """Why nothing is left of the trade, which counts as 0; empty where something is.
+
+        ``claims`` are the trade's own as of ``as_of``.
+        """
+        if self.matured(as_of) and not claims:
+            return f"{MATURED} on {self.maturity}"
+        if breaks == "truncate" and self.break_date is not None and self.break_date <= as_of:
+            return f"{BROKEN} on {self.break_date}"
+        return ""
 
     @property
     @abstractmethod

@@ -15,7 +15,7 @@ from xva.errors import DomainError
 from xva.models.random import PathNoise, brownian_rotation
 from xva.numerics import tree
 from xva.trades.netting import NettingSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
 from xva.valuation.allocation_plan import AllocationData
 from xva.valuation.compiled import CompiledSet, compile_set
@@ -137,8 +137,9 @@ class Portfolios:
         return with_totals(np.array(samples), axis=1)
 
     def _path_trades(self) -> list[PathTrade]:
-        """Every trade without closed form once."""
-        found = {t.trade_id: t for item in self.items for t in item.trades if isinstance(t, PathTrade)}
+        """Every living trade without closed form once."""
+        as_of = self.engine.book.context.as_of
+        found = {t.trade_id: t for item in self.items for t in living(item.trades, as_of)}
         return list(found.values())
 
     def _compiled(self) -> tuple[CompiledSet, ...]:

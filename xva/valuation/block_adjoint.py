@@ -111,10 +111,11 @@ class SetAdjoint:
             self.sums["grid.initial"] += self.acc.sum(-1)
             return
         k = t - 1
+        normals = noise.normals[k]
         n_measures, n_active, paths = self.acc.shape
         self.sums["grid.drift"][:, k] = self.acc.sum(-1)
         flat = self.acc.reshape(n_measures * n_active, paths)
-        self.sums["grid.factor"][:, k] = (flat @ noise.normals[k].T).reshape(n_measures, n_active, -1)
+        self.sums["grid.factor"][:, k] = (flat @ normals.T).reshape(n_measures, n_active, len(normals))
         for event in [e for e in self.event_adjoint if self.layout.step[e] == k]:
             bar = self.event_adjoint.pop(event)
             self.sums["events.constant"][:, event] = bar.sum(-1)

@@ -16,7 +16,7 @@ from xva.models.random import PathNoise, brownian_rotation
 from xva.numerics import tree
 from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
 from xva.valuation.event_scalars import EventScalars
@@ -231,7 +231,7 @@ class ExposureEngine:
         DomainError
             With their ids.
         """
-        ids = [t.trade_id for t in self.book.trades if isinstance(t, PathTrade)]
+        ids = [t.trade_id for t in living(self.book.trades, self.book.context.as_of)]
         if ids:
             some = ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")
             raise DomainError(
@@ -253,12 +253,12 @@ class ExposureEngine:
 
 
 def path_trades(book: Book, netting_set: str) -> list[PathTrade]:
-    """The trades of a netting set that have no closed form, in the book's order."""
-    return [t for t in book.trades if isinstance(t, PathTrade) and t.netting_set == netting_set]
+    """The trades of a netting set that have no closed form and are not matured, in the book's order."""
+    return [t for t in living(book.trades, book.context.as_of) if t.netting_set == netting_set]
 
 
 def _observed(book: Book) -> list[NDArray[np.datetime64]]:
-    return [t.observation_dates(book.context) for t in book.trades if isinstance(t, PathTrade)]
+    return [t.observation_dates(book.context) for t in living(book.trades, book.context.as_of)]
 
 
 def _active(compiled: CompiledSet, others: Sequence[PathTrade], frame: Frame) -> NDArray[np.int64]:

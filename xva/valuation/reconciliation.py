@@ -15,7 +15,7 @@ from xva.numerics import tree
 from xva.pricing.deterministic import linear_values
 from xva.trades.claims import Asset, Claim, ExchangeOption, ResetPeriod
 from xva.trades.netting import NettingSet
-from xva.trades.path_trade import PathTrade
+from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
 from xva.valuation.compiled import CompiledExchange, CompiledSet, compile_set
 from xva.valuation.engine import Book
@@ -72,19 +72,25 @@ def reconcile(book: Book, world: World, simulated: Mapping[str, float] | None = 
             "quoted_vol": [_number(q.vol) for q in at_quotes],
             "quoted_vol_value": quoted,
             "model_minus_quoted": values - quoted,
-            "note": [
-                _SIMULATED if isinstance(t, PathTrade) else q.note for t, q in zip(book.trades, at_quotes)
-            ],
+            "note": [_note(book, t, c, q.note) for t, c, q in zip(book.trades, claims, at_quotes)],
         },
         pd.Index([t.trade_id for t in book.trades], name="trade_id"),
     )
 
 
 def _with_simulated(values: Floats, book: Book, simulated: Mapping[str, float]) -> Floats:
-    rows = [k for k, trade in enumerate(book.trades) if isinstance(trade, PathTrade)]
+    alive = {t.trade_id for t in living(book.trades, book.context.as_of)}
+    rows = [k for k, trade in enumerate(book.trades) if trade.trade_id in alive]
     found = values.copy()
     found[rows] = [simulated.get(book.trades[k].trade_id, np.nan) for k in rows]
     return found
+
+
+def _note(book: Book, trade: Trade, claims: Sequence[Claim], at_quotes: str) -> str:
+    """Why a trade counts as 0, how it is valued, or what there is to say of its quoted volatility."""
+    if why := trade.ended(claims, book.context.as_of, book.breaks):
+        return why
+    return _SIMULATED if isinstance(trade, PathTrade) else at_quotes
 
 
 def trade_values(book: Book, world: World) -> Tensor:
@@ -141,8 +147,6 @@ def _at_quotes(book: Book, claims: Sequence[Sequence[Claim]], world: World) -> l
     found = [QuotedValue(None, None, _NOTHING_LEFT if t.kind in OPTION_KINDS else "") for t in book.trades]
     live = [k for k, parts in enumerate(claims) if is_option(parts)]
     options = [k for k in live if _counts(book, k)]
-    for k in set(live).difference(options):
-        found[k] = QuotedValue(None, None, f"broken off on {book.trades[k].break_date}")
     trades, parts = [book.trades[k] for k in options], [claims[k] for k in options]
     quoted = quoted_values(trades, parts, book.context, world.market)
     for k, value in zip(options, _with_crosses(quoted, parts, world)):

@@ -6,6 +6,7 @@ measure through simulated flows and soft decisions is all there is (DESIGN 4.5.3
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -81,22 +82,28 @@ class ResidualAdjoint:
                 1.0,
             )
         inputs = [states, *leaves, *extra]
-        rows = [
-            torch.autograd.grad(
-                found.realised,
-                inputs,
-                self._cotangent(m, item.unit),
-                retain_graph=m + 1 < len(MEASURES),
-                allow_unused=True,
-                materialize_grads=True,
-            )
-            for m in range(len(MEASURES))
-        ]
-        by_state, *rest = (torch.stack(column) for column in zip(*rows))
+        by_state, *rest = (
+            torch.stack(column) for column in zip(*self._rows(found.realised, inputs, item.unit))
+        )
         sums = {market_key(self.number, j, k): g.numpy() for k, g in enumerate(rest[: len(leaves)])}
         if extra:
             sums[policy_key(self.number, j)] = rest[-1].numpy()
         return by_state, sums
+
+    def _rows(self, realised: Tensor, inputs: Sequence[Tensor], unit: int) -> Iterator[Sequence[Tensor]]:
+        """Per measure the derivatives to the inputs; zeros where nothing is left to pay (called, knocked out)."""
+        for m in range(len(MEASURES)):
+            if not realised.requires_grad:
+                yield [torch.zeros_like(x) for x in inputs]
+                continue
+            yield torch.autograd.grad(
+                realised,
+                inputs,
+                self._cotangent(m, unit),
+                retain_graph=m + 1 < len(MEASURES),
+                allow_unused=True,
+                materialize_grads=True,
+            )
 
     def _cotangent(self, measure: int, unit: int) -> Tensor:
         """``(time, path)``: d EPE = 1{V > 0} dV and d ENE = -1{V <= 0} dV, times the measure's weight on the date."""
