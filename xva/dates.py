@@ -122,6 +122,14 @@ def is_tenor(text: str) -> bool:
     return _TENOR.fullmatch(text) is not None
 
 
+def periods_a_year(tenor: str) -> float:
+    """How many periods of a tenor of months or years fit in a year: 2 for ``6M``; ValueError for days and weeks."""
+    number, unit = _split(tenor)
+    if unit not in "MY" or number == 0:
+        raise ValueError(f"a tenor of months or years, got {tenor!r}")
+    return (12.0 if unit == "M" else 1.0) / number
+
+
 def add_tenor(date: np.datetime64, tenor: str) -> np.datetime64:
     """``date`` plus calendar days, weeks, months or years; the last day of a shorter month; no calendar."""
     return np.datetime64(_plus(_day(date), tenor), "D")

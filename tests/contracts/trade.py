@@ -23,6 +23,7 @@ from xva.trades.claims import (
     ExchangeOption,
     FixedFlow,
     IborFlow,
+    ParYieldAnnuity,
     ResetPeriod,
     SwaptionClaim,
 )
@@ -49,7 +50,11 @@ def scaled(claim: Any, factor: float) -> Any:
             return claim._replace(receive=receive, deliver=deliver, position=_signed(claim, factor))
         case SwaptionClaim():
             flows = tuple(scaled(flow, abs(factor)) for flow in claim.flows)
-            return claim._replace(flows=flows, position=_signed(claim, factor))
+            paid = claim.par_yield and scaled(claim.par_yield, abs(factor))
+            return claim._replace(flows=flows, position=_signed(claim, factor), par_yield=paid)
+        case ParYieldAnnuity():
+            leg = tuple(scaled(flow, factor) for flow in claim.leg)
+            return claim._replace(leg=leg, notional=factor * claim.notional)
         case ResetPeriod():
             return claim._replace(base_amount=factor * claim.base_amount)
         case EquityFlow():
@@ -75,7 +80,7 @@ def flatten(claim: Any) -> tuple[Any, ...]:
     """Type, texts and numbers of a claim in one tuple."""
     parts: list[Any] = [type(claim).__name__]
     for value in claim:
-        parts += flatten(value) if isinstance(value, tuple) else [value]
+        parts += flatten(value) if isinstance(value, tuple) else [value] if value is not None else []
     return tuple(parts)
 
 

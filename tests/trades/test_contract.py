@@ -87,6 +87,11 @@ class TestCashSwaption(TestPhysicalSwaption):
         return replace(super().trade(), settlement="cash")
 
 
+class TestParYieldSwaption(TestPhysicalSwaption):
+    def trade(self) -> Trade:
+        return replace(super().trade(), settlement="cash_par_yield")
+
+
 def test_every_product_is_here() -> None:
     closed_form = {kind for kind in registry.values() if not issubclass(kind, PathTrade)}
     assert {type(trade) for trade in SAMPLES.values()} == closed_form

@@ -66,7 +66,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("equity_forward", {"equity": ""}, "field equity: expected a non-empty text"),
     ("equity_option", {"side": "buyer"}, "field side: expected long or short"),
     ("cap_floor", {"cap_floor": "collar"}, "field cap_floor: expected cap or floor"),
-    ("swaption", {"settlement": "Cash"}, "field settlement: expected cash or physical"),
+    ("swaption", {"settlement": "Cash"}, "field settlement: expected cash or cash_par_yield or physical"),
     (
         "swaption",
         {"maturity_date": D("2028-01-15")},

@@ -96,10 +96,27 @@ class Caplet(NamedTuple):
     sign: int
 
 
+class ParYieldAnnuity(NamedTuple):
+    """What a par-yield cash settlement pays per unit of ``swap rate - strike``, and the leg that the swap rate is over.
+
+    The annuity at a swap rate S is ``notional * sum_{i=1..periods} (1/m) (1 + S/m)^-i``, m being ``frequency`` a year
+    (ISDA 2006 Definitions, section 18.3(e), without day count). ``leg`` is the fixed leg at a rate of one, positive; ``sign``
+    +1 for a payer of the fixed rate, -1 for a receiver.
+    """
+
+    leg: tuple[FixedFlow, ...]
+    sign: int
+    strike: float
+    notional: float
+    frequency: float
+    periods: int
+
+
 class SwaptionClaim(NamedTuple):
     """The right, at ``expiry``, to enter ``flows`` (signed as the holder gets them, all one currency).
 
-    ``position`` +1 when we hold it, -1 when we wrote it. Physical: the flows live on where exercised.
+    ``position`` +1 when we hold it, -1 when we wrote it. Physical: the flows live on where exercised. Cash: their value
+    at expiry is paid, or with ``par_yield`` what that annuity makes of the swap rate.
     """
 
     currency: str
@@ -107,6 +124,7 @@ class SwaptionClaim(NamedTuple):
     flows: tuple[FixedFlow | IborFlow | CompoundedFlow, ...]
     position: int
     settlement: Literal["cash", "physical"]
+    par_yield: ParYieldAnnuity | None = None
 
 
 class ResetPeriod(NamedTuple):

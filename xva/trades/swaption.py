@@ -10,9 +10,10 @@ import numpy as np
 
 from xva import dates
 from xva.errors import TradeError
-from xva.trades.claims import Claim, IborFlow, SwaptionClaim
+from xva.market.indices import RateIndex
+from xva.trades.claims import Claim, IborFlow, ParYieldAnnuity, SwaptionClaim
 from xva.trades.context import TradeContext
-from xva.trades.legs import Flow, fixed_float_flows, last_payment
+from xva.trades.legs import Flow, fixed_float_flows, fixed_leg, last_payment, periods
 from xva.trades.terms import Terms
 from xva.trades.trade import Trade
 
@@ -38,7 +39,9 @@ class Swaption(Trade):
         Exercise, and end of the underlying swap (unadjusted). On or before the valuation date the option is
         gone; a swap that came of it is a trade of its own.
     settlement : str
-        ``cash`` (the swap's value at expiry) or ``physical`` (the swap).
+        ``physical`` (the swap), ``cash`` (the swap's value at expiry on the discount curve: ISDA's collateralized cash
+        price) or ``cash_par_yield`` (swap rate less strike times the annuity at the swap rate: ISDA's par yield curve
+        unadjusted; European).
     fixed_frequency, fixed_day_count : str
     """
 
@@ -62,7 +65,7 @@ class Swaption(Trade):
 
     @property
     def maturity(self) -> np.datetime64:
-        if self.settlement == "cash":
+        if self.settlement != "physical":
             return self.expiry_date
         return last_payment(self.maturity_date, self.index)
 
@@ -74,23 +77,37 @@ class Swaption(Trade):
         terms.finite("strike")
         terms.text("index")
         terms.increasing("expiry_date", "maturity_date")
-        terms.choice("settlement", "cash", "physical")
+        terms.choice("settlement", "cash", "cash_par_yield", "physical")
         terms.tenor("fixed_frequency")
         terms.day_count("fixed_day_count")
+        if self.settlement == "cash_par_yield" and str(self.fixed_frequency)[-1:] not in ("M", "Y"):
+            terms.reject("fixed_frequency", "months or years, for a par-yield settlement")
 
     def _claims(self, context: TradeContext) -> Sequence[Claim]:
         if self.expiry_date <= context.as_of:
             return ()
         expiry = context.time(self.expiry_date)
         position = 1 if self.side == "long" else -1
-        settlement: Literal["cash", "physical"] = "cash" if self.settlement == "cash" else "physical"
-        return (
-            SwaptionClaim(self.currency, expiry, self._underlying(context, expiry), position, settlement),
-        )
+        settlement: Literal["cash", "physical"] = "physical" if self.settlement == "physical" else "cash"
+        annuity = self._annuity(context) if self.settlement == "cash_par_yield" else None
+        flows = self._underlying(context, expiry)
+        return (SwaptionClaim(self.currency, expiry, flows, position, settlement, annuity),)
+
+    def _annuity(self, context: TradeContext) -> ParYieldAnnuity:
+        index, start = self._start(context)
+        lag = index.payment_lag if index.overnight else 0
+        paying = periods(start, self.maturity_date, self.fixed_frequency, index.calendar, lag)
+        leg = fixed_leg(context, self.currency, paying, self.fixed_day_count, 1.0, self.notional)
+        per_year = dates.periods_a_year(self.fixed_frequency)
+        sign = 1 if self.swap_side == "payer" else -1
+        return ParYieldAnnuity(tuple(leg), sign, self.strike, self.notional, per_year, len(leg))
+
+    def _start(self, context: TradeContext) -> tuple[RateIndex, np.datetime64]:
+        index = context.index(self.index, self.currency)
+        return index, dates.business_days(self.expiry_date, index.fixing_lag, index.calendar)
 
     def _underlying(self, context: TradeContext, expiry: float) -> tuple[Flow, ...]:
-        index = context.index(self.index, self.currency)
-        start = dates.business_days(self.expiry_date, index.fixing_lag, index.calendar)
+        index, start = self._start(context)
         if not start < self.maturity_date:
             raise TradeError(
                 f"field maturity_date: expected a date after the underlying's start {start}, "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xva.errors import TradeError
 from xva.pricing.caplet import CapletBook, caplet_book
+from xva.pricing.cash_swaption import CashBook, cash_book
 from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable, flow_book
 from xva.trades.claims import (
     Caplet,
@@ -42,6 +43,7 @@ class CompiledSwaption:
     position: int
     physical: bool
     underlying: FlowBook
+    cash: CashBook | None
 
 
 @dataclass(frozen=True)
@@ -259,4 +261,5 @@ def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float) -> Compi
         claim.position,
         claim.settlement == "physical",
         flow_book(claim.currency, [(flow, stop) for flow in claim.flows]),
+        cash_book(claim.currency, claim.par_yield) if claim.par_yield else None,
     )

@@ -19,6 +19,7 @@ from xva import dates
 from xva.errors import MarketDataError
 from xva.market.market import Market
 from xva.market.volatility import VolCurve
+from xva.pricing.cash_swaption import par_yield_annuity
 from xva.pricing.closed_form.bachelier import bachelier
 from xva.pricing.closed_form.margrabe import margrabe
 from xva.pricing.deterministic import linear_values
@@ -157,8 +158,15 @@ def swaptions_at_quotes(
         vol = market.swaption_vol(trade.currency).vol(claim.expiry, length)
         strike = swap.new_tensor(trade.strike)
         payer = 1 if trade.swap_side == "payer" else -1
-        rate = bachelier(strike + swap[k] / annuity[k], strike, vol * np.sqrt(claim.expiry), payer)
-        found.append(QuotedValue(claim.position * payer * annuity[k] * rate, vol))
+        forward = strike + swap[k] / annuity[k]
+        rate = bachelier(forward, strike, vol * np.sqrt(claim.expiry), payer)
+        paid = payer * annuity[k]
+        if claim.par_yield:  # the market's formula takes the annuity at the forward swap rate
+            discount = market.discount_curve(trade.currency).discount(claim.expiry) * market.fx_spot(
+                trade.currency
+            )
+            paid = discount * par_yield_annuity(forward, claim.par_yield)
+        found.append(QuotedValue(claim.position * paid * rate, vol))
     return found
 
 

@@ -75,7 +75,7 @@ class SetInputs:
 def set_inputs(compiled: CompiledSet, frame: Frame, smoothing: float) -> SetInputs:
     """Build the inputs of one netting set; ``smoothing`` is the exercise width in sd of the state (4.5.4)."""
     options = tuple(
-        book_swaption(s.underlying, s.expiry, frame.curves, frame.model.rates[s.currency], s.label)
+        book_swaption(s.underlying, s.expiry, frame.curves, frame.model.rates[s.currency], s.label, s.cash)
         for s in compiled.swaptions
     )
     caplets = _direct_caplets(compiled, frame)
