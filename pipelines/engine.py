@@ -14,6 +14,7 @@ import xarray as xr
 
 from pipelines.execution.library_state import own_library_state
 from pipelines.jobs.inputs import LoadedJob
+from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.certificates import certificates
 from pipelines.results.reconciliation import as_dataset
 from pipelines.storage.durable import canonical_json
@@ -24,6 +25,7 @@ from surrogates.trade_training import TrainingSettings
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.exposure_plan import ExposurePlan
+from xva.valuation.market_fixings import OpenFixing, open_fixings
 from xva.valuation.measures import XvaSpec
 from xva.valuation.plan import Arrays
 from xva.valuation.reconciliation import reconcile
@@ -86,6 +88,11 @@ class Exposure:
         with own_library_state():
             return reconcile(self.engine.book, self.engine.world)
 
+    def open_fixings(self) -> tuple[OpenFixing, ...]:
+        """Fixings of the valuation date that are not in the job's table and that the market stands in for."""
+        book = self.engine.book
+        return open_fixings(book.trades, book.context, self.engine.world)
+
     def finish(self, sums: Sequence[Arrays], cube: xr.Dataset | None = None) -> xr.Dataset:
         """Results from the blocks' sums; with the ``cube`` also PFE, by exact quantiles."""
         spec = self.job.spec
@@ -95,6 +102,7 @@ class Exposure:
         if cube is not None and cube.data_vars:
             found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")
         found = found.merge(as_dataset(self.reconciliation())).merge(certificates(self.learned))
+        found = found.merge(open_fixing_results.as_dataset(self.open_fixings()))
         return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name)
 
 

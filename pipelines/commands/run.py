@@ -54,9 +54,12 @@ def drive(work: Callable[[Sink], Run]) -> Run:
 
 def show(run: Run, out: Console) -> None:
     """The table by netting set, the largest CVA sensitivities, and where the run lies."""
+    from pipelines.results.open_fixings import from_dataset, in_words
     from pipelines.results.tables import XvaTable, sensitivity_table
 
     out.print(XvaTable(run.xva))
+    if fixings := from_dataset(run.xva):
+        out.print(f"Fixings of the valuation date filled in by the market's own: {in_words(fixings)}")
     if "total_sensitivity" in run.xva:
         out.print()
         out.print(sensitivity_table(run.sensitivities("CVA"), _LARGEST))

@@ -25,21 +25,27 @@ def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -
         from pipelines.engine import Exposure
         from pipelines.jobs.inputs import load_job
         from pipelines.jobs.validation import validate_job
+        from pipelines.results.open_fixings import in_words
         from pipelines.results.reconciliation import reconciliation_table
 
         loaded, out = load_job(job), console()
-        out.print(report_table(validate_job(loaded)))
+        exposure = Exposure(loaded)
+        out.print(report_table(validate_job(loaded), in_words(exposure.open_fixings())))
         out.print()
-        out.print(reconciliation_table(Exposure(loaded).reconciliation(), loaded.spec.reporting_currency))
+        out.print(reconciliation_table(exposure.reconciliation(), loaded.spec.reporting_currency))
 
 
-def report_table(report: ValidationReport) -> Table:
-    """The report in words, one row per subject."""
+def report_table(report: ValidationReport, open_fixings: str = "") -> Table:
+    """The report in words, one row per subject; ``open_fixings`` are those that the market stands in for."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
     for subject, text in _rows(report):
         table.add_row(subject, Text(text))
+    if open_fixings:
+        table.add_row(
+            "filled in", Text(f"fixings of the valuation date, by the market's own: {open_fixings}")
+        )
     return table
 
 

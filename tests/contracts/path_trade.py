@@ -274,6 +274,33 @@ class PathTradeContract(ABC):
             self.flows(paths)
         assert str(seen[0]) in caught.value.ids
 
+    def test_the_price_of_the_day_stands_in_for_its_fixing(self) -> None:
+        """A fixing on ``as_of`` is used where it is given, else the price of the paths; the context is told."""
+        trade, seen = self.trade(), self.trade().observation_dates(self.context)
+        if not self.seasoned or not names_of(trade):
+            return
+        day = seen[len(seen) // 2]
+        names, past = names_of(trade), seen[seen < day]
+        known = {(name, str(d)): 0.97 * self.scale(k) for k, name in enumerate(names) for d in past}
+        now = {(name, str(day)): 1.02 * self.scale(k) for k, name in enumerate(names)}
+        asked: list[str] = []
+        listening = TradeContext(day, fixings=known, open_today=asked.append)
+        days = days_of(trade, listening, [day])
+        prices = {
+            name: torch.full((len(days), 3), 1.02 * self.scale(k), dtype=torch.float64)
+            for k, name in enumerate(names)
+        }
+        found = []
+        for context in (listening, TradeContext(day, fixings=known | now)):
+            paths = paths_of(days, prices, [day], context)
+            flows = trade.cashflows(paths, trade.none_exercised(context, 3))
+            found.append((total(paths, flows), *trade.state(paths).values()))
+        for one, two in zip(*found, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-12, atol=0.0)
+        assert set(asked) <= set(names)
+        if day < trade.maturity and not len(trade.exercise_dates(self.context)):
+            assert asked
+
     # derivatives
 
     @pytest.mark.parametrize("width", [0.0, 0.05])

@@ -86,7 +86,10 @@ def test_friday_counts_for_three_days() -> None:
     known = {(estr.name, day): rate for day, rate in zip(days, rates)}
 
     def grown(as_of: str) -> float:
-        return growth(TradeContext(D(as_of), fixings=known), estr, D("2026-01-08"), D("2026-06-08"))
+        before = {key: rate for key, rate in known.items() if key[1] < as_of}
+        found, day = growth(TradeContext(D(as_of), fixings=before), estr, D("2026-01-08"), D("2026-06-08"))
+        assert day == D(as_of)
+        return found
 
     thursday = 1 + 0.01 / 360
     assert grown("2026-01-09") == pytest.approx(thursday, rel=1e-15)
@@ -97,12 +100,26 @@ def test_friday_counts_for_three_days() -> None:
     )
 
 
+def test_the_fixing_of_the_day_holds_for_the_night_where_it_is_there() -> None:
+    estr = STANDARD_INDICES["EUR-ESTR"]
+    known = {(estr.name, "2026-01-08"): 0.01, (estr.name, "2026-01-09"): 0.02}
+    context = TradeContext(D("2026-01-09"), fixings=known)  # a Friday
+    found, until = growth(context, estr, D("2026-01-08"), D("2026-06-08"))
+    assert until == D("2026-01-12")
+    assert found == pytest.approx((1 + 0.01 / 360) * (1 + 3 * 0.02 / 360), rel=1e-15)
+    found, until = growth(context, estr, D("2026-01-09"), D("2026-01-11"))
+    assert (found, until) == (pytest.approx(1 + 2 * 0.02 / 360, rel=1e-15), D("2026-01-11"))
+    assert growth(replace(context, fixings={}), estr, D("2026-01-09"), D("2026-06-08")) == (
+        1.0,
+        context.as_of,
+    )
+
+
 def test_growth_starts_from_yesterdays_fixing_on_a_holiday() -> None:
     known = {("EUR-ESTR", "2026-01-09"): 0.02}
     context = TradeContext(D("2026-01-12"), fixings=known)
-    assert growth(context, STANDARD_INDICES["EUR-ESTR"], D("2026-01-10"), D("2026-06-08")) == pytest.approx(
-        1 + 2 * 0.02 / 360, rel=1e-15
-    )
+    found, until = growth(context, STANDARD_INDICES["EUR-ESTR"], D("2026-01-10"), D("2026-06-08"))
+    assert (found, until) == (pytest.approx(1 + 2 * 0.02 / 360, rel=1e-15), context.as_of)
 
 
 def test_a_finished_overnight_coupon_waits_for_its_payment_as_a_fixed_flow() -> None:

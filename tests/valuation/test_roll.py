@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ import QuantLib as ql
 import torch
 import xarray as xr
 
+from pipelines.engine import Exposure
+from pipelines.jobs.inputs import load_job
+from tests.e2e.flat_job import write_flat_job
 from tests.valuation.demo_bank import demo_engine
 from tests.valuation.flat_world import two_currencies
 from xva import dates
@@ -84,6 +88,31 @@ def test_value_rolls_as_garman_kohlhagen_says(option: ExposureEngine, night: xr.
         forward, deviation = spot * eur / usd, vol * np.sqrt(t)
         in_usd = 1e7 * ql.blackFormula(ql.Option.Call, 1.15, forward, deviation, usd)
         assert float(night[f"value_{name}"][0]) == pytest.approx(in_usd / spot, rel=2e-4)
+
+
+def test_a_night_onto_a_reset_date(tmp_path: Path) -> None:
+    """The notional that is reset at the night's end is reset at the forward, and the one reset before has been paid back."""
+    fixed = {
+        "trade_id": "X", "netting_set": "A", "pay_currency": "EUR", "pay_notional": 5e6, "pay_fixed_rate": 0.03,
+        "receive_currency": "USD", "receive_notional": 1.0, "receive_fixed_rate": 0.01, "frequency": "3M",
+        "exchange": "both", "resetting": "receive", "start_date": "2025-10-16", "maturity_date": "2027-10-16",
+    }  # fmt: skip
+    known = {("FX/EUR/USD", "2025-10-16"): 1.15}
+    job = write_flat_job(tmp_path / "job", {"cross_currency_swaps": [fixed]}, fixings=known)
+    engine = Exposure(load_job(job)).engine
+    night = roll(engine)
+    later = rolled(engine)
+    day = later.book.context.as_of
+    assert str(day) == "2026-01-16"
+    forward = 1.1 * np.exp((0.01 - 0.03) / 365.0)
+    there = replace(
+        later.book, context=replace(later.book.context, fixings=known | {("FX/EUR/USD", str(day)): forward})
+    )
+    value = float(trade_values(there, later.world)[0])
+    assert float(night["value_after"][0]) == pytest.approx(value, rel=1e-9)
+    # 5m at 1.15 are back at 1.10 and are lent again: what is left is small
+    gone = 5e6 * (1.15 / 1.1 - 1.0)
+    assert float(night["value_change"][0]) == pytest.approx(-gone + 5e6 * 0.03 / 4 - 5e6 * 0.01 / 4, abs=2e4)
 
 
 def test_theta_is_per_calendar_day(night: xr.Dataset) -> None:

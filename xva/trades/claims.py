@@ -38,7 +38,7 @@ class IborFlow(NamedTuple):
 class CompoundedFlow(NamedTuple):
     """Pays ``amount * (accrued * growth - 1)`` at ``pay``, growth of the overnight index over [start, end].
 
-    ``accrued`` >= 0 is the growth already fixed before ``as_of`` (1 for a period not begun); ``start`` is then 0.
+    ``accrued`` >= 0 is the growth already fixed (1 for a period not begun), and ``start`` >= 0 then where the fixings end.
     ``amount`` is the signed notional; a spread is a `FixedFlow` beside it.
     """
 

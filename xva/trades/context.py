@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,12 +29,15 @@ class TradeContext:
     fixings : mapping of (name, ISO date) to float
         Name of a rate index, or ``FX/EUR/USD`` for the USD price of one EUR. Taken as it is at the first
         use. Fixings before ``as_of`` are needed where a trade refers to them; one on ``as_of`` is used
-        if it is there (not by overnight coupons, whose running rate starts on ``as_of``).
+        if it is there, else the market's own value that day is (spot, or the forward of the index).
+    open_today : callable, optional
+        Told the name of every fixing on ``as_of`` that a trade asks for and that is not there.
     """
 
     as_of: np.datetime64
     indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
     fixings: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    open_today: Callable[[str], object] | None = field(default=None, compare=False, repr=False)
 
     def times(self, days: Dates) -> Floats:
         """Actual/365 (Fixed) year fractions from ``as_of``, shape of ``days``."""
@@ -76,11 +79,24 @@ class TradeContext:
         TradeError
             A fixing before ``as_of`` is missing.
         """
+        return self._complete(name, days, self._lookup(name, days))
+
+    def fx_fixed(self, base: str, quote: str, days: Dates) -> Floats:
+        """Units of ``quote`` per one ``base`` fixed on ``days``, NaN where open; from either quotation."""
+        name = f"FX/{base}/{quote}"
+        direct, inverse = self._lookup(name, days), self._lookup(f"FX/{quote}/{base}", days)
+        return self._complete(name, days, np.where(np.isnan(direct), 1.0 / inverse, direct))
+
+    def _lookup(self, name: str, days: Dates) -> Floats:
+        """The fixings up to ``as_of``, NaN where there is none."""
         known_days, known = self._history.get(name, _NOTHING)
         place = np.minimum(np.searchsorted(known_days, days), len(known) - 1)
-        found = (known_days[place] == days) & (days <= self.as_of)
-        values = np.where(found, known[place], np.nan)
-        missing = np.asarray(days)[~found & (days < self.as_of)]
+        return np.where((known_days[place] == days) & (days <= self.as_of), known[place], np.nan)
+
+    def _complete(self, name: str, days: Dates, values: Floats) -> Floats:
+        """``values``, none of which is open before ``as_of``; tells `open_today`."""
+        gaps = np.asarray(days)[np.isnan(values)]
+        missing = gaps[gaps < self.as_of]
         if missing.size:
             first, last = missing.min(), missing.max()
             when = f"on {first}" if first == last else f"on {missing.size} dates from {first} to {last}"
@@ -88,14 +104,9 @@ class TradeContext:
                 f"fixing of {name}: expected a past fixing {when}, got none -> add it to the fixings",
                 [name, str(first)],
             )
+        if self.open_today is not None and bool((gaps == self.as_of).any()):
+            self.open_today(name)
         return values
-
-    def fx_fixed(self, base: str, quote: str, days: Dates) -> Floats:
-        """Units of ``quote`` per one ``base`` fixed on ``days``, NaN where open; from either quotation."""
-        inverse = f"FX/{quote}/{base}"
-        if f"FX/{base}/{quote}" not in self._history and inverse in self._history:
-            return np.asarray(1.0 / self.fixed(inverse, days), dtype=np.float64)
-        return self.fixed(f"FX/{base}/{quote}", days)
 
     @cached_property
     def _history(self) -> dict[str, tuple[Dates, Floats]]:

@@ -175,31 +175,44 @@ def _compounded_leg(
     times = [context.times(days).tolist() for days in (live.start, live.end, live.pay)]
     flows: list[Flow] = []
     for k, (start, end, pay, n) in enumerate(zip(*times, _tail(notional, first, len(live)).tolist())):
-        grown = growth(context, index, live.start[k], live.end[k]) if start < 0.0 else 1.0
-        if end <= 0.0:
+        grown, until = (1.0, start)
+        if start <= 0.0:
+            grown, day = growth(context, index, live.start[k], live.end[k])
+            until = context.time(day)
+        if until >= end:
             flows.append(FixedFlow(index.currency, pay, n * (grown - 1.0)))
         else:
-            flows.append(CompoundedFlow(index.currency, index.name, max(start, 0.0), end, pay, n, grown))
+            flows.append(CompoundedFlow(index.currency, index.name, until, end, pay, n, grown))
     return flows
 
 
-def growth(context: TradeContext, index: RateIndex, start: np.datetime64, end: np.datetime64) -> float:
-    """What one unit has grown to from ``start`` to ``as_of`` (or ``end``) at the overnight fixings.
+def growth(
+    context: TradeContext, index: RateIndex, start: np.datetime64, end: np.datetime64
+) -> tuple[float, np.datetime64]:
+    """What one unit lent at ``start``, on or before ``as_of``, has grown to at the overnight fixings, and until when.
 
-    A fixing holds from its business day until the next one, so Friday's counts for three days. If
-    ``as_of`` is not a business day, the last fixing before it accrues until ``as_of``.
+    A fixing holds from its business day until the next one, so Friday's counts for three days. Known is the growth up to
+    ``as_of`` (or ``end``), and that of the night to come where the fixing of ``as_of`` is there. If ``as_of`` is not a
+    business day, the last fixing before it accrues until ``as_of``.
 
     Raises
     ------
     TradeError
-        A fixing is missing.
+        A fixing before ``as_of`` is missing.
     """
     stop = min(end, context.as_of)
+    if stop < end and dates.adjust(stop, index.calendar, "F") == stop:
+        tonight = context.fixed(index.name, np.array([stop]))
+        if not np.isnan(tonight[0]):
+            stop = min(end, dates.business_days(stop, 1, index.calendar))
     days = np.arange(dates.adjust(start, index.calendar, "P"), stop)
     fixing_days = days[dates.adjust(days, index.calendar, "F") == days]
+    if not len(fixing_days):
+        return 1.0, stop
     bounds = np.concatenate([[start], fixing_days[1:], [stop]]).astype("datetime64[D]")
     rates = context.fixed(index.name, fixing_days)
-    return float(np.prod(1.0 + rates * dates.year_fraction(index.day_count, bounds[:-1], bounds[1:])))
+    accruals = dates.year_fraction(index.day_count, bounds[:-1], bounds[1:])
+    return float(np.prod(1.0 + rates * accruals)), stop
 
 
 def year_fractions(day_count: str, accrual: Periods) -> Floats:

@@ -53,11 +53,11 @@ def exercise_key(currency: str, expiry: float, day_zero: int) -> EventKey:
 def event_scalars(
     curves: CurveSource, model: CrossAssetModel, last: float, sets: Sequence[CompiledSet], day_zero: int
 ) -> EventScalars:
-    """All events of ``sets`` up to time ``last``."""
+    """All events of ``sets`` after `as_of` and up to time ``last``; what happens on `as_of` has no law (`spot_cross`)."""
     found: dict[EventKey, float] = {}
     for compiled in sets:
         for reset in compiled.resets:
-            for start in reset.start.tolist():
+            for start in reset.start[reset.start > _SAME_TIME].tolist():
                 found[reset_key(reset.base_currency, reset.currency, start, day_zero)] = start
         for swaption in compiled.swaptions:
             if swaption.physical and swaption.stop > swaption.expiry:
@@ -84,6 +84,16 @@ def event_scalars(
         coefficients = coefficients.index_put((pick,), weights)
     day = np.array([k[3] for k in keys], dtype=np.int64)
     return EventScalars(tuple(keys), times, day, states, used, constant, coefficients)
+
+
+def spot_cross(curves: CurveSource, model: CrossAssetModel, base: str, leg: str) -> Tensor:
+    """``ln`` of the price of one ``base`` in ``leg`` currency at `as_of`, ``()``."""
+    level, weights = _log_cross(curves, model, base, leg, np.zeros(1))
+    start, total = model.initial_state(), level[0]
+    for column, factor in enumerate((f"IR:{base}", f"FX:{base}", f"IR:{leg}", f"FX:{leg}")):
+        if factor in model.index:
+            total = total + weights[0, column] * start[model.index[factor]]
+    return total
 
 
 def _log_cross(

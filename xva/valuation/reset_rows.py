@@ -4,7 +4,7 @@ A period pays ``-N`` at its start and at its end ``N`` grown at the index, plus 
 with ``N = base_amount X(start)``. Before the start, notional and growth are both bonds in the base currency at the start
 date, since the resetting currency's own discounting cancels (Fujii, Shimada & Takahashi 2010); the fixed multiple is
 ``E[X(start) P(start, pay)]``, one exponential of the state. From the start on, everything is one exponential of the
-state and the path's own FX fixing.
+state and the path's own FX fixing; that of a period which starts on `as_of` and has no fixing yet is the spot.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 from xva.models.lgm import at_unique
 from xva.pricing.affine import forward_weights, running_exponents
 from xva.valuation.compiled import CompiledResets, CompiledSet
-from xva.valuation.event_scalars import reset_key
+from xva.valuation.event_scalars import reset_key, spot_cross
 from xva.valuation.frame import Frame
 
 Ints = NDArray[np.int64]
@@ -148,9 +148,13 @@ def _terms(
 ) -> _Terms:
     numbers = np.full(len(resets.start), NO_EVENT, dtype=np.int64)
     if begun:
-        for j in np.unique(row).tolist():
+        today = resets.start <= _SAME_TIME
+        for j in np.unique(row[~today[row]]).tolist():
             key = reset_key(resets.base_currency, resets.currency, float(resets.start[j]), frame.day_zero)
             numbers[j] = frame.event_of[key]
+        if today[row].any():
+            spot = spot_cross(frame.curves, frame.model, resets.base_currency, resets.currency)
+            log = log + spot * torch.from_numpy(today[row].astype(np.float64))
     size = torch.from_numpy(np.log(np.abs(amount)))
     return _Terms(date, resets.unit[row], numbers[row], np.sign(amount), log + size, load)
 

@@ -128,17 +128,18 @@ def rolled(engine: ExposureEngine, business_days: int = 1) -> ExposureEngine:
 def implied_fixings(
     market: Market, context: TradeContext, until: np.datetime64
 ) -> dict[tuple[str, str], float]:
-    """Fixings from ``as_of`` to the day before ``until`` that are not known: forwards of the market.
+    """Fixings from ``as_of`` to ``until`` that are not known: forwards of the market.
 
     Every index with a projection curve on its business days, and the FX rate of every pair of currencies (the way round that
-    the known fixings have it) on all days.
+    the known fixings have it) on all days. An overnight rate is published on the day after, so that of ``until`` is open.
     """
-    days = np.arange(context.as_of.astype("datetime64[D]"), until)
+    days = np.arange(context.as_of.astype("datetime64[D]"), until + 1)
     found: dict[tuple[str, str], float] = {}
     with torch.no_grad():
         for name in market.config.projection:
             if name in context.indices and market.config.projection[name] in market.curves:
-                found |= _index_fixings(market, context, context.indices[name], days)
+                index = context.indices[name]
+                found |= _index_fixings(market, context, index, days[:-1] if index.overnight else days)
         known = {name for name, _ in context.fixings}
         for a, b in combinations(market.currencies, 2):
             base, quote = (b, a) if f"FX/{b}/{a}" in known else (a, b)
