@@ -136,7 +136,9 @@ def _world(job: LoadedJob) -> WorldBuilder:
         kinds.setdefault(kind, []).append(name)
     home = job.spec.reporting_currency
     currencies = (home, *(c for c in kinds["IR"] if c != home))
-    return WorldBuilder(job.market_config, currencies, tuple(kinds["EQ"]), job.spec.model.coterminal)
+    return WorldBuilder(
+        job.market_config, currencies, tuple(kinds["EQ"]), job.spec.model.coterminal, job.spec.model.stated
+    )
 
 
 def _xva(job: LoadedJob) -> XvaSpec:

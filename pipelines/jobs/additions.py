@@ -172,7 +172,8 @@ def _market(job: LoadedJob, needs: Needs, problems: Problems) -> MarketConfig | 
     where = job.spec.inputs.quotes
     config = market_config(job.as_of, needs, where, problems)
     if config is not None:
-        check_coverage(needs, config, [quote_info(i) for i in job.quotes.ids], where, problems)
+        quotes = [quote_info(i) for i in job.quotes.ids]
+        check_coverage(needs, config, quotes, where, problems, job.spec.model.stated)
     return config
 
 

@@ -113,7 +113,12 @@ def market_config(as_of: np.datetime64, needs: Needs, where: str, problems: Prob
 
 
 def check_coverage(
-    needs: Needs, config: MarketConfig, quotes: Sequence[QuoteInfo], where: str, problems: Problems
+    needs: Needs,
+    config: MarketConfig,
+    quotes: Sequence[QuoteInfo],
+    where: str,
+    problems: Problems,
+    stated: bool = False,
 ) -> bool:
     """Every missing piece of market as a problem that says who needs it.
 
@@ -128,7 +133,7 @@ def check_coverage(
         found = layout(tuple(q.quote_id for q in quotes), config).problems
         problems.extend(Problem(f"{where}, {p.where}", p.expected, p.got, _needed(p, needs)) for p in found)
         told = [p.where for p in found]
-    _check_volatilities(shelf, needs, config)
+    _check_volatilities(shelf, needs, config, stated)
     for name, who in needs.indices.items():
         if name in config.projection and not any(name in place for place in told):
             _check_projection(shelf, config.indices[name], config.projection[name], who)
@@ -195,14 +200,18 @@ def _check_names(shelf: _Shelf, needs: Needs, config: MarketConfig) -> None:
         shelf.want(f"funding curve {name}", "the funding adjustments", form, ("funding", mine))
 
 
-def _check_volatilities(shelf: _Shelf, needs: Needs, config: MarketConfig) -> None:
-    """What the model of each currency is calibrated to."""
+def _check_volatilities(shelf: _Shelf, needs: Needs, config: MarketConfig, stated: bool) -> None:
+    """What the model of each currency is calibrated to, or stated by."""
     reporting = config.reporting_currency
     for currency, who in needs.currencies.items():
         if currency not in config.discount:
             continue
         mine, item = {"currency": currency}, f"currency {currency}"
-        shelf.want(item, who, f"SWAPTION/RATE_NVOL/{currency}/<expiry>/<tenor>/ATM", ("swaption vol", mine))
+        if stated:
+            form, family = f"HULL_WHITE/VOLATILITY/{currency}/<pillar>", "short-rate vol"
+        else:
+            form, family = f"SWAPTION/RATE_NVOL/{currency}/<expiry>/<tenor>/ATM", "swaption vol"
+        shelf.want(item, who, form, (family, mine))
         shelf.want(item, who, f"MEAN_REVERSION/RATE/{currency}", ("mean reversion", mine))
         if currency != reporting:
             pairs = ((reporting, currency), (currency, reporting))

@@ -197,12 +197,13 @@ def _market(tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems) ->
     config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems)
     if config is None:
         return None
-    planned = check_coverage(needs, config, tables.quotes.infos, where, problems)
+    stated = spec.model.stated
+    planned = check_coverage(needs, config, tables.quotes.infos, where, problems, stated)
     if tables.quotes.sound and planned:
         build: Callable[[QuoteSet], object] = partial(build_market, config=config)
         if len(problems) == before:
             equities = tuple(sorted(name for name, _ in needs.equities))
-            build = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal)
+            build = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal, stated)
         problems.extend(_faults(build, QuoteSet.from_mapping(tables.quotes.values), where))
     return config
 

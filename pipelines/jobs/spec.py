@@ -79,9 +79,19 @@ class Simulation(Section):
 
 
 class Model(Section):
-    """The co-terminal swaption strip that calibrates the rates ends at ``coterminal``."""
+    """Where the rates' parameters come from.
 
+    ``calibration = "coterminal"``: volatilities from the swaption strip whose expiry and length add up to ``coterminal``;
+    ``"stated"``: they are the quotes ``HULL_WHITE/VOLATILITY/<currency>/<pillar>``. Mean reversions are quotes either way.
+    """
+
+    calibration: Literal["coterminal", "stated"] = "coterminal"
     coterminal: Tenor = "20Y"
+
+    @property
+    def stated(self) -> bool:
+        """Whether volatilities are stated instead of calibrated."""
+        return self.calibration == "stated"
 
 
 class Surrogates(Section):

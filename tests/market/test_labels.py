@@ -27,6 +27,7 @@ LABELS = {
     "EQUITY_OPTION/RATE_LNVOL/NAME/EUR/1Y/ATMF": ("equity vol", "NAME", "EUR", "1Y"),
     "EQUITY_DIVIDEND/RATE/NAME/EUR": ("dividend", "NAME", "EUR", ""),
     "MEAN_REVERSION/RATE/EUR": ("mean reversion", "EUR", "EUR", ""),
+    "HULL_WHITE/VOLATILITY/EUR/10Y": ("short-rate vol", "EUR", "EUR", "10Y"),
     "CORRELATION/IR:EUR/FX:USD": ("correlation", "IR:EUR/FX:USD", "", ""),
 }
 

@@ -21,7 +21,7 @@ from xva.market.market import Equity, Market, Source
 from xva.market.quotes import QuoteSet
 from xva.market.recipes import Recipe
 from xva.market.surfaces import EquityQuotes, Strip
-from xva.market.volatility import CapVols, SwaptionVols, VolCurve
+from xva.market.volatility import CapVols, ShortRateVols, SwaptionVols, VolCurve
 from xva.numerics.tree import map_tensors
 
 Floats = NDArray[np.float64]
@@ -80,6 +80,9 @@ def build_market(quotes: QuoteSet, config: MarketConfig, previous: Market | None
         },
         cap_vols={key: CapVols(s.times, picked.select(s.quote_ids)) for key, s in plan.caps.items()},
         mean_reversions={currency: quotes[i] for currency, i in plan.mean_reversions.items()},
+        short_rate_vols={
+            c: ShortRateVols(s.times, picked.select(s.quote_ids)) for c, s in plan.short_rate_vols.items()
+        },
         correlations=correlations,
         sources=builder.sources,
         unused=tuple(i for i in quotes.ids if i not in plan.used),

@@ -44,6 +44,7 @@ _RANGES: dict[str, Range] = {
     "hazard rate": _SPREAD,
     "recovery": Range(0.0, 1.0, "a recovery rate in [0, 1)", strict_high=True),
     "swaption vol": _NORMAL_VOL,
+    "short-rate vol": _NORMAL_VOL,
     "cap vol": _NORMAL_VOL,
     "FX vol": _VOL,
     "equity vol": _VOL,

@@ -40,6 +40,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("equity vol", "EQUITY_OPTION/RATE_LNVOL/{name}/{currency}/{pillar}/ATMF"),
     ("dividend", "EQUITY_DIVIDEND/RATE/{name}/{currency}"),
     ("mean reversion", "MEAN_REVERSION/RATE/{currency}"),
+    ("short-rate vol", "HULL_WHITE/VOLATILITY/{currency}/{pillar}"),
     ("correlation", "CORRELATION/{first}/{second}"),
 )
 _PARTS = {
@@ -77,7 +78,7 @@ class QuoteInfo:
     family : str
         ``OIS``, ``IBOR swap``, ``deposit``, ``XCCY basis``, ``FX forward``, ``zero rate``, ``funding``,
         ``FX``, ``CDS``, ``hazard rate``, ``recovery``, ``swaption vol``, ``cap vol``, ``FX vol``, ``equity``,
-        ``equity vol``, ``dividend``, ``mean reversion`` or ``correlation``.
+        ``equity vol``, ``dividend``, ``mean reversion``, ``short-rate vol`` or ``correlation``.
     curve : str
         Curve or object that the quote belongs to: ``EUR-ESTR``, ``CPTY_A``, ``EUR/USD``, ``IR:EUR/FX:USD`` …
     currency : str

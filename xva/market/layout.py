@@ -33,6 +33,7 @@ class Layout:
     swaptions: Mapping[str, Grid]
     caps: Mapping[tuple[str, str], Strip]
     mean_reversions: Mapping[str, str]
+    short_rate_vols: Mapping[str, Strip]
     correlations: Mapping[tuple[str, str], str]
     ranges: RangeTable
     problems: tuple[Problem, ...]
@@ -44,6 +45,7 @@ class Layout:
         curves += [i for c in self.credit for i in c.quote_ids]
         spots = [i for path in self.spots.values() for i, _ in path]
         strips: list[Strip | Grid] = [*self.fx_vols.values(), *self.caps.values(), *self.swaptions.values()]
+        strips += self.short_rate_vols.values()
         strips += [q.vols for q in self.equities.values() if q.vols is not None]
         shares = [i for q in self.equities.values() for i in (q.price, q.dividend) if i is not None]
         flat = [*self.recoveries.values(), *self.mean_reversions.values(), *self.correlations.values()]
@@ -65,6 +67,7 @@ def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
     credit = planner.credit()
     problems += planner.problems
     vols, caps = quotes.get("FX vol", ()), quotes.get("cap vol", ())
+    short = quotes.get("short-rate vol", ())
     return Layout(
         recipes=tuple(planner.recipes.values()),
         credit=credit,
@@ -75,6 +78,7 @@ def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
         swaptions=swaption_grids(config.as_of, quotes.get("swaption vol", ()), problems),
         caps=strips(config.as_of, caps, lambda q: (q.currency, q.terms["index_tenor"]), problems),
         mean_reversions={q.currency: q.quote_id for q in quotes.get("mean reversion", ())},
+        short_rate_vols=strips(config.as_of, short, lambda q: q.currency, problems),
         correlations={
             (q.terms["first"], q.terms["second"]): q.quote_id for q in quotes.get("correlation", ())
         },

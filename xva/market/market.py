@@ -14,7 +14,7 @@ from xva.errors import MarketDataError
 from xva.market.config import MarketConfig
 from xva.market.credit import SurvivalCurve
 from xva.market.curves import DiscountCurve
-from xva.market.volatility import CapVols, SwaptionVols, VolCurve
+from xva.market.volatility import CapVols, ShortRateVols, SwaptionVols, VolCurve
 
 T = TypeVar("T")
 
@@ -69,6 +69,8 @@ class Market:
         By name, by currency.
     cap_vols : dict
         By (currency, index tenor).
+    short_rate_vols : dict
+        Stated Hull-White volatilities by currency, each up to its pillar.
     correlations : dict
         Quoted pairs (factor, factor) to 0-dim tensors; a pair without a quote has correlation 0.
     sources : dict
@@ -87,6 +89,7 @@ class Market:
     swaption_vols: dict[str, SwaptionVols]
     cap_vols: dict[tuple[str, str], CapVols]
     mean_reversions: dict[str, Tensor]
+    short_rate_vols: dict[str, ShortRateVols]
     correlations: dict[tuple[str, str], Tensor]
     sources: dict[str, Source]
     unused: tuple[str, ...]
@@ -177,6 +180,11 @@ class Market:
         """Mean reversion of the currency's short rate per year, 0-dim."""
         form = f"a quote MEAN_REVERSION/RATE/{currency}"
         return _need(self.mean_reversions, currency, f"mean reversion of {currency}", form)
+
+    def short_rate_vol(self, currency: str) -> ShortRateVols:
+        """Stated Hull-White volatilities of the currency: absolute, per square root of a year."""
+        form = f"quotes HULL_WHITE/VOLATILITY/{currency}/<pillar>"
+        return _need(self.short_rate_vols, currency, f"short-rate volatility of {currency}", form)
 
     def quote_ids(self, curve: str) -> tuple[str, ...]:
         """Quotes that a curve depends on, those of the curves beneath it included.

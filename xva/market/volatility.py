@@ -14,6 +14,20 @@ from xva.market.curves import Times, check_pillars, segments
 
 
 @dataclass(frozen=True)
+class ShortRateVols:
+    """Stated Hull-White volatilities of one currency, absolute and per square root of a year.
+
+    ``vols[k]`` ``(pillar,)`` holds up to ``times[k]`` years from the pillar before, the last one beyond.
+    """
+
+    times: NDArray[np.float64]
+    vols: Tensor
+
+    def __post_init__(self) -> None:
+        check_pillars("short-rate volatilities", self.times, self.vols)
+
+
+@dataclass(frozen=True)
 class VolCurve:
     """At-the-money lognormal volatilities of one underlying.
 

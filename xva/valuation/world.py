@@ -58,12 +58,15 @@ class WorldBuilder:
     equities : tuple of str
     coterminal : str
         Expiry plus swap length of the swaptions that LGM is calibrated to, ``"20Y"``.
+    stated : bool
+        Nothing is calibrated to swaptions: LGM has the ``HULL_WHITE/VOLATILITY`` quotes for volatilities.
     """
 
     config: MarketConfig
     currencies: tuple[str, ...]
     equities: tuple[str, ...]
     coterminal: str = "20Y"
+    stated: bool = False
 
     def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
         reusable = None if quotes.values.requires_grad else previous
@@ -110,6 +113,9 @@ class WorldBuilder:
     def _lgm(self, market: Market, currency: str, previous: World | None) -> Lgm:
         if previous and tree.equal(self._behind(market, currency), self._behind(previous.market, currency)):
             return tree.map_tensors(previous.model.rates[currency], lambda t: t.detach())
+        if self.stated:
+            given = market.short_rate_vol(currency)
+            return Lgm(currency, market.mean_reversion(currency), given.times, given.vols)
         vols = market.swaption_vol(currency)
         index = SWAPTION_INDEX.get(currency, "")
         if index not in market.config.indices:
@@ -137,6 +143,8 @@ class WorldBuilder:
 
     def _behind(self, market: Market, currency: str) -> tuple[object, ...]:
         """What an LGM is calibrated to."""
+        if self.stated:
+            return market.short_rate_vol(currency), market.mean_reversion(currency)
         index = SWAPTION_INDEX.get(currency, "")
         return (
             market.swaption_vol(currency),

@@ -22,6 +22,7 @@ _GROUPS: Final = {
     "equity": "EQ",
     "dividend": "EQ",
     "swaption vol": "IR vol",
+    "short-rate vol": "IR vol",
     "cap vol": "IR vol",
     "FX vol": "FX vol",
     "equity vol": "EQ vol",
