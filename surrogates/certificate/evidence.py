@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import final
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.numerics.normal import normal_cdf, normal_density
 
 FEWEST = 8
 NEAR = 0.1  # of the value's standard deviation
@@ -138,7 +138,7 @@ def positive_part(values: Comparison, side: float = 1.0) -> Tensor:
     this has the right mean for any density that is flat over the noise.
     """
     ratio = (values.nested.abs() / values.error.clamp_min(1e-300)).clamp_max(40.0)
-    density = torch.exp(-0.5 * ratio**2) / math.sqrt(2.0 * math.pi)
-    excess = values.error * (density - ratio * torch.special.ndtr(-ratio))
+    density = normal_density(ratio)
+    excess = values.error * (density - ratio * normal_cdf(-ratio))
     corrected: Tensor = torch.relu(side * values.nested) - excess
     return corrected

@@ -23,10 +23,8 @@ from surrogates.labels.strategy import LabelStrategy, Pathwise, derivatives
 from surrogates.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, Walk, place
+from xva.numerics.normal import TINY, normal_cdf, normals_below
 from xva.trades.barrier_option import BarrierOption
-
-_TINY = 1e-280
-_ONE = 1.0 - 2.0**-53
 
 
 @final
@@ -200,12 +198,12 @@ class _Trunk:
         side = 1.0 if self._crossing.up else -1.0
         bound = side * (float(np.log(self._levels[knot][1])) - law.mean) / law.deviation
         along = side * (law.direction * normals).sum(0)
-        inside, outside = _below(along, bound), -_below(-along, -bound)
+        inside, outside = normals_below(along, bound), -normals_below(-along, -bound)
         before = self.weights[-1]
-        self.weights.append(before * torch.special.ndtr(bound).clamp_min(_TINY))
+        self.weights.append(before * normal_cdf(bound).clamp_min(TINY))
         if self._crossing.then != "nothing":
             beyond = normals + side * law.direction * (outside - along)
-            weight = before * torch.special.ndtr(-bound)
+            weight = before * normal_cdf(-bound)
             self._crossed.append((knot, weight, self._move(knot - 1, carry, beyond)))
         return self._move(knot - 1, carry, normals + side * law.direction * (inside - along))
 
@@ -223,11 +221,4 @@ def _levels(problem: LabelProblem, crossing: Crossing, first: int) -> dict[int, 
                     f"crossing of {crossing.name}: {day} is not an observation date of the trade",
                     [crossing.name],
                 ) from None
-    return found
-
-
-def _below(normal: Tensor, bound: Tensor) -> Tensor:
-    """Standard normals given that they are below ``bound``, increasing in ``normal``."""
-    level = torch.special.ndtr(normal) * torch.special.ndtr(bound)
-    found: Tensor = torch.special.ndtri(level.clamp(_TINY, _ONE))
     return found

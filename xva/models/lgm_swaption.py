@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from xva.errors import TradeError
+from xva.numerics.normal import normal_cdf
 
 _SEARCH_SD = 12.0
 
@@ -77,6 +78,6 @@ def swaption_value(terms: SwaptionTerms, x: Tensor, zeta: Tensor) -> Tensor:
     state = x[..., None]
     tilt = terms.h * remaining
     growth = torch.exp(-terms.h * state + 0.5 * terms.h * tilt - 0.5 * terms.q * terms.zeta_expiry)
-    probability = torch.special.ndtr(terms.sense * (state - tilt - terms.root) / torch.sqrt(remaining))
+    probability = normal_cdf(terms.sense * (state - tilt - terms.root) / torch.sqrt(remaining))
     value: Tensor = (terms.weight * growth * probability).sum(-1)
     return value

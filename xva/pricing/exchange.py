@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.numerics.normal import normal_cdf
+
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 SMALLEST_STDEV = 1e-9  # below it an option is its intrinsic value
 
@@ -38,8 +40,8 @@ class ExchangeValue(NamedTuple):
 def exchange_value(log_receive: Tensor, log_deliver: Tensor, stdev: Tensor) -> ExchangeValue:
     """``E[max(R - D, 0)]`` for lognormal R, D with these conditional means; ``stdev`` of ln(R/D) > 0."""
     d1 = (log_receive - log_deliver) / stdev + 0.5 * stdev
-    received = torch.exp(log_receive) * torch.special.ndtr(d1)
-    delivered = torch.exp(log_deliver) * torch.special.ndtr(d1 - stdev)
+    received = torch.exp(log_receive) * normal_cdf(d1)
+    delivered = torch.exp(log_deliver) * normal_cdf(d1 - stdev)
     return ExchangeValue(received - delivered, received, delivered, log_receive, d1)
 
 

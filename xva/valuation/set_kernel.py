@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.numerics import chebyshev
+from xva.numerics.normal import normal_cdf
 from xva.pricing.exchange import ExchangeValue, exchange_value
 from xva.valuation.set_inputs import SetInputs
 
@@ -181,7 +182,7 @@ def _pair_value(s: SetInputs, at: DateContext, number: int) -> Pair:
     c, sense = int(q.currency[number]), float(q.sense[number])
     x, width = at.state[c], q.width[number]
     h, centre = q.h[a:b, None], q.centre[a:b, None]
-    each = torch.exp(-h * x) * torch.special.ndtr(sense * (x - centre) / width)
+    each = torch.exp(-h * x) * normal_cdf(sense * (x - centre) / width)
     root = q.centre[a] - q.h[a] * width**2
     density = torch.exp(-0.5 * ((x - root) / width) ** 2) * _INV_SQRT_2PI
     return Pair(number, each, density, at.y[c] * (q.scale[a:b] @ each))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
+from xva.numerics.normal import normal_cdf, normal_density
 from xva.pricing.closed_form.domain import require
 
 
@@ -36,9 +35,9 @@ def bachelier(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int | Tens
     deviation = torch.where(alive, std_dev, torch.ones_like(std_dev))
     moneyness = sign * (forward - strike)
     d = moneyness / deviation
-    density = torch.exp(-0.5 * d * d) / math.sqrt(2.0 * math.pi)
+    density = normal_density(d)
     payoff = torch.where(moneyness > 0, moneyness, torch.zeros_like(moneyness))
-    return torch.where(alive, moneyness * torch.special.ndtr(d) + deviation * density, payoff)
+    return torch.where(alive, moneyness * normal_cdf(d) + deviation * density, payoff)
 
 
 def bachelier_option(

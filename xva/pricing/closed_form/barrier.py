@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.numerics.normal import scaled_normal_cdf
 from xva.pricing.closed_form.domain import require
 from xva.pricing.closed_form.margrabe import margrabe
 
 BarrierKind = Literal["down-and-in", "down-and-out", "up-and-in", "up-and-out"]
-_HUGE = 80.0  # of an exponent; single precision overflows at 88
 KINDS: tuple[BarrierKind, ...] = ("down-and-in", "down-and-out", "up-and-in", "up-and-out")
 
 
@@ -75,18 +74,18 @@ def barrier_option(
     market = _Market(expiry, rate, vol, rate - dividend)
     touched = down * (spot - barrier) <= 0.0
     safe = torch.where(touched, 2.0**down * barrier, spot)  # the formulas are for the side not touched
-    blocks = _blocks(safe, strike, barrier, market, sign, down)
     use = _survivor(strike, barrier, sign, down)
+    if kind.endswith("in"):
+        use = _Blocks(1.0 - use.a, -use.b, -use.c, -use.d)
+    live = _used(use, safe, strike, barrier, market, sign, down)
     if kind.endswith("out"):
-        live = use.a * blocks.a + use.b * blocks.b + use.c * blocks.c + use.d * blocks.d
         value = torch.where(touched, 0.0 * safe, live)
         return value + rebate * torch.where(
             touched, 1.0 + 0.0 * safe, _at_hit(safe, barrier, market, down, rebate)
         )
     plain = _vanilla(spot, strike, market, sign)
-    knocked = (1.0 - use.a) * blocks.a - use.b * blocks.b - use.c * blocks.c - use.d * blocks.d
     waiting = rebate * _never_hit(safe, barrier, market, down)
-    return torch.where(touched, plain, knocked + waiting)
+    return torch.where(touched, plain, live + waiting)
 
 
 class _Market(NamedTuple):
@@ -129,26 +128,35 @@ def _survivor(strike: Tensor, barrier: Tensor, sign: int | Tensor, down: float) 
     return _Blocks(a, b, c, d)
 
 
-def _blocks(
-    spot: Tensor, strike: Tensor, barrier: Tensor, market: _Market, sign: int | Tensor, down: float
-) -> _Blocks:
+def _used(
+    use: _Blocks,
+    spot: Tensor,
+    strike: Tensor,
+    barrier: Tensor,
+    market: _Market,
+    sign: int | Tensor,
+    down: float,
+) -> Tensor:
+    """The blocks times their coefficients. One that is used is at most a plain option; others may be infinite."""
     dev, shift = market.deviation, (1.0 + market.power) * market.deviation
     mirror = torch.log(barrier / spot)
 
-    def option(level: Tensor, side: Tensor | float, reflected: bool) -> Tensor:
+    def option(share: Tensor, level: Tensor, side: Tensor | float, reflected: bool) -> Tensor:
         x = torch.log(level) / dev + shift
         tilt = 2.0 * market.power * mirror if reflected else torch.zeros_like(mirror)
         asset = torch.log(spot) + (market.carry - market.rate) * market.expiry + tilt
         asset = asset + 2.0 * mirror if reflected else asset
         cash = torch.log(strike) - market.rate * market.expiry + tilt
-        return sign * (_weighted(asset, side * x) - _weighted(cash, side * (x - dev)))
+        asset, cash = (torch.where(share != 0.0, w, torch.zeros_like(w)) for w in (asset, cash))
+        both = scaled_normal_cdf(asset, side * x) - scaled_normal_cdf(cash, side * (x - dev))
+        return share * sign * both
 
     plain = float(sign) if isinstance(sign, int) else sign
-    return _Blocks(
-        option(spot / strike, plain, False),
-        option(spot / barrier, plain, False),
-        option(barrier * barrier / (spot * strike), down, True),
-        option(barrier / spot, down, True),
+    return (
+        option(use.a, spot / strike, plain, False)
+        + option(use.b, spot / barrier, plain, False)
+        + option(use.c, barrier * barrier / (spot * strike), down, True)
+        + option(use.d, barrier / spot, down, True)
     )
 
 
@@ -157,23 +165,12 @@ def _vanilla(spot: Tensor, strike: Tensor, market: _Market, sign: int | Tensor) 
     return margrabe(asset, strike * torch.exp(-market.rate * market.expiry), market.deviation, sign)
 
 
-def _weighted(log_weight: Tensor, argument: Tensor) -> Tensor:
-    """``exp(log_weight) Phi(argument)``, where a reflection at low volatility would be infinity times zero too."""
-    log_weight, argument = torch.broadcast_tensors(log_weight, argument)  # type: ignore[no-untyped-call]
-    huge = (log_weight > _HUGE) & (argument < 0.0)
-    zero = torch.zeros_like(argument)
-    plain = torch.exp(torch.where(huge, zero, log_weight)) * torch.special.ndtr(argument)
-    x, weight = torch.where(huge, argument, zero), torch.where(huge, log_weight, zero)
-    scaled = 0.5 * torch.exp(weight - 0.5 * x * x) * torch.special.erfcx(-x / math.sqrt(2.0))
-    return torch.where(huge, scaled, plain)
-
-
 def _never_hit(spot: Tensor, barrier: Tensor, market: _Market, down: float) -> Tensor:
     """Haug's E for a rebate of 1: paid at expiry unless the barrier was touched."""
     dev, mirror = market.deviation, torch.log(barrier / spot)
     drift = market.power * dev
     discount = -market.rate * market.expiry
-    return _weighted(discount, down * (drift - mirror / dev)) - _weighted(
+    return scaled_normal_cdf(discount, down * (drift - mirror / dev)) - scaled_normal_cdf(
         discount + 2.0 * market.power * mirror, down * (drift + mirror / dev)
     )
 
@@ -186,7 +183,7 @@ def _at_hit(spot: Tensor, barrier: Tensor, market: _Market, down: float, rebate:
     root = torch.sqrt(torch.where(square > 0.0, square, torch.ones_like(square)))
     dev, mirror = market.deviation, torch.log(barrier / spot)
     z = mirror / dev + root * dev
-    value = _weighted((market.power + root) * mirror, down * z) + _weighted(
+    value = scaled_normal_cdf((market.power + root) * mirror, down * z) + scaled_normal_cdf(
         (market.power - root) * mirror, down * (z - 2.0 * root * dev)
     )
     unknown = (square <= 0.0) & (torch.as_tensor(rebate, device=spot.device) != 0.0)

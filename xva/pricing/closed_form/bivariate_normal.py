@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from xva.numerics.normal import normal_cdf
 from xva.pricing.closed_form.gauss_legendre import unit_rule
 
 _RULE = unit_rule(80)
@@ -53,7 +54,7 @@ def bivariate_normal_cdf(h: Tensor, k: Tensor, correlation: Tensor) -> Tensor:
     cosh = torch.cosh(w)
     density = torch.exp(-0.5 * ((a - b) * cosh) ** 2 - a * b * cosh * torch.exp(-w)) / cosh
     integral = end * (density @ weight) / (2.0 * math.pi)
-    value: Tensor = torch.special.ndtr(h) * torch.special.ndtr(k) + integral
+    value: Tensor = normal_cdf(h) * normal_cdf(k) + integral
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xva.numerics.normal import normal_cdf
 from xva.pricing.closed_form.domain import require
 
 
@@ -33,7 +34,7 @@ def black76(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int | Tensor
     alive = std_dev > 0
     deviation = torch.where(alive, std_dev, torch.ones_like(std_dev))
     d1 = torch.log(forward / strike) / deviation + 0.5 * deviation
-    value = forward * torch.special.ndtr(sign * d1) - strike * torch.special.ndtr(sign * (d1 - deviation))
+    value = forward * normal_cdf(sign * d1) - strike * normal_cdf(sign * (d1 - deviation))
     payoff = sign * (forward - strike)
     return torch.where(alive, sign * value, torch.where(payoff > 0, payoff, torch.zeros_like(payoff)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xva.numerics.normal import normal_cdf
 from xva.pricing.closed_form.bivariate_normal import bivariate_normal_cdf
 from xva.pricing.closed_form.domain import require
 
@@ -84,6 +85,8 @@ def stulz(
     first = torch.log(asset_1 / asset_2) / dev + 0.5 * dev
     paid_1 = bivariate_normal_cdf(sign * up_1, best * first, sign * best * with_1)
     paid_2 = bivariate_normal_cdf(sign * up_2, best * (dev - first), sign * best * with_2)
-    both = bivariate_normal_cdf(-best * (up_1 - dev_1), -best * (up_2 - dev_2), correlation)
-    exercised = 0.5 * (1 + sign * best) - sign * best * both
+    either, beyond_1, beyond_2 = sign * best, -best * (up_1 - dev_1), -best * (up_2 - dev_2)
+    # "either asset beyond the strike" is 1 less "neither", but added up: far from the money nothing would be left
+    exercised = bivariate_normal_cdf(beyond_1, -either * beyond_2, -either * correlation)
+    exercised = exercised + 0.5 * (1 + either) * normal_cdf(-beyond_1)
     return sign * (asset_1 * paid_1 + asset_2 * paid_2 - cash * exercised)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, place
+from xva.numerics.normal import TINY, normal_cdf, normals_below
 from xva.pricing.monte_carlo.gaussian import gaussian_steps
 from xva.pricing.monte_carlo.methods import Method
 from xva.pricing.monte_carlo.problem import GreekProblem, Payoff, Scene, flows_of
@@ -28,8 +29,6 @@ from xva.trades.digital_option import DigitalOption
 from xva.trades.path_trade import PathTrade
 
 Dates = NDArray[np.datetime64]
-_TINY = 1e-280
-_ONE = 1.0 - 2.0**-53
 _NEVER = {True: 1e300, False: 1e-300}  # a level that no price gets to, from below or from above
 
 
@@ -174,15 +173,8 @@ class OneStepSurvival(Method):
                 direction = (loading[row] / deviation)[:, None]
                 bound = side * (level - state[row] - steps.drifts[k, row]) / deviation
                 along = side * (direction * normals).sum(0)
-                weight = weight * torch.special.ndtr(bound).clamp_min(_TINY)
-                normals = normals + side * direction * (_below(along, bound) - along)
+                weight = weight * normal_cdf(bound).clamp_min(TINY)
+                normals = normals + side * direction * (normals_below(along, bound) - along)
             state = state + steps.drifts[k][:, None] + loading @ normals
             states.append(state)
         return states, weight
-
-
-def _below(normal: Tensor, bound: Tensor) -> Tensor:
-    """Standard normals given that they are below ``bound``, increasing in ``normal``."""
-    level = torch.special.ndtr(normal) * torch.special.ndtr(bound)
-    found: Tensor = torch.special.ndtri(level.clamp(_TINY, _ONE))
-    return found
