@@ -146,7 +146,20 @@ class FlatWorld:
         kappas = {c: quotes[f"MEAN_REVERSION/RATE/{c}"] for c in self.rates}
         correlations = {pair: quotes[f"CORRELATION/{pair[0]}/{pair[1]}"] for pair in self.correlations}
         return Market(
-            config, curves, survivals, recoveries, spots, {}, equities, {}, {}, kappas, correlations, {}, ()
+            config=config,
+            curves=curves,
+            survivals=survivals,
+            recoveries=recoveries,
+            fx_spots=spots,
+            fx_vols={},
+            equities=equities,
+            swaption_vols={},
+            cap_vols={},
+            mean_reversions=kappas,
+            short_rate_vols={},
+            correlations=correlations,
+            sources={},
+            unused=(),
         )
 
     def _model(self, quotes: QuoteSet, market: Market) -> CrossAssetModel:
