@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from pipelines.execution.library_state import own_library_state
+from pipelines.jobs.grid import sees_cashflows
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.certificates import certificates
@@ -143,7 +144,8 @@ def _world(job: LoadedJob) -> WorldBuilder:
 
 def _xva(job: LoadedJob) -> XvaSpec:
     xva = job.spec.xva
-    return XvaSpec(xva.own_name, xva.variant, xva.funding, xva.quadrature)
+    day_before = sees_cashflows(job.spec.simulation.grid)
+    return XvaSpec(xva.own_name, xva.variant, xva.funding, xva.quadrature, day_before)
 
 
 def _simulation(job: LoadedJob) -> Simulation:

@@ -66,7 +66,12 @@ def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
         yield "proxies", ", ".join(f"{name} by {proxy}" for name, proxy in report.proxies.items())
     yield "market", f"{report.quotes:,} quotes"
     yield "model", f"{len(report.factors)} factors: {', '.join(report.factors)}"
-    yield "dates", f"{report.dates}, {report.first_date} to {report.last_date}"
+    own = (
+        f" ({report.own_dates} of them the book's own, at most {report.most_dates} in all)"
+        if report.own_dates
+        else ""
+    )
+    yield "dates", f"{report.dates}, {report.first_date} to {report.last_date}{own}"
     events = f"{report.resets} notional resets, {report.exercises} exercises"
     yield "event dates", f"{len(report.event_dates)} ({events})"
     yield "Sobol", f"{report.sobol_dimensions:,} dimensions, {report.scrambles} scrambles"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.jobs.books import DOCUMENTS, read_trades
 from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market_config, resolve_credit
-from pipelines.jobs.grid import grid_dates
+from pipelines.jobs.grid import BookTerms, grid_dates, sees_cashflows, spot_prices, with_cashflows
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.parties import closest, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
@@ -155,7 +155,13 @@ def _fitted(
             watched += [t.observation_dates(found.context) for t in living([trade], job.as_of)]
         except TradeError as error:
             problems.add(places[trade.trade_id], "terms and fixings that fit together", error.message)
-    return replace(found, claims=tuple(claims), dates=_dates(job, trades, watched))
+    days = np.unique(np.concatenate([*watched, _steps(job, trades)]))
+    if sees_cashflows(job.spec.simulation.grid) and not len(problems):
+        prices = spot_prices(_values(job), job.spec.reporting_currency)
+        added = claims[len(job.claims) :]
+        breaks = job.spec.exposure.breaks
+        days = with_cashflows(days, BookTerms(new, added, found.context, prices, len(needs.factors), breaks))
+    return replace(found, claims=tuple(claims), dates=days)
 
 
 def _parties(
@@ -177,9 +183,11 @@ def _market(job: LoadedJob, needs: Needs, problems: Problems) -> MarketConfig | 
     return config
 
 
-def _dates(
-    job: LoadedJob, trades: Sequence[Trade], watched: Sequence[NDArray[np.datetime64]]
-) -> NDArray[np.datetime64]:
-    """The run's dates, and what longer trades and new observations add to them."""
+def _steps(job: LoadedJob, trades: Sequence[Trade]) -> NDArray[np.datetime64]:
+    """The grid's steps, up to the last payment of longer trades."""
     last = max(t.maturity for t in trades)
-    return np.unique(np.concatenate([*watched, grid_dates(job.spec.simulation.grid, job.as_of, last)]))
+    return grid_dates(job.spec.simulation.grid, job.as_of, last)
+
+
+def _values(job: LoadedJob) -> dict[str, float]:
+    return dict(zip(job.quotes.ids, job.quotes.values.tolist()))

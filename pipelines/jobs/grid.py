@@ -1,8 +1,10 @@
-"""Dates of the exposure grid, from a line such as ``1M..5Y, 3M..10Y`` or from a list."""
+"""Dates of the exposure grid, from a line such as ``1M..5Y, 3M..10Y + cashflows`` or from a list."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
@@ -10,9 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva import dates
+from xva.trades.claims import Claim
+from xva.trades.context import TradeContext
+from xva.trades.trade import Trade
+from xva.valuation.compiled import Breaks
+from xva.valuation.flow_dates import flow_dates
+
+SOBOL_LIMIT = 21_201
+"""Largest dates × factors that scrambled Sobol points cover."""
+MOST_DATES = 240
+"""Dates up to which ``+ cashflows`` adds the book's own (its steps alone may be more)."""
 
 _TENOR = r"[1-9][0-9]*[DWMY]"
 _PIECE = re.compile(rf"(?P<step>{_TENOR})(\.\.(?P<end>{_TENOR}))?")
+_CASHFLOWS = re.compile(r"\s*\+\s*cashflows\s*$")
 _UNIT_DAYS = {"D": 1.0, "W": 7.0, "M": 365.0 / 12.0, "Y": 365.0}
 
 
@@ -23,16 +36,22 @@ def check_grid(grid: str | list[date]) -> None:
             raise ValueError("grid: dates in increasing order|another order or none|sort them")
         return
     reached = 0.0
-    for piece in grid.split(","):
-        match = _PIECE.fullmatch(piece.strip())
+    for piece in _pieces(grid):
+        match = _PIECE.fullmatch(piece)
         if match is None:
             raise ValueError(
-                f'grid: steps such as "1M..5Y, 3M..10Y"|{piece.strip()!r}|write STEP..END or TENOR'
+                f'grid: steps such as "1M..5Y, 3M..10Y"|{piece!r}|write STEP..END or TENOR, '
+                'with "+ cashflows" at the end or without'
             )
         end = _days(match["end"] or match["step"])
         if end <= reached:
-            raise ValueError(f"grid: pieces that end later and later|{piece.strip()!r}|put them in order")
+            raise ValueError(f"grid: pieces that end later and later|{piece!r}|put them in order")
         reached = end
+
+
+def sees_cashflows(grid: str | list[date]) -> bool:
+    """Whether the book's own dates join the grid's."""
+    return isinstance(grid, str) and _CASHFLOWS.search(grid) is not None
 
 
 def grid_dates(grid: str | list[date], as_of: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
@@ -40,25 +59,88 @@ def grid_dates(grid: str | list[date], as_of: np.datetime64, last: np.datetime64
 
     ``STEP..END`` steps by calendar-free tenors counted from ``as_of`` and goes on where the piece before
     ended. A line is cut at the first date on or after ``last``, the last payment of the book (nothing is
-    left to expose beyond it); a list of dates is taken as it is.
+    left to expose beyond it); with ``+ cashflows`` it ends on ``last``, years being added where it is shorter. A list of
+    dates is taken as it is.
     """
     if isinstance(grid, list):
         return np.array(grid, dtype="datetime64[D]")
     found: list[np.datetime64] = []
-    for piece in grid.split(","):
-        match = _PIECE.fullmatch(piece.strip())
+    for piece in _pieces(grid):
+        match = _PIECE.fullmatch(piece)
         if match is None:
             raise ValueError(f"a grid piece, got {piece!r}")
-        step, end = match["step"], dates.add_tenor(as_of, match["end"] or match["step"])
-        reached = found[-1] if found else as_of
-        number, unit = int(step[:-1]), step[-1]
-        k = 1
-        while (day := dates.add_tenor(as_of, f"{k * number}{unit}")) <= end:
-            if day > reached:
-                found.append(day)
-            k += 1
+        _extend(found, as_of, match["step"], dates.add_tenor(as_of, match["end"] or match["step"]))
+    if sees_cashflows(grid):
+        _extend(found, as_of, "1Y", last)
+        days = np.array(found, dtype="datetime64[D]")
+        return np.union1d(days[days < last], [last] if last > as_of else []).astype("datetime64[D]")
     days = np.array(found, dtype="datetime64[D]")
     return days[: int(np.searchsorted(days, last)) + 1]
+
+
+@dataclass(frozen=True)
+class BookTerms:
+    """What of a book decides on its dates; ``prices`` as in `flow_dates`, ``factors`` is how many its model has."""
+
+    trades: Sequence[Trade]
+    claims: Sequence[Sequence[Claim]]
+    context: TradeContext
+    prices: Mapping[str, float]
+    factors: int
+    breaks: Breaks
+
+
+def most_dates(factors: int) -> int:
+    """Up to how many dates ``+ cashflows`` adds the book's own."""
+    return min(MOST_DATES, SOBOL_LIMIT // max(factors, 1))
+
+
+def with_cashflows(days: NDArray[np.datetime64], book: BookTerms) -> NDArray[np.datetime64]:
+    """Dates ``(time,)`` after ``as_of`` with those of the book that help most.
+
+    Each with the day before it. They are added up to `most_dates`, until 0.1 % is left unseen.
+    """
+    as_of = book.context.as_of.astype("datetime64[D]")
+    found = flow_dates(book.trades, book.claims, book.context, book.prices, book.breaks)
+    grid = np.union1d([0], (days - as_of).astype(np.int64)).astype(np.int64)
+    dated: NDArray[np.datetime64] = as_of + found.added(grid, most_dates(book.factors))[1:].astype(
+        "timedelta64[D]"
+    )
+    return dated
+
+
+def spot_prices(quotes: Mapping[str, float], home: str) -> dict[str, float]:
+    """Of currencies and equities in the reporting currency, as far as single quotes tell: for sizes, not for values."""
+    pairs = {}
+    for name, value in quotes.items():
+        kind, _, rest = name.partition("/RATE/")
+        if kind == "FX" and rest.count("/") == 1 and value > 0.0:
+            base, quote = rest.split("/")
+            pairs[base, quote], pairs[quote, base] = value, 1.0 / value
+    found = {home: 1.0}
+    for _ in range(2):
+        found |= {a: x * found[b] for (a, b), x in pairs.items() if b in found and a not in found}
+    for name, value in quotes.items():
+        kind, _, rest = name.partition("/PRICE/")
+        if kind == "EQUITY" and rest.count("/") == 1:
+            equity, currency = rest.split("/")
+            found[equity] = value * found.get(currency, 1.0)
+    return found
+
+
+def _pieces(grid: str) -> list[str]:
+    return [piece.strip() for piece in _CASHFLOWS.sub("", grid).split(",")]
+
+
+def _extend(found: list[np.datetime64], as_of: np.datetime64, step: str, end: np.datetime64) -> None:
+    """Go on by steps counted from ``as_of`` up to ``end``."""
+    reached = found[-1] if found else as_of
+    number, unit = int(step[:-1]), step[-1]
+    k = 1
+    while (day := dates.add_tenor(as_of, f"{k * number}{unit}")) <= end:
+        if day > reached:
+            found.append(day)
+        k += 1
 
 
 def _days(tenor: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,12 +12,19 @@ from numpy.typing import NDArray
 
 from pipelines.jobs.books import read_trades
 from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market_config, resolve_credit
-from pipelines.jobs.grid import grid_dates
+from pipelines.jobs.grid import (
+    SOBOL_LIMIT,
+    BookTerms,
+    grid_dates,
+    sees_cashflows,
+    spot_prices,
+    with_cashflows,
+)
 from pipelines.jobs.parties import Party, closest, read_fixings, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
-from pipelines.jobs.spec import SOBOL_LIMIT, Inputs, JobSpec, read_spec
+from pipelines.jobs.spec import Inputs, JobSpec, read_spec
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
@@ -130,7 +137,7 @@ def load_job(path: Path | str) -> LoadedJob:
     parties = _parties(tables, sets, spec, needs, problems)
     config = _market(tables, needs, spec, problems)
     claims = _claims(tables, as_of, problems)
-    days = _grid(path.name, spec, tables, as_of, needs, problems)
+    days = _grid(path.name, spec, tables, claims, needs, problems)
     problems.done()
     assert config is not None
     assert tables.quotes is not None
@@ -248,20 +255,25 @@ def _grid(
     file: str,
     spec: JobSpec,
     tables: _Tables,
-    as_of: np.datetime64,
+    claims: Sequence[Sequence[Claim]],
     needs: Needs,
     problems: Problems,
 ) -> NDArray[np.datetime64]:
     """The grid with path-dependent trades' dates, short enough for Sobol points and beginning after ``as_of``."""
-    where = f"{file}, [simulation] grid"
+    where, grid = f"{file}, [simulation] grid", spec.simulation.grid
+    as_of, factors = np.datetime64(spec.as_of, "D"), len(needs.factors)
+    context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
     last = max((t.maturity for t in tables.trades), default=as_of)
     if tables.trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
-    days = grid_dates(spec.simulation.grid, as_of, last)
-    days = _with_observations(days, tables, TradeContext(as_of, STANDARD_INDICES, tables.fixings), problems)
+    days = _with_observations(grid_dates(grid, as_of, last), tables, context, problems)
     if days.size and days[0] <= as_of:
         problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
-    count, factors = days.size, len(needs.factors)
+    if sees_cashflows(grid) and not len(problems):
+        prices = spot_prices(tables.quotes.values if tables.quotes else {}, spec.reporting_currency)
+        breaks = spec.exposure.breaks
+        days = with_cashflows(days, BookTerms(tables.trades, claims, context, prices, factors, breaks))
+    count = days.size
     if count * factors > SOBOL_LIMIT:
         got = f"{count} dates x {factors} factors = {count * factors}"
         problems.add(

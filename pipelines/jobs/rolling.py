@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pipelines.jobs.coverage import collect_needs, market_config
-from pipelines.jobs.grid import grid_dates
+from pipelines.jobs.grid import BookTerms, grid_dates, sees_cashflows, spot_prices, with_cashflows
 from pipelines.jobs.inputs import Fixings, LoadedJob
 from pipelines.jobs.problems import Problems
 from xva.errors import DomainError
@@ -133,7 +133,13 @@ class JobPair:
         context = TradeContext(job.as_of, fixings=known)
         last = max(t.maturity for t in (*trades, *job.trades))
         watched = [t.observation_dates(context) for t in living(trades, job.as_of)]
-        days = grid_dates(job.spec.simulation.grid, job.as_of, last)
+        claims, grid = tuple(t.claims(context) for t in trades), job.spec.simulation.grid
+        days = np.unique(np.concatenate([grid_dates(grid, job.as_of, last), *watched]))
+        if sees_cashflows(grid):
+            # what both books have is there already: then nothing is added, and the steps share their random numbers
+            prices = spot_prices(dict(zip(quotes.ids, quotes.values.tolist())), job.spec.reporting_currency)
+            terms = BookTerms(trades, claims, context, prices, len(needs.factors), job.spec.exposure.breaks)
+            days = with_cashflows(np.union1d(days, job.dates), terms)
         return replace(
             job,
             quotes=quotes,
@@ -141,9 +147,9 @@ class JobPair:
             netting_sets=homes,
             counterparties=tuple(c for c in self.before.counterparties if c.name in parties),
             trades=trades,
-            claims=tuple(t.claims(context) for t in trades),
+            claims=claims,
             fixings=known,
-            dates=np.unique(np.concatenate([days, *watched])),
+            dates=days,
             factors=needs.factors,
             idle_netting_sets=(),
         )

@@ -13,9 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipelines.jobs.grid import check_grid
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
 
-SOBOL_LIMIT = 21_201
-"""Largest dates × factors that scrambled Sobol points cover."""
-
 Name = Annotated[str, Field(pattern=NAME.pattern)]
 _CURRENCY = r"^[A-Z]{3}$"
 _TENOR = r"^[1-9][0-9]*[DWMY]$"
@@ -49,7 +46,10 @@ class Inputs(Section):
 
 
 class Simulation(Section):
-    """How the paths are drawn. ``grid`` is steps like ``1M..5Y, 3M..10Y`` or a list of dates."""
+    """How the paths are drawn. ``grid`` is steps like ``1M..5Y, 3M..10Y``, or a list of dates.
+
+    ``+ cashflows`` behind the steps adds the book's own dates, and years up to its last payment.
+    """
 
     paths: int = Field(default=8192, ge=1)
     block_size: int = Field(default=1024, ge=1)
@@ -58,7 +58,7 @@ class Simulation(Section):
     dtype: Literal["float64", "float32"] = "float64"
     device: str = Field(default="cpu", pattern=_DEVICE)
     fixing: Literal["projected"] = "projected"
-    grid: str | list[date] = "1M..1Y, 3M..10Y, 6M..30Y"
+    grid: str | list[date] = "1M..1Y, 3M..10Y, 6M..30Y + cashflows"
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> Self:

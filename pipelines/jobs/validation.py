@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.jobs.grid import grid_dates, most_dates
 from pipelines.jobs.inputs import LoadedJob
 from xva.trades.claims import ResetPeriod, SwaptionClaim
 
@@ -35,6 +36,8 @@ class ValidationReport:
     factors : tuple of str
     first_date, last_date : datetime64[D]
         Of the grid of ``dates`` dates.
+    own_dates, most_dates : int
+        How many of them the book brought (``+ cashflows`` and observations), and up to how many it may.
     last_payment : datetime64[D]
         Of the book; exposure after ``last_date`` is left out.
     resets, exercises : int
@@ -60,6 +63,8 @@ class ValidationReport:
     dates: int
     first_date: np.datetime64
     last_date: np.datetime64
+    own_dates: int
+    most_dates: int
     last_payment: np.datetime64
     resets: int
     exercises: int
@@ -80,7 +85,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         for c in claims
         if isinstance(c, SwaptionClaim) and c.settlement == "physical"
     }
-    simulation, dates = job.spec.simulation, len(job.dates)
+    simulation, dates, last = job.spec.simulation, len(job.dates), max(t.maturity for t in job.trades)
     sizes = Counter(t.netting_set for t in job.trades)
     days = np.array(sorted(round(365.0 * t) for t in resets | exercises), dtype="timedelta64[D]")
     cells = dates * (_COPIES * len(job.factors) + 3 * len(job.netting_sets)) + days.size * len(job.factors)
@@ -98,7 +103,9 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         dates=dates,
         first_date=job.dates[0],
         last_date=job.dates[-1],
-        last_payment=max(t.maturity for t in job.trades),
+        own_dates=int((~np.isin(job.dates, grid_dates(job.spec.simulation.grid, job.as_of, last))).sum()),
+        most_dates=most_dates(len(job.factors)),
+        last_payment=last,
         resets=len(resets),
         exercises=len(exercises),
         event_dates=job.as_of + days,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.jobs.grid import check_grid, grid_dates
+from pipelines.jobs.grid import check_grid, grid_dates, sees_cashflows, spot_prices
 
 AS_OF = np.datetime64("2026-01-15")
 FAR = np.datetime64("2099-01-01")
@@ -46,7 +46,43 @@ def test_a_list_is_taken_as_it_is():
     assert list(grid_dates(listed, AS_OF, np.datetime64("2027-01-01"))) == days("2026-02-01", "2030-01-01")
 
 
-@pytest.mark.parametrize("grid", ["", "1M..", "0M..1Y", "1M..1Y; 2Y", "1Y..2Y, 1M..1Y", "monthly", []])
+def test_with_cashflows_a_line_ends_on_the_last_payment():
+    last = np.datetime64("2028-06-20")
+    assert list(grid_dates("1M..2M, 1Y + cashflows", AS_OF, last)) == days(
+        "2026-02-15", "2026-03-15", "2027-01-15", "2028-01-15", "2028-06-20"
+    )
+    assert list(grid_dates("1M..1Y + cashflows", AS_OF, np.datetime64("2026-01-21"))) == days("2026-01-21")
+    assert sees_cashflows("1M..1Y+cashflows")
+    assert not sees_cashflows("1M..1Y")
+    check_grid("1M..1Y, 2Y + cashflows")
+
+
+def test_prices_through_single_quotes():
+    quotes = {
+        "FX/RATE/EUR/USD": 1.25,
+        "FX/RATE/USD/JPY": 100.0,
+        "EQUITY/PRICE/AA/USD": 50.0,
+        "EQUITY/PRICE/BB/XXX": 2.0,
+    }
+    got = spot_prices(quotes, "EUR")
+    assert got == pytest.approx({"EUR": 1.0, "USD": 0.8, "JPY": 0.008, "AA": 40.0, "BB": 2.0})
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        "1Y + flows",
+        "+ cashflows",
+        "1Y + cashflows + cashflows",
+        "",
+        "1M..",
+        "0M..1Y",
+        "1M..1Y; 2Y",
+        "1Y..2Y, 1M..1Y",
+        "monthly",
+        [],
+    ],
+)
 def test_nonsense(grid):
     with pytest.raises(ValueError, match="grid: "):
         check_grid(grid)

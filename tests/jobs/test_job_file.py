@@ -52,7 +52,7 @@ import pytest
             'grid = "3M..5Y, 6M..10Y, 1Y..20Y"',
             'grid = "3M..5Y, 6 months"',
             "demo.toml, [simulation] grid: expected steps such as \"1M..5Y, 3M..10Y\", got '6 months' -> "
-            "write STEP..END or TENOR",
+            'write STEP..END or TENOR, with "+ cashflows" at the end or without',
         ),
         (
             'grid = "3M..5Y, 6M..10Y, 1Y..20Y"',

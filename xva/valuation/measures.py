@@ -22,17 +22,23 @@ from xva.adjustments import (
 from xva.market.market import Market
 
 MEASURES = ("CVA", "DVA", "FCA", "FBA")
+_ONE_DAY = 1.5 / 365.0
 SIDES = (0, 1, 0, 1)  # which profile a measure weighs: 0 EPE, 1 ENE
 
 
 @dataclass(frozen=True)
 class XvaSpec:
-    """Which adjustments: own credit name, default variant, funding variant and quadrature."""
+    """Which adjustments: own credit name, default variant, funding variant and quadrature.
+
+    With ``day_before`` an interval of one day takes the profile of the date before it (``right`` only): a flow is paid at the
+    day's end, so what is lost in a default on that day is the value before it.
+    """
 
     own_name: str
     variant: Literal["unilateral", "first_to_default"] = "unilateral"
     funding: Funding = "curve"
     quadrature: Quadrature = "right"
+    day_before: bool = False
 
 
 def measure_weights(
@@ -60,4 +66,13 @@ def measure_weights(
                 fba_weights(times, theirs, own, lend, ois, spec.funding, spec.quadrature),
             ]
         )
-    return torch.stack([rows[name] for name in credit_curves], dim=1)
+    weights = torch.stack([rows[name] for name in credit_curves], dim=1)
+    return _day_before(weights, times) if spec.day_before and spec.quadrature == "right" else weights
+
+
+def _day_before(weights: Tensor, times: NDArray[np.float64]) -> Tensor:
+    """Weights of intervals of one day moved to the date before; with ``right`` a date's weight is its interval's."""
+    short = np.append(False, np.diff(times) < _ONE_DAY)
+    mask = torch.from_numpy(short).to(weights)
+    moved = weights * mask
+    return weights - moved + torch.nn.functional.pad(moved[..., 1:], (0, 1))

@@ -72,6 +72,7 @@ def results(
         "variant": spec.variant,
         "funding": spec.funding,
         "quadrature": spec.quadrature,
+        "one_day_intervals": "day before" if spec.day_before else "as others",
         "fixing": "projected",
         "seed": data.noise.seed,
         "paths": data.n_blocks * data.noise.block_size,
