@@ -106,7 +106,7 @@ def show_stress(run: Run, out: Console, measure: str | None = None, netting_set:
     out.print(found.table(measure, netting_set))
     if found.failed:
         out.print(found.failures(), soft_wrap=True)
-    if found.missing:
+    if found.notes():
         out.print(found.notes(), soft_wrap=True)
     out.print(f"The run lies in {run.path}", soft_wrap=True)
     out.print(f'Open it with pipelines.open_run("{run.path}").stress', soft_wrap=True)

@@ -65,6 +65,11 @@ def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
     if report.proxies:
         yield "proxies", ", ".join(f"{name} by {proxy}" for name, proxy in report.proxies.items())
     yield "market", f"{report.quotes:,} quotes"
+    if report.outrights:
+        yield (
+            "FX forwards",
+            f"{report.outrights:,} outrights (FXFWD/PRICE), read as points (FXFWD/RATE) on their spot",
+        )
     yield "model", f"{len(report.factors)} factors: {', '.join(report.factors)}"
     own = (
         f" ({report.own_dates} of them the book's own, at most {report.most_dates} in all)"

@@ -176,7 +176,7 @@ def _parties(
 
 def _market(job: LoadedJob, needs: Needs, problems: Problems) -> MarketConfig | None:
     where = job.spec.inputs.quotes
-    config = market_config(job.as_of, needs, where, problems)
+    config = market_config(job.as_of, needs, where, problems, job.spec.market.points_factor)
     if config is not None:
         quotes = [quote_info(i) for i in job.quotes.ids]
         check_coverage(needs, config, quotes, where, problems, job.spec.model.stated)

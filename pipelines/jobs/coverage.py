@@ -99,7 +99,13 @@ def resolve_credit(
             )  # fmt: skip
 
 
-def market_config(as_of: np.datetime64, needs: Needs, where: str, problems: Problems) -> MarketConfig | None:
+def market_config(
+    as_of: np.datetime64,
+    needs: Needs,
+    where: str,
+    problems: Problems,
+    points_factors: Mapping[str, float] | None = None,
+) -> MarketConfig | None:
     """The standard curves of the currencies needed; None without one for the reporting currency."""
     reporting = next(iter(needs.currencies))
     supported = {index.currency for index in STANDARD_INDICES.values() if index.overnight}
@@ -109,7 +115,8 @@ def market_config(as_of: np.datetime64, needs: Needs, where: str, problems: Prob
             problems.add(f"{where}, currency {currency}", expected, currency, f"needed by {who}")
     if reporting not in supported:
         return None
-    return MarketConfig.standard(as_of, reporting, [c for c in needs.ordered_currencies if c in supported])
+    currencies = [c for c in needs.ordered_currencies if c in supported]
+    return MarketConfig.standard(as_of, reporting, currencies, points_factors=points_factors)
 
 
 def check_coverage(

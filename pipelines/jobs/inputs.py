@@ -24,7 +24,7 @@ from pipelines.jobs.parties import Party, closest, read_fixings, read_netting_se
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
-from pipelines.jobs.spec import Inputs, JobSpec, read_spec
+from pipelines.jobs.spec import JobSpec, read_spec
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
@@ -68,6 +68,8 @@ class LoadedJob:
         Brownian motions of the model: ``IR:…``, ``FX:…``, ``EQ:…``.
     idle_netting_sets : tuple of str
         Netting sets of the file without trades, left out.
+    outrights : tuple of str
+        FX forwards of the quotes file that are outrights; ``quotes`` has them as points.
     """
 
     path: Path
@@ -82,6 +84,7 @@ class LoadedJob:
     dates: NDArray[np.datetime64]
     factors: tuple[str, ...]
     idle_netting_sets: tuple[str, ...] = ()
+    outrights: tuple[str, ...] = ()
 
     @property
     def base(self) -> Path:
@@ -129,15 +132,15 @@ def load_job(path: Path | str) -> LoadedJob:
     if spec is None:
         problems.done()
         raise InputErrors([])  # unreachable: a missing spec has a problem
-    tables = _read(path, spec.inputs, problems)
+    tables = _read(path, spec, problems)
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
     sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
     needs = collect_needs(spec.reporting_currency, tables.trades, sets)
     parties = _parties(tables, sets, spec, needs, problems)
     config = _market(tables, needs, spec, problems)
-    sound, claims = _claims(tables, as_of, problems)
-    days = _grid(path.name, spec, tables, sound, claims, needs, problems)
+    claims = _claims(tables, as_of, problems)
+    days = _grid(path.name, spec, tables, claims, needs, problems)
     problems.done()
     assert config is not None
     assert tables.quotes is not None
@@ -154,10 +157,12 @@ def load_job(path: Path | str) -> LoadedJob:
         dates=days,
         factors=needs.factors,
         idle_netting_sets=tuple(s for s in tables.netting_sets or () if s not in used),
+        outrights=tables.quotes.outrights,
     )
 
 
-def _read(path: Path, inputs: Inputs, problems: Problems) -> _Tables:
+def _read(path: Path, spec: JobSpec, problems: Problems) -> _Tables:
+    inputs, factors = spec.inputs, spec.market.points_factor
     base, where = path.parent, f"{path.name}, [inputs] products"
     types = trade_types(inputs.products, where, problems)
     sets = read_netting_sets(base / inputs.netting_sets, inputs.netting_sets, problems)
@@ -166,7 +171,7 @@ def _read(path: Path, inputs: Inputs, problems: Problems) -> _Tables:
     if inputs.fixings is not None:
         fixings = read_fixings(base / inputs.fixings, inputs.fixings, STANDARD_INDICES, problems)
     return _Tables(
-        quotes=read_quotes(base / inputs.quotes, inputs.quotes, problems),
+        quotes=read_quotes(base / inputs.quotes, inputs.quotes, problems, factors),
         netting_sets=sets,
         parties=read_parties(base / inputs.counterparties, inputs.counterparties, problems),
         fixings=fixings,
@@ -201,7 +206,8 @@ def _market(tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems) ->
     if tables.quotes is None:
         return None
     before, where = len(problems), spec.inputs.quotes
-    config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems)
+    factors = spec.market.points_factor
+    config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems, factors)
     if config is None:
         return None
     stated = spec.model.stated
@@ -228,22 +234,16 @@ def _faults(build: Callable[[QuoteSet], object], quotes: QuoteSet, where: str) -
     return []
 
 
-def _claims(
-    tables: _Tables, as_of: np.datetime64, problems: Problems
-) -> tuple[tuple[Trade, ...], tuple[tuple[Claim, ...], ...]]:
-    """The trades whose terms give schedules and claims, and these."""
+def _claims(tables: _Tables, as_of: np.datetime64, problems: Problems) -> tuple[tuple[Claim, ...], ...]:
     context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
-    found: list[tuple[Trade, tuple[Claim, ...]]] = []
+    claims: list[tuple[Claim, ...]] = []
     for trade in tables.trades:
         try:
-            claims = trade.claims(context)
-            for one in living([trade], as_of):
-                one.observation_dates(context)
-            found.append((trade, claims))
+            claims.append(trade.claims(context))
         except TradeError as error:
             expected, got, fix = _sentence(error.message)
             problems.add(tables.places[trade.trade_id], expected, got, fix)
-    return tuple(trade for trade, _ in found), tuple(claims for _, claims in found)
+    return tuple(claims)
 
 
 def _sentence(message: str) -> tuple[str, str, str]:
@@ -261,7 +261,6 @@ def _grid(
     file: str,
     spec: JobSpec,
     tables: _Tables,
-    trades: Sequence[Trade],
     claims: Sequence[Sequence[Claim]],
     needs: Needs,
     problems: Problems,
@@ -270,17 +269,16 @@ def _grid(
     where, grid = f"{file}, [simulation] grid", spec.simulation.grid
     as_of, factors = np.datetime64(spec.as_of, "D"), len(needs.factors)
     context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
-    last = max((t.maturity for t in trades), default=as_of)
-    if trades and last <= as_of:
+    last = max((t.maturity for t in tables.trades), default=as_of)
+    if tables.trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
-    watched = [t.observation_dates(context) for t in living(trades, as_of)]
-    days = np.unique(np.concatenate([grid_dates(grid, as_of, last), *watched]))
+    days = _with_observations(grid_dates(grid, as_of, last), tables, context, problems)
     if days.size and days[0] <= as_of:
         problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
     if sees_cashflows(grid) and not len(problems):
         prices = spot_prices(tables.quotes.values if tables.quotes else {}, spec.reporting_currency)
         breaks = spec.exposure.breaks
-        days = with_cashflows(days, BookTerms(trades, claims, context, prices, factors, breaks))
+        days = with_cashflows(days, BookTerms(tables.trades, claims, context, prices, factors, breaks))
     count = days.size
     if count * factors > SOBOL_LIMIT:
         got = f"{count} dates x {factors} factors = {count * factors}"
@@ -288,3 +286,17 @@ def _grid(
             where, f"dates x factors of at most {SOBOL_LIMIT} (Sobol points)", got, "use fewer dates"
         )
     return days
+
+
+def _with_observations(
+    days: NDArray[np.datetime64], tables: _Tables, context: TradeContext, problems: Problems
+) -> NDArray[np.datetime64]:
+    """The grid and the dates on which path-dependent trades look at the market."""
+    watched = [days]
+    for trade in living(tables.trades, context.as_of):
+        try:
+            watched.append(trade.observation_dates(context))
+        except TradeError as error:
+            expected, got, fix = _sentence(error.message)
+            problems.add(tables.places[trade.trade_id], expected, got, fix)
+    return np.unique(np.concatenate(watched))

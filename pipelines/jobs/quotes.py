@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import torch
 
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.tables import convert, read_table, shown
-from xva.errors import MarketDataError, Problem
+from xva.errors import InputErrors, MarketDataError, Problem
 from xva.market.checks import range_table
 from xva.market.correlation import correlation_problems
+from xva.market.fx_forwards import as_points
 from xva.market.labels import QuoteInfo, quote_info
 
 
@@ -28,15 +30,23 @@ class QuoteTable:
         Every quote with an id of a known form, also those without a usable value.
     sound : bool
         Whether nothing was wrong.
+    outrights : tuple of str
+        FX forwards of the file that are outrights; ``values`` and ``infos`` have them as points.
     """
 
     values: dict[str, float]
     infos: tuple[QuoteInfo, ...]
     sound: bool
+    outrights: tuple[str, ...] = ()
 
 
-def read_quotes(path: Path, name: str, problems: Problems) -> QuoteTable | None:
-    """The quotes of a table with columns quote_id and value; None where the file cannot be used."""
+def read_quotes(
+    path: Path, name: str, problems: Problems, points_factors: Mapping[str, float] | None = None
+) -> QuoteTable | None:
+    """The quotes of a table with columns quote_id and value; None where the file cannot be used.
+
+    Outrights of FX forwards become points, by the usual factors or those stated by pair.
+    """
     before = len(problems)
     table = read_table(path, name, problems, ("quote_id", "value"))
     if table is None:
@@ -60,12 +70,22 @@ def read_quotes(path: Path, name: str, problems: Problems) -> QuoteTable | None:
             problems.add(f"{where}, column value", str(error), shown(cells["value"]))
     usable = [info for info in infos if info.quote_id in values]
     numbers = np.array([values[info.quote_id] for info in usable])
+    found = range_table(range(len(usable)), usable).problems(numbers)
+    points = values
+    try:
+        points = as_points(values, points_factors) if not found else values
+    except InputErrors as error:
+        found += error.problems
     problems.extend(
         Problem(f"{table.where(rows[p.where.removeprefix('quote ')])}, {p.where}", p.expected, p.got, p.fix)
-        for p in range_table(range(len(usable)), usable).problems(numbers)
+        for p in found
     )
     problems.extend(_correlations(values, usable, name))
-    return QuoteTable(values, tuple(infos), len(problems) == before)
+    outrights = tuple(i for i in values if i not in points)
+    named = [
+        quote_info(i.quote_id.replace("PRICE", "RATE", 1)) if i.quote_id in outrights else i for i in infos
+    ]
+    return QuoteTable(points, tuple(named), len(problems) == before, outrights)
 
 
 def _info(quote_id: str, where: str, problems: Problems) -> QuoteInfo | None:

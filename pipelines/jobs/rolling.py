@@ -128,7 +128,9 @@ class JobPair:
         parties = {n.counterparty for n in homes}
         known = job.fixings if fixings is None else fixings
         needs, problems = collect_needs(job.spec.reporting_currency, trades, homes), Problems()
-        config = market_config(job.as_of, needs, job.spec.inputs.quotes, problems)
+        config = market_config(
+            job.as_of, needs, job.spec.inputs.quotes, problems, job.spec.market.points_factor
+        )
         problems.done()
         context = TradeContext(job.as_of, fixings=known)
         last = max(t.maturity for t in (*trades, *job.trades))

@@ -7,7 +7,7 @@ import re
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -75,6 +75,7 @@ class _Shift(_Table):
 class _Scenario(_Table):
     name: str = Field(pattern=NAME.pattern)
     description: str = ""
+    fx_forwards: Literal["points", "curve"] = "points"
     shifts: tuple[_Shift, ...] = Field(min_length=1)
 
 
@@ -153,7 +154,7 @@ def _scenario(file: str, scenario: _Scenario, optional: bool, problems: Problems
             problems.extend(
                 Problem(p.where.replace("shift", where, 1), p.expected, p.got) for p in error.problems
             )
-    return Scenario(scenario.name, tuple(shifts), scenario.description)
+    return Scenario(scenario.name, tuple(shifts), scenario.description, scenario.fx_forwards)
 
 
 def _shift(shift: _Shift, optional: bool) -> Shift:

@@ -15,6 +15,7 @@ from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
 
 Name = Annotated[str, Field(pattern=NAME.pattern)]
 _CURRENCY = r"^[A-Z]{3}$"
+_PAIR = r"^[A-Z]{3}/[A-Z]{3}$"
 _TENOR = r"^[1-9][0-9]*[DWMY]$"
 _DEVICE = r"^(cpu|cuda(:[0-9]+)?)$"
 _EXECUTOR = r"^(serial|local|(tcp|tls)://[^\s/]+:[0-9]+)$"
@@ -94,6 +95,12 @@ class Model(Section):
         return self.calibration == "stated"
 
 
+class Market(Section):
+    """``points_factor`` by pair (``"EUR/JPY" = 100``): FX points to one unit of the second currency, where not the usual."""
+
+    points_factor: dict[Annotated[str, Field(pattern=_PAIR)], Annotated[float, Field(gt=0.0)]] = {}
+
+
 class Surrogates(Section):
     """How trades without closed form are learned, and how well they have to be.
 
@@ -151,6 +158,7 @@ class JobSpec(Section):
     reporting_currency: Currency = "EUR"
     inputs: Inputs
     simulation: Simulation = Simulation()
+    market: Market = Market()
     model: Model = Model()
     surrogates: Surrogates = Surrogates()
     exposure: Exposure = Exposure()
@@ -163,6 +171,7 @@ _WORDS = {
     NAME.pattern: NAME_IN_WORDS,
     _CURRENCY: "a currency of three capital letters",
     _TENOR: "a tenor such as 20Y",
+    _PAIR: "a pair of currencies such as EUR/JPY",
     _DEVICE: "cpu, cuda or cuda:0",
     _MODULE: "a Python module such as my_products",
     _EXECUTOR: "serial, local or an address such as tcp://127.0.0.1:8786",

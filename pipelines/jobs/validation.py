@@ -31,6 +31,8 @@ class ValidationReport:
         Number of trades by netting set.
     idle_netting_sets : tuple of str
         Netting sets of the table without trades, left out.
+    outrights : int
+        FX forwards quoted as outrights, which are read as points.
     proxies : dict
         Counterparties without CDS of their own, and the proxy curve of each.
     factors : tuple of str
@@ -52,6 +54,7 @@ class ValidationReport:
 
     name: str
     quotes: int
+    outrights: int
     trades: dict[str, int]
     ended: dict[str, str]
     booked: int
@@ -92,6 +95,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
     return ValidationReport(
         name=job.spec.name,
         quotes=len(job.quotes.ids),
+        outrights=len(job.outrights),
         trades=dict(Counter(t.kind for t in job.trades)),
         ended=_ended(job),
         booked=sum(t.booked_value is not None for t in job.trades),

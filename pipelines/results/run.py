@@ -21,6 +21,8 @@ from pipelines.storage.manifest import Completion, RunManifest, read_completion,
 from pipelines.storage.results import open_cube, open_results
 from xva.errors import DomainError, StoreError
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+from xva.market.shocks import FxForwards
+from xva.valuation.fx_kept import curve_kept_sensitivities
 
 
 def open_run(path: Path | str) -> Run:
@@ -142,10 +144,17 @@ class Run:
         curve: Names | None = None,
         currency: Names | None = None,
         tenor: Names | None = None,
+        fx_forwards: FxForwards = "points",
     ) -> Sensitivities:
-        """Derivatives of measures to quotes, in total or by netting set; arguments as in `Sensitivities.select`."""
+        """Derivatives of measures to quotes, in total or by netting set; arguments as in `Sensitivities.select`.
+
+        ``fx_forwards`` says what of quoted FX forwards stays where an FX rate moves: points or the curve they build.
+        """
         chosen = {"family": family, "curve": curve, "currency": currency, "tenor": tenor}
-        return Sensitivities.select(self.xva, measure, netting_set, **chosen)
+        results = self.xva
+        if fx_forwards == "curve" and "sensitivity" in results:
+            results = curve_kept_sensitivities(results)
+        return Sensitivities.select(results, measure, netting_set, **chosen)
 
     def compare(self, before: Run) -> Comparison:
         """What changed since another run, yesterday's say: measures, sensitivities, quotes."""

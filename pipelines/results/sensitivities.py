@@ -87,7 +87,9 @@ class Sensitivities:
         for dim, asked in (("measure", measure), ("netting_set", netting_set)):
             if asked is None or isinstance(asked, str):
                 data = data.squeeze(dim, drop=True)
-        data = data.assign_attrs({k: results.attrs[k] for k in ("as_of", "units") if k in results.attrs})
+        data = data.assign_attrs(
+            {k: results.attrs[k] for k in ("as_of", "units", "fx_forwards") if k in results.attrs}
+        )
         return cls(", ".join(measures), ", ".join(sets), str(results.attrs.get("units", "")), data)
 
     @property

@@ -125,13 +125,26 @@ class Stress:
 
     def notes(self) -> Text:
         """One line per scenario that has nothing to shift somewhere."""
-        return Text("\n".join(f"{name}: {note}" for name, note in self.missing.items()))
+        lines = [f"{name}: {note}" for name, note in self.missing.items()]
+        for kept, told in (("points", "their points"), ("curve", "the curve they build")):
+            names = [name for name, found in self.fx_forwards.items() if found == kept]
+            if names:
+                lines.append(f"FX forwards keep {told} where the spot moves: {', '.join(names)}")
+        return Text("\n".join(lines))
+
+    @property
+    def fx_forwards(self) -> dict[str, str]:
+        """What stays of quoted FX forwards, ``points`` or ``curve``, by scenario that moves their spot."""
+        if "fx_forwards" not in self.results:
+            return {}
+        found = zip(self.results["scenario"].values, self.results["fx_forwards"].values)
+        return {str(s): str(kept) for s, kept in found if str(kept)}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table()
         if self.failed:
             yield self.failures()
-        if self.missing:
+        if self.notes():
             yield self.notes()
 
     def _repr_html_(self) -> str:

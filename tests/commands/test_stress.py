@@ -121,7 +121,7 @@ def test_everything_wrong_with_a_file_comes_at_once(base: Path, tmp_path: Path) 
         "scenario no vols, shift 1, tenor: expected one of quotes, families",
         "scenario twisted, shift 1, twist, to: expected a value, got nothing",
         "scenario 4, name: expected a value",
-        "scenario 4, shift: expected one of name, description, shifts, got shift -> did you mean shifts?",
+        "scenario 4, shift: expected one of name, description, fx_forwards, shifts, got shift -> did you mean shifts?",
     ):
         assert said in done.stderr
     fixed = BROKEN.replace("no vols", "vols").replace('"1 bp up" , tenor = "5Y"', "0.1").split("[[scenario]]")

@@ -77,7 +77,7 @@ def test_identity_is_json_without_execution_and_paths(demo):
     identity = identity_inputs(demo)
     assert json.loads(json.dumps(identity)) == identity
     assert set(identity["job"]) == {
-        "name", "as_of", "reporting_currency", "simulation", "model", "surrogates", "exposure", "xva",
+        "name", "as_of", "reporting_currency", "simulation", "market", "model", "surrogates", "exposure", "xva",
     }  # fmt: skip
     assert set(identity["inputs"]) == {"quotes", "netting_sets", "counterparties", "fixings", "trades"}
 

@@ -197,12 +197,10 @@ def test_another_reporting_currency_hardly_moves_the_forwards(quotes: QuoteSet, 
 
 def test_fx_forwards_give_the_short_end(quotes: QuoteSet) -> None:
     spot = float(quotes["FX/RATE/EUR/USD"])
-    short = {
-        "FXFWD/RATE/EUR/USD/3M": spot * 1.0042,
-        "FXFWD/RATE/EUR/USD/6M": spot * 1.0083,
-        "FXFWD/RATE/GBP/USD/6M": spot / float(quotes["FX/RATE/EUR/GBP"]) * 0.9999,
-    }
-    values = dict(zip(quotes.ids, quotes.values.tolist())) | short
+    cable_spot = spot / float(quotes["FX/RATE/EUR/GBP"])
+    short = {"EUR/USD/3M": spot * 1.0042, "EUR/USD/6M": spot * 1.0083, "GBP/USD/6M": cable_spot * 0.9999}
+    points = {f"FXFWD/RATE/{k}": 1e4 * (v - (spot if k[0] == "E" else cable_spot)) for k, v in short.items()}
+    values = dict(zip(quotes.ids, quotes.values.tolist())) | points
     config = MarketConfig.standard(AS_OF)
     leaf = QuoteSet.from_mapping(values).as_leaf()
     market = build_market(leaf, config)
@@ -210,20 +208,24 @@ def test_fx_forwards_give_the_short_end(quotes: QuoteSet) -> None:
     for tenor, end in (("3M", "2026-04-20"), ("6M", "2026-07-20")):
         t = (np.datetime64(end) - AS_OF).astype(int) / 365
         forward = eur.discount(t) / usd.discount(t) / market.fx_spot("USD")
-        assert float(forward.detach()) == pytest.approx(short[f"FXFWD/RATE/EUR/USD/{tenor}"], rel=1e-12)
+        assert float(forward.detach()) == pytest.approx(short[f"EUR/USD/{tenor}"], rel=1e-12)
     cable = gbp.discount(t) / usd.discount(t) * market.fx_spot("GBP") / market.fx_spot("USD")
-    assert float(cable.detach()) == pytest.approx(short["FXFWD/RATE/GBP/USD/6M"], rel=1e-12)
+    assert float(cable.detach()) == pytest.approx(short["GBP/USD/6M"], rel=1e-12)
     (to_quotes,) = torch.autograd.grad(torch.log(forward), leaf.values)
-    assert float(to_quotes[leaf.index["FXFWD/RATE/EUR/USD/6M"]]) == pytest.approx(
-        1 / float(forward.detach()), rel=1e-12
-    )
-    assert abs(float(to_quotes[leaf.index["FX/RATE/EUR/USD"]])) < 1e-12
+    per_unit = 1 / float(forward.detach())
+    assert float(to_quotes[leaf.index["FXFWD/RATE/EUR/USD/6M"]]) == pytest.approx(1e-4 * per_unit, rel=1e-12)
+    # points stay where the spot moves, so the forward moves as much as the spot
+    assert float(to_quotes[leaf.index["FX/RATE/EUR/USD"]]) == pytest.approx(per_unit, rel=1e-12)
 
 
 def test_forwards_alone_make_a_discount_curve() -> None:
     """A foreign discount curve needs neither overnight quotes nor a basis."""
     config = MarketConfig(AS_OF, "EUR", {"EUR": "EUR-FLAT", "CHF": "CHF-IN-EUR"}, {})
-    quotes = {"ZERO/RATE/EUR/EUR-FLAT/A365/1Y": 0.02, "FX/RATE/EUR/CHF": 0.93, "FXFWD/RATE/EUR/CHF/1Y": 0.915}
+    quotes = {
+        "ZERO/RATE/EUR/EUR-FLAT/A365/1Y": 0.02,
+        "FX/RATE/EUR/CHF": 0.93,
+        "FXFWD/RATE/EUR/CHF/1Y": -150.0,
+    }
     market = build_market(QuoteSet.from_mapping(quotes), config)
     t = float(market.discount_curve("CHF").times[0])
     expected = np.exp(-0.02 * t) * 0.93 / 0.915

@@ -56,8 +56,8 @@ def test_unknown_ids_and_missing_quotes_at_once(quotes: QuoteSet, config: Market
         "SWAPTION/RATE_NVOL/EUR/5Y/10Y/ATM": None,
         "EQUITY/PRICE/AURELIA/EUR": None,
         "FX/RATE/EUR/JPY": None,
-        "FXFWD/RATE/EUR/JPY/3M": 184.0,
-        "FXFWD/RATE/JPY/EUR/6M": 0.0054,
+        "FXFWD/RATE/EUR/JPY/3M": -60.0,
+        "FXFWD/RATE/JPY/EUR/6M": 0.5,
     }
     found = problems(quotes, config, changes)
     assert "expected FX/RATE/{base}/{currency}, got an id of no known form" in found["quote FX/RATE/EURUSD"]

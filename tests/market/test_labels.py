@@ -13,6 +13,7 @@ LABELS = {
     "IR_SWAP/RATE/EUR/2D/3M/10Y": ("IBOR swap", "EUR-EURIBOR-3M", "EUR", "10Y"),
     "CC_BASIS_SWAP/BASIS_SPREAD/USD/1D/EUR/1D/5Y": ("XCCY basis", "USD/EUR", "EUR", "5Y"),
     "FXFWD/RATE/EUR/USD/3M": ("FX forward", "EUR/USD", "USD", "3M"),
+    "FXFWD/PRICE/EUR/USD/3M": ("FX outright", "EUR/USD", "USD", "3M"),
     "ZERO/RATE/EUR/EUR-FLAT/A365/5Y": ("zero rate", "EUR-FLAT", "EUR", "5Y"),
     "ZERO/RATE/EUR/EUR-FLAT/A365/2031-01-15": ("zero rate", "EUR-FLAT", "EUR", "2031-01-15"),
     "ZERO/YIELD_SPREAD/EUR/BORROW/A365/5Y": ("funding", "BORROW", "EUR", "5Y"),

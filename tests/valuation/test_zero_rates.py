@@ -91,7 +91,7 @@ def test_samples_convert_as_their_mean(rates: ZeroRates) -> None:
 def test_a_bond_has_the_zero_sensitivity_of_its_formula() -> None:
     """d/dz of exp(-z t) at a pillar is -t exp(-z t), with FX forwards in the curve and the FX rate beside."""
     quotes = {f"IR_SWAP/RATE/EUR/2D/1D/{t}": 0.02 + 0.001 * k for k, t in enumerate(("1Y", "2Y", "5Y"))}
-    quotes |= {f"FXFWD/RATE/EUR/USD/{t}": 1.10 + 0.02 * k for k, t in enumerate(("1Y", "2Y", "3Y"))}
+    quotes |= {f"FXFWD/RATE/EUR/USD/{t}": 100.0 + 200.0 * k for k, t in enumerate(("1Y", "2Y", "3Y"))}
     leaf = QuoteSet.from_mapping(quotes | {"FX/RATE/EUR/USD": 1.09}).as_leaf()
     base = MarketConfig.standard(AS_OF, currencies=["EUR", "USD"])
     config = MarketConfig(AS_OF, "EUR", base.discount, {"EUR-ESTR": "EUR-ESTR"})

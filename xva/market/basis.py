@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
+from xva.errors import Problem
 from xva.market.curves import DiscountCurve, interpolation_matrix
+from xva.market.fx_forwards import PointsCheck, points_factor
 from xva.market.indices import RateIndex, currency_calendar
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.recipes import Recipe, order_by_date
@@ -52,7 +54,7 @@ class BasisLeg:
 class BasisRecipe(Recipe[DiscountCurve]):
     """Needs, in order: the known discount curve, its overnight curve, the unknown currency's overnight curve.
 
-    Quotes are, in order: basis swaps, FX forwards, FX rates whose product is the spot of the forwards' pair.
+    Quotes are, in order: basis swaps, points of FX forwards, FX rates whose product is the spot of the forwards' pair.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ class BasisRecipe(Recipe[DiscountCurve]):
         +1 if forwards are quoted as known currency per unknown currency, else -1.
     spot_powers : tuple of float
         Power (+1, -1) of each FX rate in the spot of the pair, quoted as the forwards are.
+    points : PointsCheck
+        Of the forwards' pair: points to one unit of its second currency, and whether quotes can be points.
     """
 
     swaps: int
@@ -84,6 +88,7 @@ class BasisRecipe(Recipe[DiscountCurve]):
     forward_nodes: Tensor
     forward_sign: float
     spot_powers: tuple[float, ...]
+    points: PointsCheck
 
     def build(self, values: Tensor, curves: Mapping[str, DiscountCurve]) -> DiscountCurve:
         known, known_rate, own_rate = (curves[name] for name in self.needs)
@@ -121,12 +126,21 @@ class BasisRecipe(Recipe[DiscountCurve]):
         growth = torch.expm1(rate.log_discount(leg.starts) - rate.log_discount(leg.ends))
         return growth + spreads @ leg.accrual
 
-    def _forward_discounts(self, known: DiscountCurve, quoted: Tensor, rates: Tensor) -> Tensor:
+    def problems(self, values: NDArray[np.float64]) -> list[Problem]:
+        quotes = self.swaps + len(self.forward_times)
+        ids, points = self.quote_ids[self.swaps : quotes], values[self.swaps : quotes]
+        with np.errstate(all="ignore"):  # an FX rate of 0 has a problem of its own
+            spot = float(np.prod(values[quotes:] ** np.array(self.spot_powers)))
+        return self.points.problems(ids, points, spot)
+
+    def _forward_discounts(self, known: DiscountCurve, points: Tensor, rates: Tensor) -> Tensor:
         if not self.spot_powers:
-            return quoted
+            return points
         log_spot = rates.new_tensor(self.spot_powers) @ torch.log(rates)
+        # forward over spot; 1 without points, whatever the spot
+        ratio = 1.0 + points / self.points.factor * torch.exp(-log_spot)
         log_known = known.log_discount(self.forward_times)
-        return torch.exp(log_known + self.forward_sign * (torch.log(quoted) - log_spot))
+        return torch.exp(log_known + self.forward_sign * torch.log(ratio))
 
 
 def basis_recipe(
@@ -137,6 +151,7 @@ def basis_recipe(
     needs: tuple[str, str, str],
     overnight: Mapping[str, RateIndex],
     spot: Sequence[tuple[str, float]],
+    factors: Mapping[str, float],
 ) -> BasisRecipe:
     """Recipe of ``currency``'s discount curve.
 
@@ -150,6 +165,8 @@ def basis_recipe(
         Overnight index by currency.
     spot : sequence
         FX quotes and their powers in the spot of the forwards' pair; empty without forwards.
+    factors : mapping
+        Points to one unit by pair, where it is not the usual factor.
     """
     infos = [quote_info(q) for q in quote_ids]
     periods = [_periods(as_of, info) for info in infos]
@@ -184,6 +201,16 @@ def basis_recipe(
         forward_nodes=interpolation_matrix(times, forward_times),
         forward_sign=1.0 if bases == {currency} else -1.0,
         spot_powers=tuple(power for _, power in spot),
+        points=_points(infos[forwards[0]] if forwards else None, factors, forward_times),
+    )
+
+
+def _points(info: QuoteInfo | None, factors: Mapping[str, float], times: NDArray[np.float64]) -> PointsCheck:
+    if info is None:
+        return PointsCheck("", 1.0, False, times)
+    pair = info.curve
+    return PointsCheck(
+        pair, points_factor(info.terms["base"], info.currency, factors), pair in factors, times
     )
 
 

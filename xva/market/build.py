@@ -180,6 +180,8 @@ def _check(plan: Layout, values: _Values, correlations: Mapping[tuple[str, str],
     strips += [q.vols for q in plan.equities.values() if q.vols is not None]
     for strip in strips:
         problems += variance_problems(strip.quote_ids, strip.times, values.numbers(strip.quote_ids))
+    for recipe in plan.recipes:
+        problems += recipe.problems(values.numbers(recipe.quote_ids))
     problems += correlation_problems(correlations)
     if problems:
         raise InputErrors(problems)

@@ -66,8 +66,9 @@ class Strip:
             Names the first contract whose spread no hazard >= 0 reprices, and the spreads that one could.
         """
         found = np.zeros(len(self.spreads))
-        for k in range(len(found)):
-            found[k] = self._hazard(k, found)
+        with np.errstate(all="ignore"):  # no survival left is 0, whatever numpy is set to say about it
+            for k in range(len(found)):
+                found[k] = self._hazard(k, found)
         return found
 
     def _hazard(self, k: int, before: Floats) -> float:

@@ -31,6 +31,9 @@ class MarketConfig:
         Names of the funding spreads in ``ZERO/YIELD_SPREAD`` quotes of the reporting currency.
     indices : mapping
         Terms of the rate indices by name.
+    points_factors : mapping
+        By pair (``EUR/JPY``), points to one unit of the second currency, where it is not the usual factor of
+        `fx_forwards.points_factor`.
     """
 
     as_of: np.datetime64
@@ -40,6 +43,7 @@ class MarketConfig:
     borrow: str = "BORROW"
     lend: str = "LEND"
     indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
+    points_factors: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reporting_currency not in self.discount:
@@ -66,6 +70,7 @@ class MarketConfig:
                 self.borrow,
                 self.lend,
                 frozenset(self.indices.items()),
+                frozenset(self.points_factors.items()),
             )
         )
 
@@ -76,6 +81,7 @@ class MarketConfig:
         reporting_currency: str = "EUR",
         currencies: Iterable[str] = ("EUR", "USD", "GBP", "JPY"),
         cross_currency: bool = True,
+        points_factors: Mapping[str, float] | None = None,
     ) -> MarketConfig:
         """The usual curves: own overnight curve, foreign discounting through the cross-currency basis.
 
@@ -83,6 +89,8 @@ class MarketConfig:
         ----------
         cross_currency : bool
             False: every currency is discounted on its own overnight curve, no basis quotes needed.
+        points_factors : mapping, optional
+            Of the configuration.
         """
         wanted = list(dict.fromkeys([reporting_currency, *currencies]))
         overnight = {i.currency: i.name for i in STANDARD_INDICES.values() if i.overnight}
@@ -103,6 +111,7 @@ class MarketConfig:
                 for c in wanted
             },
             projection={i.name: i.name for i in STANDARD_INDICES.values() if i.currency in wanted},
+            points_factors=dict(points_factors or {}),
         )
 
     def overnight_index(self, currency: str) -> RateIndex | None:

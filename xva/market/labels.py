@@ -27,6 +27,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("IBOR swap", "IR_SWAP/RATE/{currency}/{lag}/{index_tenor}/{tenor}"),
     ("XCCY basis", "CC_BASIS_SWAP/BASIS_SPREAD/{flat_currency}/1D/{currency}/1D/{tenor}"),
     ("FX forward", "FXFWD/RATE/{base}/{currency}/{tenor}"),
+    ("FX outright", "FXFWD/PRICE/{base}/{currency}/{tenor}"),
     ("zero rate", "ZERO/RATE/{currency}/{name}/A365/{pillar}"),
     ("funding", "ZERO/YIELD_SPREAD/{currency}/{name}/A365/{pillar}"),
     ("FX", "FX/RATE/{base}/{currency}"),
@@ -76,9 +77,9 @@ class QuoteInfo:
     ----------
     quote_id : str
     family : str
-        ``OIS``, ``IBOR swap``, ``deposit``, ``XCCY basis``, ``FX forward``, ``zero rate``, ``funding``,
-        ``FX``, ``CDS``, ``hazard rate``, ``recovery``, ``swaption vol``, ``cap vol``, ``FX vol``, ``equity``,
-        ``equity vol``, ``dividend``, ``mean reversion``, ``short-rate vol`` or ``correlation``.
+        ``OIS``, ``IBOR swap``, ``deposit``, ``XCCY basis``, ``FX forward`` (points), ``FX outright``,
+        ``zero rate``, ``funding``, ``FX``, ``CDS``, ``hazard rate``, ``recovery``, ``swaption vol``, ``cap vol``,
+        ``FX vol``, ``equity``, ``equity vol``, ``dividend``, ``mean reversion``, ``short-rate vol`` or ``correlation``.
     curve : str
         Curve or object that the quote belongs to: ``EUR-ESTR``, ``CPTY_A``, ``EUR/USD``, ``IR:EUR/FX:USD`` …
     currency : str
@@ -135,7 +136,7 @@ def _curve(family: str, terms: Mapping[str, str]) -> str:
         return _index_name(currency, terms.get("index_tenor", "1D"))
     if family == "XCCY basis":
         return f"{terms['flat_currency']}/{currency}"
-    if family in ("FX", "FX vol", "FX forward"):
+    if family in ("FX", "FX vol", "FX forward", "FX outright"):
         return f"{terms['base']}/{currency}"
     if family == "correlation":
         return f"{terms['first']}/{terms['second']}"

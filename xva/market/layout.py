@@ -9,11 +9,10 @@ from functools import cached_property, lru_cache
 from xva.errors import MarketDataError, Problem
 from xva.market.checks import RangeTable, range_table
 from xva.market.config import MarketConfig
+from xva.market.fx_forwards import SpotPath, spot_path
 from xva.market.labels import QuoteInfo, expected_form, quote_info
 from xva.market.planner import Credit, CurvePlanner, Rates
 from xva.market.surfaces import EquityQuotes, Grid, Strip, equity_quotes, grouped, strips, swaption_grids
-
-Spot = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Layout:
     recipes: tuple[Rates, ...]
     credit: tuple[Credit, ...]
     recoveries: Mapping[str, str]
-    spots: Mapping[str, Spot]
+    spots: Mapping[str, SpotPath]
     fx_vols: Mapping[tuple[str, str], Strip]
     equities: Mapping[str, EquityQuotes]
     swaptions: Mapping[str, Grid]
@@ -102,15 +101,15 @@ def _read(ids: Sequence[str], problems: list[Problem]) -> tuple[list[int], list[
     return rows, infos
 
 
-def _spots(config: MarketConfig, planner: CurvePlanner, problems: list[Problem]) -> dict[str, Spot]:
+def _spots(config: MarketConfig, planner: CurvePlanner, problems: list[Problem]) -> dict[str, SpotPath]:
     """Paths to the reporting currency; missing ones are a problem for currencies with a curve."""
     reporting = config.reporting_currency
     quoted = [c for q in planner.quotes.get("FX", ()) for c in (q.terms["base"], q.currency)]
-    found: dict[str, Spot] = {reporting: ()}
+    found: dict[str, SpotPath] = {reporting: ()}
     for currency in dict.fromkeys([*config.discount, *quoted]):
-        path = planner.spot_path(currency, reporting)
+        path = spot_path(planner.quotes.get("FX", ()), currency, reporting)
         if path is not None:
-            found[currency] = tuple(path)
+            found[currency] = path
         elif currency in config.discount:
             form = f"a quote FX/RATE/{reporting}/{currency} or a chain of FX quotes"
             problems.append(Problem(f"FX rate of {currency}", form, "none", "add it"))

@@ -17,6 +17,7 @@ from xva.market.cds import cds_recipe
 from xva.market.config import MarketConfig
 from xva.market.credit import SurvivalCurve
 from xva.market.curves import DiscountCurve
+from xva.market.fx_forwards import SpotPath, spot_path
 from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.recipes import HazardRecipe, Recipe, SpreadRecipe, ZeroRecipe, order_by_date, pillar_date
@@ -86,23 +87,6 @@ class CurvePlanner:
                 found.append(recipe)
         return tuple(found)
 
-    def spot_path(self, base: str, quoted: str) -> list[tuple[str, float]] | None:
-        """FX quotes and powers whose product is the price of one unit of ``base`` in ``quoted``."""
-        links: dict[str, list[tuple[str, str, float]]] = {}
-        for q in self.quotes.get("FX", ()):
-            first, second = q.terms["base"], q.currency
-            links.setdefault(first, []).append((second, q.quote_id, 1.0))
-            links.setdefault(second, []).append((first, q.quote_id, -1.0))
-        paths: dict[str, list[tuple[str, float]]] = {base: []}
-        queue = deque([base])
-        while queue and quoted not in paths:
-            here = queue.popleft()
-            for there, quote_id, power in links.get(here, ()):
-                if there not in paths:
-                    paths[there] = [*paths[here], (quote_id, power)]
-                    queue.append(there)
-        return paths.get(quoted)
-
     def _own_overnight(self, currency: str) -> str | None:
         index = self.config.overnight_index(currency)
         if index is None:
@@ -159,14 +143,15 @@ class CurvePlanner:
     def _basis(self, name: str, currency: str) -> Rates | None:
         reporting = self.config.reporting_currency
         other = self._towards_reporting(currency)
+        self._refuse_outrights(currency, other)
         if currency == reporting or other is None:
-            form = f"CC_BASIS_SWAP/BASIS_SPREAD/… or FXFWD/RATE/… linking {currency} to {reporting}"
+            form = f"CC_BASIS_SWAP/BASIS_SPREAD/… or FXFWD/… linking {currency} to {reporting}"
             raise _missing(f"discount curve {name} ({currency})", form, name, currency)
         found = self._pair_quotes(currency, other)
         known = self.discount(other)
         overnight = {c: self.config.overnight_index(c) for c in (currency, other)}
         terms = {c: i for c, i in overnight.items() if i is not None}
-        spot: list[tuple[str, float]] = []
+        spot: SpotPath = ()
         needs: tuple[str | None, ...] = (known, known, known)
         if any(q.family == "XCCY basis" for q in found):
             needs = (known, self._own_overnight(other), self._own_overnight(currency))
@@ -180,12 +165,36 @@ class CurvePlanner:
             return None
         ids = [q.quote_id for q in found]
         return basis_recipe(
-            self.config.as_of, name, currency, ids, (curves[0], curves[1], curves[2]), terms, spot
+            self.config.as_of,
+            name,
+            currency,
+            ids,
+            (curves[0], curves[1], curves[2]),
+            terms,
+            spot,
+            self.config.points_factors,
         )
 
-    def _forward_spot(self, name: str, forwards: Sequence[QuoteInfo]) -> list[tuple[str, float]]:
+    def _refuse_outrights(self, currency: str, other: str | None) -> None:
+        """Outrights that have not become points would be left out of the curve."""
+        near = {other} if other is not None else set(self.config.discount)
+        found = [
+            q
+            for q in self.quotes.get("FX outright", ())
+            if currency in (q.terms["base"], q.currency) and near & {q.terms["base"], q.currency} - {currency}
+        ]
+        if found:
+            fix = "add the pair's FX rate; in Python read quotes through xva.market.fx_forwards.as_points"
+            raise InputErrors(
+                [
+                    Problem(f"quote {q.quote_id}", f"points, or a spot of {q.curve}", "no spot", fix)
+                    for q in found
+                ]
+            )
+
+    def _forward_spot(self, name: str, forwards: Sequence[QuoteInfo]) -> SpotPath:
         pair = f"{forwards[0].terms['base']}/{forwards[0].currency}"
-        path = self.spot_path(forwards[0].terms["base"], forwards[0].currency)
+        path = spot_path(self.quotes.get("FX", ()), forwards[0].terms["base"], forwards[0].currency)
         problems = [
             Problem(f"quote {q.quote_id}", f"a forward of {pair}", q.curve, "quote the pair one way round")
             for q in forwards

@@ -45,6 +45,10 @@ class Recipe(ABC, Generic[Curve]):
     def build(self, values: Tensor, curves: Mapping[str, DiscountCurve]) -> Curve:
         """The curve from the values ``(quote,)`` of `quote_ids` and the curves it `needs`."""
 
+    def problems(self, values: NDArray[np.float64]) -> list[Problem]:
+        """What is wrong with the values ``(quote,)`` together, before a curve is built from them."""
+        return []
+
 
 @dataclass(frozen=True)
 class ZeroRecipe(Recipe[DiscountCurve]):

@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from xva.errors import InputErrors, Problem
+from xva.market.fx_forwards import curve_kept, spot_path
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.quotes import QuoteSet
 
 Kind = Literal["absolute", "relative"]
+FxForwards = Literal["points", "curve"]
 _TENOR = re.compile(r"(\d+)([DWMY])")
 _PER_YEAR = {"D": 365.0, "W": 365.0 / 7.0, "M": 12.0, "Y": 1.0}
 _SHOWN = 5
@@ -126,11 +128,31 @@ def twist(
 
 @dataclass(frozen=True)
 class Scenario:
-    """Shifts applied one after the other, each to what those before have left."""
+    """Shifts applied one after the other, each to what those before have left.
+
+    Parameters
+    ----------
+    fx_forwards : "points" or "curve"
+        What stays where a shift moves the spot of a pair that is quoted by FX forwards: the points, as quoted, or the curve
+        that they build, for which points move in proportion to the spot. Curves from basis swaps or zero rates stay.
+    """
 
     name: str
     shifts: tuple[Shift, ...]
     description: str = ""
+    fx_forwards: FxForwards = "points"
+
+    def __post_init__(self) -> None:
+        if self.fx_forwards not in ("points", "curve"):
+            where = f"scenario {self.name}, fx_forwards"
+            raise InputErrors([Problem(where, "points or curve", repr(self.fx_forwards))])
+
+    def kept(self, ids: Iterable[str]) -> FxForwards | Literal[""]:
+        """What of FX forwards it keeps, empty where it moves none's spot."""
+        infos = [quote_info(i) for i in ids]
+        moved = {i.quote_id for i in infos for s in self.shifts if i.family == "FX" and s.select.matches(i)}
+        paths = [spot_path(infos, i.terms["base"], i.currency) for i in infos if i.family == "FX forward"]
+        return self.fx_forwards if any(i in moved for path in paths for i, _ in path or ()) else ""
 
     def missing(self, ids: Iterable[str]) -> str:
         """In words, the shifts that find no quote among these; empty if all do."""
@@ -202,7 +224,10 @@ def shifted(quotes: QuoteSet, scenario: Scenario, as_of: np.datetime64) -> Quote
         amounts = np.zeros(len(infos))
         amounts[rows] = shift.at(np.array([_years(infos[k], as_of) for k in rows]))
         moved = torch.from_numpy(amounts)
+        before = values
         values = values + moved if shift.kind == "absolute" else values * (1.0 + moved)
+        if scenario.fx_forwards == "curve" and any(infos[k].family == "FX" for k in rows):
+            values = curve_kept(infos, before, values)
     if problems:
         raise InputErrors(problems)
     return QuoteSet(quotes.ids, values)

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xva.market.quotes import unit_shift
+from xva.market.fx_forwards import curve_kept
+from xva.market.labels import quote_info
+from xva.market.quotes import QuoteSet, unit_shift
+from xva.market.shocks import FxForwards
 from xva.numerics import tree
 from xva.valuation.engine import ExposureEngine, RunConstants
 from xva.valuation.exposure_plan import BlockNoise, ExposureData, block_noise
@@ -27,12 +30,13 @@ class Revaluer:
     """Revalues a run on shifted quotes, calibration included, in float64 on the CPU.
 
     The exercise's widths and the Chebyshev intervals stay those of the base run, the random numbers are drawn once and
-    kept. A netting set whose inputs and states a shift does not reach keeps its base profiles.
+    kept. A netting set whose inputs and states a shift does not reach keeps its base profiles. ``fx_forwards`` says what of
+    quoted FX forwards stays where their spot moves.
     """
 
-    def __init__(self, engine: ExposureEngine) -> None:
+    def __init__(self, engine: ExposureEngine, fx_forwards: FxForwards = "points") -> None:
         engine.refuse_path_trades("revaluation on shifted quotes")
-        self.engine = engine
+        self.engine, self.fx_forwards = engine, fx_forwards
         self.base: ExposureData = replace(engine.data(adjoint=False), dtype="float64", device="cpu")
         self.constants: RunConstants = engine.constants(self.base)
         self._noise = _batches(self.base)
@@ -44,12 +48,20 @@ class Revaluer:
         """``(scramble, measure, netting_set)`` with ``amount`` added to one quote, exercise soft as in the reverse pass."""
         engine = self.engine
         with torch.no_grad():
-            world = engine.build(engine.quotes.shifted(quote_id, amount), engine.world)
+            world = engine.build(self._shifted(quote_id, amount), engine.world)
             profiles = self.base_profiles
             if paths_move(engine.world, world):
                 profiles = self._moved(world)
             weights = measure_weights(world.market, engine.credit, engine.times, engine.xva)
         return np.stack([weighted(weights.numpy(), sides) for sides in profiles])
+
+    def _shifted(self, quote_id: str, amount: float) -> QuoteSet:
+        quotes = self.engine.quotes
+        found = quotes.shifted(quote_id, amount)
+        if self.fx_forwards == "curve" and quote_info(quote_id).family == "FX":
+            infos = [quote_info(i) for i in quotes.ids]
+            return QuoteSet(quotes.ids, curve_kept(infos, quotes.values.detach(), found.values))
+        return found
 
     def measures(self, quote_id: str, amount: float) -> Floats:
         """``(measure, netting_set)``, the mean of `samples`."""
@@ -108,8 +120,11 @@ class Revaluer:
 
 
 def shift_size(quote_id: str, value: float, shift: float) -> float:
-    """``shift`` in the quote's unit; of spots, relative."""
-    return shift * abs(value) if "relative" in unit_shift(quote_id, value)[1] else shift
+    """``shift`` in the quote's unit; of spots, relative; of points 10,000 times as many."""
+    unit, name = unit_shift(quote_id, value)
+    if name == "1 point":
+        return shift * unit / 1e-4
+    return shift * abs(value) if "relative" in name else shift
 
 
 def weighted(weights: Floats, profiles: Floats | Sequence[Floats]) -> Floats:

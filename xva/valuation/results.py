@@ -14,6 +14,7 @@ from xva.exposure import profiles as exposure_profiles
 from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import PLUG_IN, ExposureData
+from xva.valuation.fx_kept import POINTS_KEPT
 from xva.valuation.measures import MEASURES, measure_weights
 from xva.valuation.pullback import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
 from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error, with_totals
@@ -79,6 +80,7 @@ def results(
         "scrambles": data.noise.scrambles,
         "exercise_width": engine.simulation.exercise_width,
         "measure": "domestic LGM",
+        "fx_forwards": POINTS_KEPT,
     }
     return found
 

@@ -11,11 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.errors import DomainError
+from xva.market.fx_forwards import curve_kept_jacobian
 from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet, unit_shift
+from xva.market.shocks import FxForwards
 from xva.valuation.bump import SMALL_SHIFT, Revaluer, shift_size
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_chain import measure_chain, smoothing_widths
+from xva.valuation.fx_kept import CURVE_KEPT, POINTS_KEPT
 from xva.valuation.measures import MEASURES
 from xva.valuation.pullback import quote_gradients, scramble_means
 from xva.valuation.sweep import MapBlocks, Sweep, serial
@@ -32,6 +35,7 @@ def sensitivities(
     method: Literal["aad", "bump"] = "aad",
     quotes: Sequence[str] | None = None,
     shift: float = SMALL_SHIFT,
+    fx_forwards: FxForwards = "points",
 ) -> xr.Dataset:
     """Derivatives of adjustments to quotes, calibration included, exercise soft with the run's width.
 
@@ -46,6 +50,9 @@ def sensitivities(
     shift : float
         Of a bump, in the quote's unit, relative for spots. A small one agrees with AD as far as rounding lets it; where
         paths decide, use 1e-4 or more (DESIGN 4.5.7).
+    fx_forwards : "points" or "curve"
+        What of quoted FX forwards stays where their spot moves (attribute ``fx_forwards``): the points, which is the partial
+        derivative to the FX rate, or the curve.
 
     Returns
     -------
@@ -62,9 +69,14 @@ def sensitivities(
     _known("measure", measures, MEASURE_NAMES)
     _known("quote", chosen, engine.quotes.ids)
     _known("method", [method], ("aad", "bump"))
-    samples = _aad(engine, chosen) if method == "aad" else bump_samples(Revaluer(engine), chosen, shift)
+    _known("fx_forwards", [fx_forwards], ("points", "curve"))
+    if method == "aad":
+        samples = _aad(engine, chosen, fx_forwards)
+    else:
+        samples = bump_samples(Revaluer(engine, fx_forwards), chosen, shift)
     found = labelled(engine, samples, chosen).sel(measure=list(measures))
     attributes: dict[str, Any] = {"method": method, "units": engine.world.market.reporting_currency}
+    attributes["fx_forwards"] = POINTS_KEPT if fx_forwards == "points" else CURVE_KEPT
     return found.assign_attrs(attributes | ({"shift": shift} if method == "bump" else {}))
 
 
@@ -181,10 +193,13 @@ def standard_error(samples: Floats) -> Floats:
     return np.asarray(samples.std(axis=0, ddof=1) / np.sqrt(n))
 
 
-def _aad(engine: ExposureEngine, quotes: Sequence[str]) -> Floats:
+def _aad(engine: ExposureEngine, quotes: Sequence[str], fx_forwards: FxForwards) -> Floats:
     plan = engine.plan(adjoint=True)
     means = scramble_means(plan.data, [plan.run(b).sums for b in range(plan.n_blocks)])
     found = quote_gradients(engine, plan.data, means)
+    if fx_forwards == "curve":
+        infos = [quote_info(i) for i in engine.quotes.ids]
+        found = found @ curve_kept_jacobian(infos, engine.quotes.values.detach().numpy())
     return found[..., [engine.quotes.index[i] for i in quotes]]
 
 

@@ -121,7 +121,7 @@ def test_fx_and_shares_are_held_without_other_positions(offered: Instruments, ma
 
 def test_fx_forwards_are_offered_where_they_are_quoted() -> None:
     quotes = {f"IR_SWAP/RATE/EUR/2D/1D/{t}": 0.02 for t in ("1Y", "2Y")}
-    quotes |= {"FXFWD/RATE/EUR/USD/1Y": 1.11, "FXFWD/RATE/EUR/USD/2Y": 1.13, "FX/RATE/EUR/USD": 1.09}
+    quotes |= {"FXFWD/RATE/EUR/USD/1Y": 200.0, "FXFWD/RATE/EUR/USD/2Y": 400.0, "FX/RATE/EUR/USD": 1.09}
     base = MarketConfig.standard(AS_OF, currencies=["EUR", "USD"])
     config = MarketConfig(AS_OF, "EUR", base.discount, {"EUR-ESTR": "EUR-ESTR"})
     leaf = QuoteSet.from_mapping(quotes)
@@ -131,7 +131,7 @@ def test_fx_forwards_are_offered_where_they_are_quoted() -> None:
     settled = 370 / 365.0  # a year after 2026-01-20, which follows a holiday in New York
     discount = float(market.discount_curve("EUR").discount(settled))
     assert found.kinds[found.own.index(own)] == "FX forward"
-    assert rung(found, own) == pytest.approx(discount / 1.11, rel=1e-3)
+    assert rung(found, own) == pytest.approx(1e-4 * discount / 1.11, rel=1e-3)
 
 
 def test_a_market_without_instruments_is_refused() -> None:

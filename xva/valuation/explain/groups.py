@@ -18,6 +18,7 @@ _GROUPS: Final = {
     "zero rate": "IR",
     "XCCY basis": "FX basis",
     "FX forward": "FX basis",
+    "FX outright": "FX basis",
     "FX": "FX",
     "equity": "EQ",
     "dividend": "EQ",

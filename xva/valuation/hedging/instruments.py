@@ -22,6 +22,7 @@ from xva.errors import DomainError
 from xva.market.build import build_market
 from xva.market.cds import contract_dates
 from xva.market.config import MarketConfig
+from xva.market.fx_forwards import points_factor
 from xva.market.indices import RateIndex, currency_calendar, swap_convention
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.market import Market
@@ -201,13 +202,14 @@ class _Desk:
             return None
         calendar = "+".join(sorted({currency_calendar(c) for c in (base, quote)}))
         settle = dates.advance(dates.business_days(self.as_of, 2, calendar), info.tenor, calendar)
+        factor = points_factor(base, quote, self.market.config.points_factors)
         forward = FxForward(
             "hedge",
             "hedges",
             buy_currency=base,
             buy_amount=1.0,
             sell_currency=quote,
-            sell_amount=self._level(info),
+            sell_amount=float(self._fx_rate(base, quote).detach()) + self._level(info) / factor,
             settlement_date=settle,
         )
         return self._booked("FX forward", f"buys 1 {base}", forward)

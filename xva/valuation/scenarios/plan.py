@@ -42,6 +42,8 @@ class Case:
         Why the scenario cannot be computed; empty if it can.
     note : str
         Which of its shifts find no quote in this market; empty if all do.
+    fx_forwards : str
+        ``points`` or ``curve``, which stays where it moves the spot of quoted FX forwards; empty where it moves none.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Case:
     reached: tuple[int, ...] = ()
     reason: str = ""
     note: str = ""
+    fx_forwards: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,14 +197,17 @@ class StressPlan(Plan):
         packed, worlds = self.worlds.store("world")
         arrays |= packed
         arrays["weights"] = self.weights.numpy()
-        cases = [[c.name, c.description, c.world, list(c.reached), c.reason, c.note] for c in self.cases]
+        cases = [
+            [c.name, c.description, c.world, list(c.reached), c.reason, c.note, c.fx_forwards]
+            for c in self.cases
+        ]
         return arrays, {"base": base, "worlds": worlds, "cases": cases, "keep_cube": self.keep_cube}
 
     @classmethod
     def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> StressPlan:
         return cls(
             unpack(StressBase, arrays, meta["base"], "base"),
-            [Case(n, d, int(w), tuple(r), why, note) for n, d, w, r, why, note in meta["cases"]],
+            [Case(n, d, int(w), tuple(r), *told) for n, d, w, r, *told in meta["cases"]],
             torch.from_numpy(np.array(arrays["weights"])),
             PackedWorlds.load(arrays, meta["worlds"], "world"),
             bool(meta["keep_cube"]),

@@ -141,17 +141,17 @@ class _Maker:
     def add(self, scenario: Scenario, quotes: QuoteSet) -> None:
         """Prepare one scenario on its own quotes; a failure is kept."""
         name, description = scenario.name, scenario.description
-        note = scenario.missing(quotes.ids)
+        note, kept = scenario.missing(quotes.ids), scenario.kept(quotes.ids)
         try:
             world, reached, weights = self._prepared(quotes)
         except (XvaError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
             found = _reasons(name, error)
             self.problems += found
             why = "; ".join(f"{p.where.removeprefix(f'scenario {name}, ')}: {p.got}" for p in found)
-            self.cases.append(Case(name, description, reason=why, note=note))
+            self.cases.append(Case(name, description, reason=why, note=note, fx_forwards=kept))
             self.weights.append(torch.zeros_like(self.data.weights))
         else:
-            self.cases.append(Case(name, description, world, reached, note=note))
+            self.cases.append(Case(name, description, world, reached, note=note, fx_forwards=kept))
             self.weights.append(weights)
 
     def plan(self, plan_type: type[StressPlan]) -> StressPlan:

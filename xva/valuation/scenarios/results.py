@@ -32,8 +32,9 @@ def stress_results(plan: StressPlan, blocks: Sequence[Arrays]) -> xr.Dataset:
         dims ``scenario, measure, netting_set, time``. ``base``, ``stressed`` and ``change`` by netting set, ``total_*`` of the
         book; profiles ``epe``, ``ene`` and values at t = 0. ``*_se`` are standard errors over the scrambles: base and
         scenario see the same paths, so the change's is that of the differences. NaN, with ``reason``, for a scenario
-        that could not be computed; ``note`` says which shifts find no quote in this market; ``recomputed`` tells netting
-        sets that have paths of their own from those that keep the base run's.
+        that could not be computed; ``note`` says which shifts find no quote in this market, ``fx_forwards`` what
+        stays of FX forwards whose spot moves (``points`` or ``curve``); ``recomputed`` tells netting sets that have paths of
+        their own from those that keep the base run's.
     """
     base = _means(plan, plan.base_sums())
     held = _samples(plan.base.weights.numpy(), base)
@@ -52,6 +53,7 @@ def stress_results(plan: StressPlan, blocks: Sequence[Arrays]) -> xr.Dataset:
     variables["failed"] = (("scenario",), np.array([bool(c.reason) for c in plan.cases]))
     variables["reason"] = (("scenario",), [c.reason for c in plan.cases])
     variables["note"] = (("scenario",), [c.note for c in plan.cases])
+    variables["fx_forwards"] = (("scenario",), [c.fx_forwards for c in plan.cases])
     variables["world"] = (("scenario",), np.array([c.world for c in plan.cases], dtype=np.int64))
     b = plan.base
     coordinates = {
