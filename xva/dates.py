@@ -209,6 +209,11 @@ def schedule(
     -------
     ndarray
         ``(period + 1,)`` datetime64[D], strictly increasing, read-only (it is cached).
+
+    Raises
+    ------
+    ValueError
+        Start and end are not in order, or roll to one day.
     """
     return _schedule(_day(start), _day(end), tenor, calendar, convention, rule, end_of_month)
 
@@ -254,6 +259,13 @@ def _schedule(
         first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
         raise ValueError(f"a start before the end, got {first}, {last}")
     roll = _CONVENTIONS[convention]
+    ends = np.array([start, end], dtype="datetime64[D]")
+    rolled = adjust(ends, calendar, convention)
+    if rolled[0] == rolled[1]:
+        raise ValueError(
+            f"a start and an end on two business days of {calendar}, got {ends[0]} and {ends[1]}, which both roll to "
+            f"{rolled[0]}"
+        )
     dates = ql.Schedule(
         _ql_date(start),
         _ql_date(end),

@@ -139,8 +139,8 @@ def load_job(path: Path | str) -> LoadedJob:
     needs = collect_needs(spec.reporting_currency, tables.trades, sets)
     parties = _parties(tables, sets, spec, needs, problems)
     config = _market(tables, needs, spec, problems)
-    claims = _claims(tables, as_of, problems)
-    days = _grid(path.name, spec, tables, claims, needs, problems)
+    sound, claims = _claims(tables, as_of, problems)
+    days = _grid(path.name, spec, tables, sound, claims, needs, problems)
     problems.done()
     assert config is not None
     assert tables.quotes is not None
@@ -234,16 +234,22 @@ def _faults(build: Callable[[QuoteSet], object], quotes: QuoteSet, where: str) -
     return []
 
 
-def _claims(tables: _Tables, as_of: np.datetime64, problems: Problems) -> tuple[tuple[Claim, ...], ...]:
+def _claims(
+    tables: _Tables, as_of: np.datetime64, problems: Problems
+) -> tuple[tuple[Trade, ...], tuple[tuple[Claim, ...], ...]]:
+    """The trades whose terms give schedules and claims, and these."""
     context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
-    claims: list[tuple[Claim, ...]] = []
+    found: list[tuple[Trade, tuple[Claim, ...]]] = []
     for trade in tables.trades:
         try:
-            claims.append(trade.claims(context))
+            claims = trade.claims(context)
+            for one in living([trade], as_of):
+                one.observation_dates(context)
+            found.append((trade, claims))
         except TradeError as error:
             expected, got, fix = _sentence(error.message)
             problems.add(tables.places[trade.trade_id], expected, got, fix)
-    return tuple(claims)
+    return tuple(trade for trade, _ in found), tuple(claims for _, claims in found)
 
 
 def _sentence(message: str) -> tuple[str, str, str]:
@@ -261,6 +267,7 @@ def _grid(
     file: str,
     spec: JobSpec,
     tables: _Tables,
+    trades: Sequence[Trade],
     claims: Sequence[Sequence[Claim]],
     needs: Needs,
     problems: Problems,
@@ -269,16 +276,17 @@ def _grid(
     where, grid = f"{file}, [simulation] grid", spec.simulation.grid
     as_of, factors = np.datetime64(spec.as_of, "D"), len(needs.factors)
     context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
-    last = max((t.maturity for t in tables.trades), default=as_of)
-    if tables.trades and last <= as_of:
+    last = max((t.maturity for t in trades), default=as_of)
+    if trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
-    days = _with_observations(grid_dates(grid, as_of, last), tables, context, problems)
+    watched = [t.observation_dates(context) for t in living(trades, as_of)]
+    days = np.unique(np.concatenate([grid_dates(grid, as_of, last), *watched]))
     if days.size and days[0] <= as_of:
         problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
     if sees_cashflows(grid) and not len(problems):
         prices = spot_prices(tables.quotes.values if tables.quotes else {}, spec.reporting_currency)
         breaks = spec.exposure.breaks
-        days = with_cashflows(days, BookTerms(tables.trades, claims, context, prices, factors, breaks))
+        days = with_cashflows(days, BookTerms(trades, claims, context, prices, factors, breaks))
     count = days.size
     if count * factors > SOBOL_LIMIT:
         got = f"{count} dates x {factors} factors = {count * factors}"
@@ -286,17 +294,3 @@ def _grid(
             where, f"dates x factors of at most {SOBOL_LIMIT} (Sobol points)", got, "use fewer dates"
         )
     return days
-
-
-def _with_observations(
-    days: NDArray[np.datetime64], tables: _Tables, context: TradeContext, problems: Problems
-) -> NDArray[np.datetime64]:
-    """The grid and the dates on which path-dependent trades look at the market."""
-    watched = [days]
-    for trade in living(tables.trades, context.as_of):
-        try:
-            watched.append(trade.observation_dates(context))
-        except TradeError as error:
-            expected, got, fix = _sentence(error.message)
-            problems.add(tables.places[trade.trade_id], expected, got, fix)
-    return np.unique(np.concatenate(watched))

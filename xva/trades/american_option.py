@@ -13,6 +13,7 @@ from torch import Tensor
 
 from xva import dates
 from xva.trades.context import TradeContext
+from xva.trades.legs import rolled
 from xva.trades.paths import Flow, Paths
 from xva.trades.single_asset import SingleAssetTrade, price, to_come
 from xva.trades.terms import Terms
@@ -90,7 +91,7 @@ class AmericanOption(SingleAssetTrade):
         if first is None:
             return self.exercise
         if self.frequency != DAILY:
-            days = dates.schedule(first, self.expiry_date, self.frequency, self.calendar, "P")
+            days = rolled(first, self.expiry_date, self.frequency, self.calendar, "P")
         else:
             days = dates.adjust(np.arange(first, self.expiry_date), self.calendar, "F")
         return list(days[(first <= days) & (days <= self.expiry_date)])

@@ -9,6 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from xva import dates
+from xva.errors import TradeError
 from xva.trades.claims import Claim, FixedFlow, IborFlow
 from xva.trades.context import TradeContext
 from xva.trades.legs import Periods, ibor_periods, last_payment
@@ -71,6 +72,11 @@ class Fra(Trade):
     def _claims(self, context: TradeContext) -> Sequence[Claim]:
         index = context.ibor(self.index, self.currency)
         ends = dates.adjust(np.array([self.start_date, self.maturity_date]), index.calendar)
+        if ends[0] == ends[1]:
+            raise TradeError(
+                f"period: expected a start and an end on two business days of {index.calendar}, got {self.start_date} and "
+                f"{self.maturity_date}, which both roll to {ends[0]} -> take it out, or give it another start or end"
+            )
         if ends[0] <= context.as_of:
             return ()
         (period,) = ibor_periods(context, index, Periods(ends[:1], ends[1:], ends[1:]))

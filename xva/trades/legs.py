@@ -14,6 +14,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from xva import dates
+from xva.errors import TradeError
 from xva.market.indices import STANDARD_INDICES, RateIndex
 from xva.trades.claims import CompoundedFlow, FixedFlow, IborFlow
 from xva.trades.context import Dates, Floats, TradeContext
@@ -46,11 +47,35 @@ class Periods:
 def periods(
     start: np.datetime64, end: np.datetime64, tenor: str, calendar: str, payment_lag: int = 0
 ) -> Periods:
-    """Periods rolled backward from ``end``, modified following; paid ``payment_lag`` business days later."""
-    bounds = dates.schedule(start, end, tenor, calendar)
+    """Periods rolled backward from ``end``, modified following; paid ``payment_lag`` business days later.
+
+    Raises
+    ------
+    TradeError
+        Nothing lies between start and end once they are rolled.
+    """
+    bounds = rolled(start, end, tenor, calendar)
     pay = dates.business_days(bounds[1:], payment_lag, calendar)
     pay.setflags(write=False)
     return Periods(bounds[:-1], bounds[1:], pay)
+
+
+def rolled(
+    start: np.datetime64, end: np.datetime64, tenor: str, calendar: str, convention: str = "MF"
+) -> Dates:
+    """`dates.schedule` of a trade.
+
+    Raises
+    ------
+    TradeError
+        Start and end roll to one day.
+    """
+    try:
+        return dates.schedule(start, end, tenor, calendar, convention)
+    except ValueError as error:
+        raise TradeError(
+            f"schedule: expected {error} -> take it out, or give it another start or end"
+        ) from None
 
 
 def index_periods(

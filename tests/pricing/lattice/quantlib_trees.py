@@ -77,6 +77,13 @@ def tree_value(terms: Terms, steps: int, name: str = "crr") -> float:
     return float(option.NPV())
 
 
+def integral_equation(terms: Terms) -> float:
+    """American option by the integral equation of its boundary (Andersen, Lake and Offengenden 2016): no tree."""
+    process, option = _process_and_option(terms)
+    option.setPricingEngine(ql.QdFpAmericanEngine(process, ql.QdFpAmericanEngine.highPrecisionScheme()))
+    return float(option.NPV())
+
+
 @cache
 def grid_greeks(terms: Terms, times: int = 800, places: int = 1600, bump: float = 0.005) -> dict[str, float]:
     """Value, delta, gamma and theta of a finite-difference grid, and by bumping its vol vega, vanna and volga.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,10 +11,19 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.pricing.lattice.quantlib_trees import Terms, centred, expires_well, options, rates_seen, tree_value
+from tests.pricing.lattice.quantlib_trees import (
+    Terms,
+    centred,
+    expires_well,
+    integral_equation,
+    options,
+    rates_seen,
+    tree_value,
+)
 from xva.pricing.closed_form.black_scholes import black_scholes
+from xva.pricing.lattice.greeks import greeks
 from xva.pricing.lattice.options import LatticeOptions
-from xva.pricing.lattice.parameters import Scheme
+from xva.pricing.lattice.parameters import Scheme, build_tree
 from xva.pricing.lattice.price import price
 
 LONGSTAFF = Terms(36.0, 40.0, 0.06, 0.0, 0.2, 365, -1, True)
@@ -84,6 +94,60 @@ def test_cutting_the_tree_costs_nothing(sign: int) -> None:
     found = price(options(*far), 600)
     plain = torch.tensor([plain_american(t, 600) for t in far], dtype=torch.float64)
     assert float(((found - plain).abs() / plain.clamp(min=100.0)).max()) < 2e-13
+
+
+def whole_tree(batch: LatticeOptions, steps: int, scheme: Scheme) -> torch.Tensor:
+    """American values on every node of the tree, nothing cut."""
+    tree = build_tree(batch, steps, scheme)
+    up, down, p, discount = (
+        x.numpy()[:, None] for x in (tree.log_up, tree.log_down, tree.probability, tree.log_discount)
+    )
+    spot, strike, sign = (x.numpy()[:, None] for x in (batch.spot, batch.strike, batch.sign))
+    moves = np.exp(np.arange(steps + 1) * (up - down))
+    values = np.maximum(sign * (spot * np.exp(steps * down) * moves - strike), 0.0)
+    for i in range(steps - 1, -1, -1):
+        held = np.exp(discount) * (p * values[:, 1:] + (1.0 - p) * values[:, :-1])
+        values = np.maximum(held, sign * (spot * np.exp(i * down) * moves[:, : i + 1] - strike))
+    return torch.from_numpy(values[:, 0])
+
+
+GRID = list(
+    itertools.product(
+        (32.0, 40.0, 50.0), (0.25, 5.0), (-0.02, 0.03, 0.08), (-0.01, 0.0, 0.06), (0.1, 0.4), (1.0, -1.0)
+    )
+)
+
+
+@pytest.mark.parametrize(("scheme", "steps"), [("leisen_reimer", 501), ("crr", 300), ("crr_textbook", 300)])
+def test_one_by_one_options_are_those_of_the_whole_tree(scheme: Scheme, steps: int) -> None:
+    """Alone in its batch an option's band is narrowest; Leisen-Reimer's drifting nodes are cut where they never are held."""
+    spot, expiry, rate, dividend, vol, sign = (torch.tensor(x, dtype=torch.float64) for x in zip(*GRID))
+    batch = LatticeOptions.of(
+        spot=spot, strike=40.0, expiry=expiry, rate=rate, dividend=dividend, vol=vol, sign=sign, american=True
+    )
+    whole = whole_tree(batch, steps, scheme)
+    alone = torch.cat([price(batch.take(torch.tensor([k])), steps, scheme) for k in range(len(batch))])
+    torch.testing.assert_close(alone, whole, rtol=0, atol=3e-12)
+    torch.testing.assert_close(price(batch, steps, scheme), whole, rtol=0, atol=3e-12)
+
+
+def test_an_american_call_on_a_leisen_reimer_tree_converges() -> None:
+    """Cut where it was still held it was 6.22563 with 1,001 steps and worse with more."""
+    call = Terms(32.0, 40.0, 0.03, 0.06, 0.4, 1825, 1, True)
+    assert float(price(options(call), 1001, "leisen_reimer")) == pytest.approx(6.22474, abs=5e-6)
+    assert float(greeks(options(call), 1001, "leisen_reimer").value) == pytest.approx(6.22474, abs=5e-6)
+    assert float(price(options(call), 2001, "leisen_reimer")) == pytest.approx(6.22498, abs=5e-6)
+    assert integral_equation(call) == pytest.approx(6.22522, abs=5e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_leisen_reimer_against_the_integral_equation_of_the_boundary(sign: int) -> None:
+    """What is left is the tree's own distance, of order 1/steps."""
+    grid = itertools.product((32.0, 50.0), (0.03, 0.08), (0.0, 0.06), (0.2, 0.4), (365, 1825))
+    every = [Terms(spot, 40.0, *market, days, sign, True) for spot, *market, days in grid]
+    found = torch.cat([price(options(t), 801, "leisen_reimer") for t in every])
+    exact = torch.tensor([integral_equation(t) for t in every], dtype=torch.float64)
+    torch.testing.assert_close(found, exact, rtol=0, atol=4e-3)
 
 
 def test_european_leisen_reimer_converges_to_the_closed_form_at_second_order() -> None:

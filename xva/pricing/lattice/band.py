@@ -14,6 +14,7 @@ from xva.pricing.lattice.lattice import Lattice
 _REACH = (
     8.0  # standard deviations; a path leaves them with probability below 1e-14, which is the relative error
 )
+_NEWTON = 6  # steps from the power of a continuous walk
 _MARGIN = 8  # nodes between the continuous perpetual exercise boundary and where the tree is cut
 
 
@@ -75,10 +76,18 @@ def _place(lattice: Lattice, level: Tensor, worst: Callable[[Tensor, Tensor], Te
 
 
 def _perpetual(lattice: Lattice) -> Tensor:
-    """Exercise boundary of the option that never expires (McKean 1965); NaN where it is never exercised."""
-    variance = lattice.spread**2
-    mean = lattice.drift + lattice.spread * (2.0 * lattice.probability - 1.0)
-    root = torch.sqrt(mean * mean - 2.0 * variance * lattice.discount)
-    power = (lattice.sign * root - mean) / variance
+    """Exercise boundary of the option that never expires (McKean 1965); NaN where it is never exercised.
+
+    Its value is a power of the spot, the one that a step of this very tree keeps, discounted: on the skewed steps of a
+    Leisen-Reimer tree, variance and mean would give a boundary for a call that is never exercised.
+    """
+    p, spread = lattice.probability, lattice.spread
+    variance = 4.0 * p * (1.0 - p) * spread**2
+    mean = lattice.drift + spread * (2.0 * p - 1.0)
+    power = (lattice.sign * torch.sqrt(mean * mean - 2.0 * variance * lattice.discount) - mean) / variance
+    for _ in range(_NEWTON):  # on a convex function
+        up, down = p * torch.exp(power * spread), (1.0 - p) * torch.exp(-power * spread)
+        excess = torch.log(up + down) + power * lattice.drift + lattice.discount
+        power = power - excess / (spread * (up - down) / (up + down) + lattice.drift)
     exercised = (lattice.discount < 0.0) & torch.where(lattice.sign > 0, power > 1.0, power < 0.0)
     return torch.where(exercised, lattice.strike * power / (power - 1.0), torch.full_like(power, torch.nan))

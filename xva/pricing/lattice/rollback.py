@@ -103,6 +103,9 @@ class _Nodes:
         count, p = self.low_asset.shape[1], self.lattice.probability
         moves = ((odd[:-1], odd[1:], even[1:-1], even[:count]), (even[:-1], even[1:], odd, odd[:count]))
         pairs = len(self.step)
+        edge_moves = bool(
+            (self.lattice.drift != 0.0).any()
+        )  # if not, its payoff only gains backwards in time
         slab = max(1, _BLOCK // self.low_asset.numel())
         slabs: list[tuple[Tensor, ...]] = []
         for first in reversed(range(0, pairs, slab)):
@@ -113,6 +116,10 @@ class _Nodes:
                 down, up, here, low = moves[i % 2]
                 row = rows[i - 2 * first]
                 torch.lerp(down, up, p, out=here)
+                if edge_moves and i % 2 == 0:
+                    low[0].copy_(
+                        row[0]
+                    )  # nothing below it to roll back from: what it holds is a later payoff
                 torch.maximum(low, row, out=low)
                 if keep:
                     torch.sub(low, row, out=row)
