@@ -62,6 +62,14 @@ def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
     yield "netting sets", f"{len(report.netting_sets)}, of {report.counterparties} counterparties"
     if report.idle_netting_sets:
         yield "left out", f"netting sets without trades: {', '.join(report.idle_netting_sets)}"
+    if report.filled:
+        yield (
+            "filled in",
+            "; ".join(
+                f"{kind}, {column}: {value} ({count:,} trade{'s' if count != 1 else ''})"
+                for (kind, column, value), count in sorted(report.filled.items())
+            ),
+        )
     if report.proxies:
         yield "proxies", ", ".join(f"{name} by {proxy}" for name, proxy in report.proxies.items())
     yield "market", f"{report.quotes:,} quotes"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_origin
 
 from pipelines.jobs.parties import closest
 from pipelines.jobs.problems import Problems
@@ -14,6 +14,7 @@ from pipelines.jobs.products import TradeTypes, read_documents
 from pipelines.jobs.tables import SUFFIXES, Table, convert, read_table, shown
 from xva.errors import Problem, TradeError
 from xva.trades import registry as TRADE_TYPES
+from xva.trades.documents import field_names
 from xva.trades.terms import TermsError
 from xva.trades.trade import Trade
 
@@ -55,7 +56,7 @@ def _read_rows(
     path: Path, name: str, kind: type[Trade], netting_sets: Collection[str] | None, problems: Problems
 ) -> list[tuple[Trade | None, str, str]]:
     """Trades of a table, each with its id and where it stands."""
-    lists = [field for field, wanted in _types(kind).items() if get_origin(wanted) is tuple]
+    lists = [field for field, wanted in field_names(kind).items() if get_origin(wanted) is tuple]
     if lists:
         got = f"a table, which has no room for {', '.join(lists)}"
         problems.add(name, f"{path.stem}{DOCUMENTS}, a list of objects", got, "write these trades as JSON")
@@ -105,11 +106,6 @@ def _columns(kind: type[Trade]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(needed), tuple(f.name for f in given if f.name not in needed)
 
 
-@cache
-def _types(kind: type[Trade]) -> Mapping[str, Any]:
-    return get_type_hints(kind)
-
-
 def _trade(
     kind: type[Trade],
     table: Table,
@@ -128,7 +124,7 @@ def _trade(
         if not text and column not in required:
             continue
         try:
-            terms[column] = convert(text, _types(kind)[column])
+            terms[column] = convert(text, field_names(kind)[column])
         except ValueError as error:
             problems.add(f"{where}, column {column}", str(error), shown(text))
     if trade_id:

@@ -85,6 +85,23 @@ def swap_convention(index: RateIndex) -> SwapConvention:
     return _IBOR_SWAPS.get(index.currency, SwapConvention("1Y", "30/360"))
 
 
+def standard_swap(index: object, currency: object) -> SwapConvention:
+    """Fixed leg of the swap that the market quotes on an index; of the currency's ibor swap where the name is none of ours."""
+    known = STANDARD_INDICES.get(index) if isinstance(index, str) else None
+    if known is not None:
+        return swap_convention(known)
+    return _IBOR_SWAPS.get(str(currency), SwapConvention("1Y", "30/360"))
+
+
+def standard_basis_frequency(*indices: object) -> str:
+    """Periods of the overnight legs of a swap of floating against floating: those of the ibor leg, if there is one.
+
+    Two overnight legs pay every three months.
+    """
+    known = [STANDARD_INDICES[i] for i in indices if isinstance(i, str) and i in STANDARD_INDICES]
+    return next((index.tenor for index in known if not index.overnight), "3M")
+
+
 _CALENDARS: dict[str, str] = {"EUR": "TARGET", "USD": "US", "GBP": "UK", "JPY": "JP"}
 
 

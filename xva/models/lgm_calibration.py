@@ -17,7 +17,7 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import CalibrationError
-from xva.market.indices import RateIndex
+from xva.market.indices import RateIndex, swap_convention
 from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_terms, swaption_value
 
@@ -30,7 +30,7 @@ class LogDiscount(Protocol):
 
 @dataclass(frozen=True)
 class StripSwap:
-    """Times of one underlying swap of the strip: annual fixed leg, floating leg on ``index``."""
+    """Times of one underlying swap of the strip: the fixed leg of swaps quoted on ``index``, floating leg on it."""
 
     expiry: float
     tenor: float
@@ -44,10 +44,10 @@ def strip_swap(as_of: np.datetime64, index: RateIndex, expiry: float, maturity: 
     """The underlying that starts ``fixing_lag`` days after ``expiry`` and ends at ``maturity``."""
     expiry_date = dates.adjust(as_of + np.timedelta64(round(365.0 * expiry), "D"), index.calendar, "F")
     start = dates.business_days(expiry_date, index.fixing_lag, index.calendar)
-    fixed = dates.schedule(start, maturity, "1Y", index.calendar)
-    day_count = "30E/360" if index.currency == "EUR" and not index.overnight else index.day_count
+    convention = swap_convention(index)
+    fixed = dates.schedule(start, maturity, convention.fixed_frequency, index.calendar)
     floating = fixed if index.overnight else dates.schedule(start, maturity, index.tenor, index.calendar)
-    accrual = [dates.year_fraction(day_count, a, b) for a, b in zip(fixed[:-1], fixed[1:])]
+    accrual = [dates.year_fraction(convention.fixed_day_count, a, b) for a, b in zip(fixed[:-1], fixed[1:])]
     float_times = np.asarray(dates.years(as_of, floating))
     return StripSwap(
         float(dates.years(as_of, expiry_date)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
 
+from xva.market.indices import standard_basis_frequency
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.legs import floating_leg, index_periods, joint_calendar, last_payment
@@ -32,7 +33,7 @@ class BasisSwap(Trade):
     start_date, maturity_date : datetime64[D]
         Unadjusted; rolled modified following in the joint calendar of the indices.
     frequency : str
-        Of overnight legs.
+        Of overnight legs; the tenor of the ibor leg, if left empty, or 3M where there is none.
     """
 
     kind: ClassVar[str] = "basis_swaps"
@@ -45,7 +46,7 @@ class BasisSwap(Trade):
     receive_spread: float = 0.0
     start_date: np.datetime64
     maturity_date: np.datetime64
-    frequency: str = "3M"
+    frequency: str = ""
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -54,6 +55,9 @@ class BasisSwap(Trade):
     @property
     def maturity(self) -> np.datetime64:
         return last_payment(self.maturity_date, self.pay_index, self.receive_index)
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        return {"frequency": standard_basis_frequency(self.pay_index, self.receive_index)}
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")

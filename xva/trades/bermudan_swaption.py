@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.market.indices import STANDARD_INDICES
+from xva.market.indices import STANDARD_INDICES, standard_swap
 from xva.trades.context import TradeContext
 from xva.trades.dated_swap import DatedSwap, dated_swap, exercise_schedule
 from xva.trades.legs import last_payment, periods
@@ -55,6 +55,7 @@ class BermudanSwaption(PathTrade):
     settlement : str
         ``cash`` or ``physical``.
     fixed_frequency, fixed_day_count : str
+        As the market quotes swaps on the index, if left empty.
     """
 
     kind: ClassVar[str] = "bermudan_swaptions"
@@ -71,8 +72,8 @@ class BermudanSwaption(PathTrade):
     settlement: str
     exercise_frequency: str = "1Y"
     exercise_days: tuple[np.datetime64, ...] = ()
-    fixed_frequency: str = "1Y"
-    fixed_day_count: str = "30E/360"
+    fixed_frequency: str = ""
+    fixed_day_count: str = ""
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -98,6 +99,10 @@ class BermudanSwaption(PathTrade):
             self.start_date, self.maturity_date, self.exercise_frequency, calendar
         ).start[-1]
         return last
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        standard = standard_swap(self.index, self.currency)
+        return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")

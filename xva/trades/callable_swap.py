@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
+from xva.market.indices import standard_swap
 from xva.trades.context import TradeContext
 from xva.trades.dated_swap import DatedSwap, dated_swap, exercise_schedule
 from xva.trades.legs import last_payment
@@ -52,6 +53,7 @@ class CallableSwap(PathTrade):
     call_days : tuple of datetime64[D]
         Dates instead of those of the frequency.
     fixed_frequency, fixed_day_count : str
+        As the market quotes swaps on the index, if left empty.
     """
 
     kind: ClassVar[str] = "callable_swaps"
@@ -68,8 +70,8 @@ class CallableSwap(PathTrade):
     spread: float = 0.0
     call_frequency: str = "1Y"
     call_days: tuple[np.datetime64, ...] = ()
-    fixed_frequency: str = "1Y"
-    fixed_day_count: str = "30E/360"
+    fixed_frequency: str = ""
+    fixed_day_count: str = ""
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -86,6 +88,10 @@ class CallableSwap(PathTrade):
     @property
     def maturity(self) -> np.datetime64:
         return last_payment(self.maturity_date, self.index)
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        standard = standard_swap(self.index, self.currency)
+        return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")

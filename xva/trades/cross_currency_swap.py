@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
 
-from xva.market.indices import RateIndex
+from xva.market.indices import STANDARD_INDICES, RateIndex, standard_basis_frequency, standard_swap
 from xva.trades.claims import Claim, FixedFlow, ResetPeriod
 from xva.trades.context import TradeContext
 from xva.trades.legs import (
@@ -67,13 +67,14 @@ class CrossCurrencySwap(Trade):
     start_date, maturity_date : datetime64[D]
         Unadjusted; rolled modified following.
     frequency : str
-        Of overnight and fixed legs.
+        Of overnight and fixed legs; the tenor of the ibor leg, if left empty, or 3M where there is none.
     exchange : str
         ``none``, ``both`` or ``final`` exchange of notionals; ``both`` if a leg resets.
     resetting : str
         ``none``, ``pay`` or ``receive``: the leg that resets.
     fixed_day_count : str
-        Of fixed legs.
+        Of fixed legs; if left empty, that of the currency's own quoted swap: of its overnight index where the other leg is
+        overnight, else of its ibor. Two fixed legs of different standards have to say it.
     """
 
     kind: ClassVar[str] = "cross_currency_swaps"
@@ -90,10 +91,10 @@ class CrossCurrencySwap(Trade):
     receive_fixed_rate: float | None = None
     start_date: np.datetime64
     maturity_date: np.datetime64
-    frequency: str = "3M"
+    frequency: str = ""
     exchange: str = "both"
     resetting: str = "none"
-    fixed_day_count: str = "30/360"
+    fixed_day_count: str = ""
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -121,7 +122,32 @@ class CrossCurrencySwap(Trade):
         terms.choice("resetting", "none", "pay", "receive")
         if self.resetting in ("pay", "receive") and self.exchange != "both":
             terms.reject("exchange", "both, because a leg resets")
-        terms.day_count("fixed_day_count")
+        if self.fixed_day_count == "" and len(self._fixed_standards()) > 1:
+            terms.reject(
+                "fixed_day_count",
+                f"one of {', '.join(sorted(self._fixed_standards()))}: the two legs' standards",
+            )
+        else:
+            terms.day_count("fixed_day_count")
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        standards = self._fixed_standards()
+        filled = {"frequency": standard_basis_frequency(self.pay_index, self.receive_index)}
+        return filled | ({"fixed_day_count": standards.pop()} if len(standards) == 1 else {})
+
+    def _fixed_standards(self) -> set[str]:
+        """The standard day counts of the fixed legs; 30/360, of no leg, where both float."""
+        found = set()
+        for (currency, index), (_, other) in zip(self._sides(), reversed(self._sides())):
+            if not index:
+                overnight = other in STANDARD_INDICES and STANDARD_INDICES[other].overnight
+                own = [
+                    i
+                    for i in STANDARD_INDICES.values()
+                    if i.currency == currency and i.overnight == overnight
+                ]
+                found.add(standard_swap(own[0].name if own else "", currency).fixed_day_count)
+        return found or {"30/360"}
 
     def _check_rate(self, terms: Terms, index: str, rate: str) -> None:
         if not isinstance(getattr(self, index), str):

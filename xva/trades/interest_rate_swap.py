@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
 
+from xva.market.indices import standard_swap
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.legs import fixed_float_flows, last_payment
@@ -34,6 +35,7 @@ class InterestRateSwap(Trade):
     start_date, maturity_date : datetime64[D]
         Unadjusted; rolled modified following in the index's calendar.
     fixed_frequency, fixed_day_count : str
+        As the market quotes swaps on the index, if left empty.
     amortisation : str
         ``none``, or ``linear`` to zero over the floating periods; both legs use the notional by period start.
     """
@@ -48,8 +50,8 @@ class InterestRateSwap(Trade):
     spread: float = 0.0
     start_date: np.datetime64
     maturity_date: np.datetime64
-    fixed_frequency: str = "1Y"
-    fixed_day_count: str = "30E/360"
+    fixed_frequency: str = ""
+    fixed_day_count: str = ""
     amortisation: str = "none"
 
     @property
@@ -59,6 +61,10 @@ class InterestRateSwap(Trade):
     @property
     def maturity(self) -> np.datetime64:
         return last_payment(self.maturity_date, self.index)
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        standard = standard_swap(self.index, self.currency)
+        return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")

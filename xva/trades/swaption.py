@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from xva import dates
 from xva.errors import TradeError
-from xva.market.indices import RateIndex
+from xva.market.indices import RateIndex, standard_swap
 from xva.trades.claims import Claim, IborFlow, ParYieldAnnuity, SwaptionClaim
 from xva.trades.context import TradeContext
 from xva.trades.legs import Flow, fixed_float_flows, fixed_leg, last_payment, periods
@@ -43,6 +43,7 @@ class Swaption(Trade):
         price) or ``cash_par_yield`` (swap rate less strike times the annuity at the swap rate: ISDA's par yield curve
         unadjusted; European).
     fixed_frequency, fixed_day_count : str
+        As the market quotes swaps on the index, if left empty.
     """
 
     kind: ClassVar[str] = "swaptions"
@@ -56,8 +57,8 @@ class Swaption(Trade):
     expiry_date: np.datetime64
     maturity_date: np.datetime64
     settlement: str
-    fixed_frequency: str = "1Y"
-    fixed_day_count: str = "30E/360"
+    fixed_frequency: str = ""
+    fixed_day_count: str = ""
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -68,6 +69,10 @@ class Swaption(Trade):
         if self.settlement != "physical":
             return self.expiry_date
         return last_payment(self.maturity_date, self.index)
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        standard = standard_swap(self.index, self.currency)
+        return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")

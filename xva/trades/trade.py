@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, final
 
@@ -30,6 +30,9 @@ class Trade(ABC):
     booked_value : float, optional
         The value in the books, in reporting currency, for the reconciliation at t = 0.
 
+    Terms that are left empty follow the market's standard for the trade's index and currency (`_standard_terms`) and stand
+    in the trade from birth on; ``filled`` names them.
+
     Raises
     ------
     TermsError
@@ -45,6 +48,9 @@ class Trade(ABC):
     booked_value: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        empty = {name: value for name, value in self._standard_terms().items() if getattr(self, name) == ""}
+        for name, value in (*empty.items(), ("_filled", tuple(empty))):
+            object.__setattr__(self, name, value)
         terms = Terms(self)
         terms.text("trade_id", "netting_set")
         if self.break_date is not None:
@@ -53,6 +59,11 @@ class Trade(ABC):
             terms.finite("booked_value")
         self._check(terms)
         terms.done()
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Fields that were left empty and follow the market's standard; nothing that makes the trade another one."""
+        return tuple(self.__dict__["_filled"])
 
     @final
     def claims(self, context: TradeContext) -> tuple[Claim, ...]:
@@ -97,6 +108,10 @@ class Trade(ABC):
     @abstractmethod
     def maturity(self) -> np.datetime64:
         """Date of the last payment; for an index that is not a standard one before calendar and lag."""
+
+    def _standard_terms(self) -> Mapping[str, str]:
+        """The market's standard for fields that may be left empty, by name."""
+        return {}
 
     @abstractmethod
     def _check(self, terms: Terms) -> None:
