@@ -39,7 +39,7 @@ class Cliquet(PathTrade):
         terms.currency("currency")
         terms.choice("side", "long", "short")
         terms.positive("notional")
-        terms.finite("floor", "cap")
+        terms.rate("floor", "cap")
         terms.days("reset_dates")
 
     @property

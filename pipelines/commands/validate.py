@@ -62,6 +62,8 @@ def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
     yield "netting sets", f"{len(report.netting_sets)}, of {report.counterparties} counterparties"
     if report.idle_netting_sets:
         yield "left out", f"netting sets without trades: {', '.join(report.idle_netting_sets)}"
+    for note in report.notes:
+        yield "note", note
     if report.filled:
         yield (
             "filled in",

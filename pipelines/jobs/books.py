@@ -20,6 +20,7 @@ from xva.trades.trade import Trade
 
 DOCUMENTS = ".json"
 """Terms that do not fit into a row: a list of objects."""
+NO_TRADE = "a header and no trade"
 
 
 def read_trades(
@@ -49,6 +50,10 @@ def read_trades(
             places[trade_id] = where
             if trade is not None:
                 trades.append(trade)
+    if not places:
+        empty = [note.partition(":")[0] for note in problems.notes if note.endswith(NO_TRADE)]
+        for table in empty:
+            problems.add(table, "trades below the header", "none")
     return tuple(trades), places
 
 
@@ -63,6 +68,8 @@ def _read_rows(
         return []
     required, optional = _columns(kind)
     table = read_table(path, name, problems, required, optional)
+    if table is not None and table.frame.empty:
+        problems.notes.append(f"{name}: {NO_TRADE}")
     return [
         (
             _trade(kind, table, row, cells, netting_sets, problems),

@@ -52,7 +52,7 @@ def closest(text: str, known: Collection[str]) -> str:
 def read_netting_sets(path: Path, name: str, problems: Problems) -> dict[str, NettingSet] | None:
     """Netting sets by name; columns netting_set, counterparty, currency and netted (default true)."""
     table = read_table(path, name, problems, ("netting_set", "counterparty", "currency"), ("netted",))
-    if table is None:
+    if table is None or not table.has_rows(problems):
         return None
     found: dict[str, NettingSet] = {}
     for row, cells in table.rows():
@@ -83,7 +83,7 @@ def read_parties(path: Path, name: str, problems: Problems) -> dict[str, Party] 
     table = read_table(
         path, name, problems, ("counterparty",), ("credit_curve", "sector", "rating", "region")
     )
-    if table is None:
+    if table is None or not table.has_rows(problems):
         return None
     found: dict[str, Party] = {}
     for row, cells in table.rows():
@@ -126,6 +126,9 @@ def read_fixings(
             continue
         if key.startswith(("FX/", "EQ/")) and value <= 0.0:
             problems.add(table.where(row, "value"), "a positive price", cells["value"])
+        elif key in indices and abs(value) > 1.0:
+            expected = "a rate as a decimal (0.025 is 2.5 %) between -1 and 1"
+            problems.add(table.where(row, "value"), expected, cells["value"])
         if (key, day) in found:
             problems.add(
                 table.where(row), "one fixing per name and date", f"{key} on {day} again", "remove one"

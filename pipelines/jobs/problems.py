@@ -20,6 +20,8 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
+        self.notes: list[str] = []
+        """What is in order, and may yet surprise."""
 
     def add(self, where: str, expected: str, got: str, fix: str = "", unsupported: bool = False) -> None:
         self._found.append(Problem(where, expected, got, fix, unsupported))

@@ -49,7 +49,7 @@ def read_quotes(
     """
     before = len(problems)
     table = read_table(path, name, problems, ("quote_id", "value"))
-    if table is None:
+    if table is None or not table.has_rows(problems):
         return None
     values: dict[str, float] = {}
     infos: list[QuoteInfo] = []

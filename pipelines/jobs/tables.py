@@ -9,6 +9,7 @@ import csv
 import difflib
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipelines.jobs.problems import Problems
 from xva import dates
 
 SUFFIXES = (".csv", ".parquet")
+_COMMA = re.compile(r"[-+]?[0-9.' ]*[0-9],[0-9]+%?")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _WANTED = {float: "a finite number", int: "a whole number", np.datetime64: "a date as YYYY-MM-DD",
            bool: "true or false", str: "a text"}  # fmt: skip
@@ -37,6 +39,12 @@ class Table:
     def where(self, row: int, column: str = "") -> str:
         return f"{self.name}, row {row}" + (f", column {column}" if column else "")
 
+    def has_rows(self, problems: Problems) -> bool:
+        """Whether there is anything below the header; if not, says so."""
+        if self.frame.empty:
+            problems.add(self.name, "rows below the header", "none")
+        return not self.frame.empty
+
     def rows(self) -> list[tuple[int, dict[str, str]]]:
         columns = list(self.frame.columns)
         cells = self.frame.to_numpy().tolist()
@@ -48,7 +56,8 @@ def read_table(
 ) -> Table | None:
     """The table at ``path``; None, with the reasons in ``problems``, where it cannot be used.
 
-    ``name`` stands for the file in messages. Unknown, missing and repeated columns are problems.
+    ``name`` stands for the file in messages. Unknown, missing and repeated columns are problems. Columns at the end that have
+    no name and no cells are left out, as spreadsheets leave them.
     """
     frame = _read(path, name, problems)
     if frame is None:
@@ -71,21 +80,60 @@ def _read(path: Path, name: str, problems: Problems) -> pd.DataFrame | None:
 
 
 def _csv(path: Path, name: str, problems: Problems) -> pd.DataFrame | None:
-    lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-    header = [cell.strip() for cell in next(lines, [])]
-    if not header:
+    rows, separator = _cells(path.read_text(encoding="utf-8-sig"))
+    if not rows:
         problems.add(name, "a header and rows", "an empty file")
         return None
-    rows, numbers = [], []
-    for row in lines:
-        if not any(cell.strip() for cell in row):
+    if separator != "," and not _points(rows, separator, name, problems):
+        return None
+    (_, names), *body = rows
+    width = max((k + 1 for k, cell in enumerate(names) if cell), default=0)
+    header = names[:width]
+    found, numbers = [], []
+    for number, row in body:
+        filled = max((k + 1 for k, cell in enumerate(row) if cell), default=0)
+        if len(row) < width or filled > width:
+            got = f"{max(filled, len(row)) if len(row) < width else filled}"
+            problems.add(f"{name}, row {number}", f"{width} cells", got, _why(row, width))
             continue
-        if len(row) != len(header):
-            problems.add(f"{name}, row {lines.line_num}", f"{len(header)} cells", f"{len(row)}")
-            continue
-        rows.append([cell.strip() for cell in row])
-        numbers.append(lines.line_num)
-    return pd.DataFrame(rows, columns=header, index=pd.Index(numbers), dtype=object)
+        found.append(row[:width])
+        numbers.append(number)
+    return pd.DataFrame(found, columns=header, index=pd.Index(numbers), dtype=object)
+
+
+def _cells(text: str) -> tuple[list[tuple[int, list[str]]], str]:
+    """Rows that are not blank, each with its number in the file, and what separates their cells.
+
+    Spreadsheets write semicolons where the comma is the decimal sign, and some a first line ``sep=;``.
+    """
+    lines = text.splitlines()
+    first = lines[0].strip(' "') if lines else ""
+    states = first.lower().startswith("sep=")
+    head = next((line for line in lines[states:] if line.strip()), "")
+    separator = first[4:5] or "," if states else next((mark for mark in ",;\t" if mark in head), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    if states:
+        next(reader)
+    rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    return [(number, row) for number, row in rows if any(row)], separator
+
+
+def _points(rows: list[tuple[int, list[str]]], separator: str, name: str, problems: Problems) -> bool:
+    """Whether numbers have decimal points, though commas do not separate cells; if not, says so once."""
+    words = {";": "semicolons", "\t": "tabs"}.get(separator, repr(separator))
+    for number, row in rows[1:]:
+        for cell in row:
+            if _COMMA.fullmatch(cell):
+                fix = "save it with the point as decimal sign and the comma between cells, or as Parquet"
+                got = f"{words} between cells and {cell!r} in row {number}, where the comma may be a decimal sign"
+                problems.add(name, "numbers with a decimal point", got, fix)
+                return False
+    return True
+
+
+def _why(row: list[str], width: int) -> str:
+    """A guess at why a row has too many cells."""
+    return "a decimal comma, or a text with a comma and without quotes?" if len(row) > width else ""
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -111,7 +159,12 @@ def _columns_fit(
     before = len(problems)
     known, present = [*required, *optional], [str(c) for c in frame.columns]
     missing = [c for c in required if c not in present]
-    for column in dict.fromkeys(present):
+    if "" in present:
+        at = present.index("") + 1
+        problems.add(
+            f"{name}, header", "a name for every column", f"none for column {at}", "name it or remove it"
+        )
+    for column in dict.fromkeys(c for c in present if c):
         if column not in known:
             close = difflib.get_close_matches(column, known, 1)
             fix = f"did you mean {close[0]}?" if close else "remove it or correct its name"

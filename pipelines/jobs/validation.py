@@ -33,6 +33,8 @@ class ValidationReport:
         Netting sets of the table without trades, left out.
     outrights : int
         FX forwards quoted as outrights, which are read as points.
+    notes : tuple of str
+        What is in order, and may yet surprise.
     filled : dict
         Terms that trades left to the market's standard for their index and currency: number of trades by trade type, column
         and value.
@@ -64,6 +66,7 @@ class ValidationReport:
     netting_sets: dict[str, int]
     idle_netting_sets: tuple[str, ...]
     counterparties: int
+    notes: tuple[str, ...]
     filled: dict[tuple[str, str, str], int]
     proxies: dict[str, str]
     factors: tuple[str, ...]
@@ -106,6 +109,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         netting_sets={s.name: sizes[s.name] for s in job.netting_sets},
         idle_netting_sets=job.idle_netting_sets,
         counterparties=len(job.counterparties),
+        notes=job.notes,
         filled=dict(Counter((t.kind, f, str(getattr(t, f))) for t in job.trades for f in t.filled)),
         proxies={c.name: c.credit_curve for c in job.counterparties if c.credit_curve.startswith("PROXY_")},
         factors=job.factors,

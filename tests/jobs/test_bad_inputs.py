@@ -68,7 +68,9 @@ def test_ragged_row(bank):
     rows = bank.rows(SWAPS)
     rows[4].append("1.0")
     bank.write(SWAPS, rows)
-    assert str(bank.problem()) == f"{SWAPS}, row 5: expected 15 cells, got 16"
+    assert str(bank.problem()).startswith(
+        f"{SWAPS}, row 5: expected 15 cells, got 16 -> a decimal comma, or a text"
+    )
 
 
 def test_trades_folder(bank):

@@ -155,12 +155,14 @@ class Autocallable(PerformanceTrade):
 
     def _check(self, terms: Terms) -> None:
         super()._check(terms)
-        terms.positive("notional", "coupon_barrier", "knock_in", "put_strike")
+        terms.positive("notional")
+        terms.performance("coupon_barrier", "knock_in", "put_strike")
         terms.not_negative("coupon_rate")
+        terms.rate("coupon_rate")
         terms.truth("memory")
         terms.days("valuation_dates")
         days = self.valuation_dates if isinstance(self.valuation_dates, tuple) else ()
-        terms.positives("call_levels", max(len(days) - 1, 0))
+        terms.performances("call_levels", max(len(days) - 1, 0))
         terms.pay_dates("pay_dates", "valuation_dates")
         terms.choice("knock_in_watch", "maturity", "valuation", "daily")
         terms.calendar("calendar")

@@ -63,7 +63,7 @@ class BasisSwap(Trade):
         terms.currency("currency")
         terms.positive("notional")
         terms.text("pay_index", "receive_index")
-        terms.finite("pay_spread", "receive_spread")
+        terms.rate("pay_spread", "receive_spread")
         terms.increasing("start_date", "maturity_date")
         terms.tenor("frequency")
 

@@ -109,7 +109,7 @@ class BermudanSwaption(PathTrade):
         terms.choice("side", "long", "short")
         terms.choice("swap_side", "payer", "receiver")
         terms.positive("notional")
-        terms.finite("strike")
+        terms.rate("strike")
         terms.text("index")
         terms.increasing("start_date", "maturity_date")
         terms.increasing("first_exercise_date", "maturity_date")

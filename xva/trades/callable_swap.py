@@ -97,7 +97,7 @@ class CallableSwap(PathTrade):
         terms.currency("currency")
         terms.positive("notional")
         terms.choice("side", "payer", "receiver")
-        terms.finite("fixed_rate", "spread")
+        terms.rate("fixed_rate", "spread")
         terms.text("index")
         terms.increasing("start_date", "maturity_date")
         terms.choice("called_by", "us", "counterparty")

@@ -61,7 +61,7 @@ class CapFloor(Trade):
         terms.choice("side", "long", "short")
         terms.choice("cap_floor", "cap", "floor")
         terms.positive("notional")
-        terms.finite("strike")
+        terms.rate("strike")
         terms.text("index")
         terms.increasing("start_date", "maturity_date")
 

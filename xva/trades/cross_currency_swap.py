@@ -113,7 +113,7 @@ class CrossCurrencySwap(Trade):
         terms.currency("pay_currency", "receive_currency")
         terms.different("pay_currency", "receive_currency")
         terms.positive("pay_notional", "receive_notional")
-        terms.finite("pay_spread", "receive_spread")
+        terms.rate("pay_spread", "receive_spread")
         for index, rate in (("pay_index", "pay_fixed_rate"), ("receive_index", "receive_fixed_rate")):
             self._check_rate(terms, index, rate)
         terms.increasing("start_date", "maturity_date")
@@ -156,7 +156,7 @@ class CrossCurrencySwap(Trade):
             if not getattr(self, index):
                 terms.reject(index, f"an index, or a {rate} instead")
         else:
-            terms.finite(rate)
+            terms.rate(rate)
             if getattr(self, index):
                 terms.reject(rate, f"none, because the leg has the {index} {getattr(self, index)}")
 

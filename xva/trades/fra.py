@@ -65,7 +65,7 @@ class Fra(Trade):
         terms.currency("currency")
         terms.positive("notional")
         terms.choice("side", "buyer", "seller")
-        terms.finite("rate")
+        terms.rate("rate")
         terms.text("index")
         terms.increasing("start_date", "maturity_date")
 

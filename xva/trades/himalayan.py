@@ -100,7 +100,8 @@ class Himalayan(PerformanceTrade):
 
     def _check(self, terms: Terms) -> None:
         super()._check(terms)
-        terms.positive("notional", "strike")
+        terms.positive("notional")
+        terms.performance("strike")
         terms.choice("option_type", "call", "put")
         terms.days("measurement_dates")
         days = self.measurement_dates if isinstance(self.measurement_dates, tuple) else ()

@@ -70,7 +70,7 @@ class InterestRateSwap(Trade):
         terms.currency("currency")
         terms.positive("notional")
         terms.choice("side", "payer", "receiver")
-        terms.finite("fixed_rate", "spread")
+        terms.rate("fixed_rate", "spread")
         terms.text("index")
         terms.increasing("start_date", "maturity_date")
         terms.tenor("fixed_frequency")

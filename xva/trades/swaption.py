@@ -79,7 +79,7 @@ class Swaption(Trade):
         terms.choice("side", "long", "short")
         terms.choice("swap_side", "payer", "receiver")
         terms.positive("notional")
-        terms.finite("strike")
+        terms.rate("strike")
         terms.text("index")
         terms.increasing("expiry_date", "maturity_date")
         terms.choice("settlement", "cash", "cash_par_yield", "physical")

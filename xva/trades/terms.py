@@ -70,6 +70,27 @@ class Terms:
             if not self._number(field):
                 self.reject(field, "a finite number")
 
+    def rate(self, *fields: str) -> None:
+        """A rate, spread or coupon as a decimal; 2.5 is 250 %, so somebody meant 2.5 % or 2.5 bp."""
+        self.finite(*fields)
+        for field in fields:
+            if self._number(field) and abs(getattr(self._trade, field)) > 1.0:
+                self.reject(field, _RATE_WORDS)
+
+    def performance(self, *fields: str) -> None:
+        """A level as a share of a first price; 70 is 70 times that price, so somebody meant 70 %."""
+        self.positive(*fields)
+        for field in fields:
+            if self._number(field) and getattr(self._trade, field) > _MOST:
+                self.reject(field, _PERFORMANCE_WORDS)
+
+    def performances(self, field: str, count: int) -> None:
+        """``count`` levels as `performance` wants them."""
+        before = len(self._problems)
+        self.positives(field, count)
+        if len(self._problems) == before and any(v > _MOST for v in getattr(self._trade, field)):
+            self.reject(field, f"of each {_PERFORMANCE_WORDS}")
+
     def positive(self, *fields: str) -> None:
         for field in fields:
             if not self._number(field) or not getattr(self._trade, field) > 0.0:
@@ -208,6 +229,9 @@ class Terms:
         return _is_date(getattr(self._trade, field))
 
 
+_RATE_WORDS = "a rate as a decimal (0.025 is 2.5 %, 0.0025 is 25 bp) between -1 and 1"
+_MOST = 10.0
+_PERFORMANCE_WORDS = "a share of the first price as a decimal (0.7 is 70 %), above 0 and at most 10"
 _UNDERLYING_WORDS = "an underlying such as EQ/<name> or FX/EUR/USD"
 
 

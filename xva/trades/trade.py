@@ -49,7 +49,7 @@ class Trade(ABC):
 
     def __post_init__(self) -> None:
         empty = {name: value for name, value in self._standard_terms().items() if getattr(self, name) == ""}
-        for name, value in (*empty.items(), ("_filled", tuple(empty))):
+        for name, value in (*empty.items(), *([("_filled", tuple(empty))] if empty else [])):
             object.__setattr__(self, name, value)
         terms = Terms(self)
         terms.text("trade_id", "netting_set")
@@ -63,7 +63,7 @@ class Trade(ABC):
     @property
     def filled(self) -> tuple[str, ...]:
         """Fields that were left empty and follow the market's standard; nothing that makes the trade another one."""
-        return tuple(self.__dict__["_filled"])
+        return tuple(self.__dict__.get("_filled", ()))
 
     @final
     def claims(self, context: TradeContext) -> tuple[Claim, ...]:

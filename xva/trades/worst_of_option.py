@@ -67,6 +67,7 @@ class WorstOfOption(PerformanceTrade):
         super()._check(terms)
         terms.choice("measure", "worst", "best")
         terms.choice("option_type", "call", "put")
-        terms.positive("notional", "strike")
+        terms.positive("notional")
+        terms.performance("strike")
         terms.date("expiry_date")
         terms.pay_date("pay_date", self.expiry_date)

@@ -33,7 +33,9 @@ from xva.trades.trade import Trade
 
 OptionClaim = (Caplet, ExchangeOption, SwaptionClaim)
 OPTION_KINDS = (CapFloor.kind, EquityOption.kind, FxOption.kind, Swaption.kind)
-_BARE_STRIKE = 1.0  # two strikes this far apart give a swap's annuity
+_BARE_STRIKE = (
+    0.5  # two strikes this far apart give a swap's annuity; towards zero, where every strike is a rate
+)
 
 
 class QuotedValue(NamedTuple):
@@ -146,9 +148,12 @@ def swaptions_at_quotes(
     A swap's value is linear in its fixed rate: values at two rates give annuity and forward, lags included.
     """
     claims = [_swaption_claim(t, context) for t in trades]
-    bare = [_swaption_claim(replace(t, strike=t.strike + _BARE_STRIKE), context) for t in trades]
+    steps = [-_BARE_STRIKE if t.strike > 0.0 else _BARE_STRIKE for t in trades]
+    bare = [_swaption_claim(replace(t, strike=t.strike + s), context) for t, s in zip(trades, steps)]
     swap = linear_values([c.flows for c in claims], market)
-    annuity = (swap - linear_values([c.flows for c in bare], market)) / _BARE_STRIKE  # > 0 for a payer
+    annuity = (swap - linear_values([c.flows for c in bare], market)) / swap.new_tensor(
+        steps
+    )  # > 0 for a payer
     found = []
     for k, (trade, claim) in enumerate(zip(trades, claims)):
         if trade.currency not in market.swaption_vols:
