@@ -46,6 +46,9 @@ class ExposureJob:
 
     job: LoadedJob
 
+    def __repr__(self) -> str:
+        return f"ExposureJob({self.job.told()})"
+
     @classmethod
     def from_toml(cls, path: Path | str) -> ExposureJob:
         """Read and check a job and all its inputs.

@@ -46,6 +46,9 @@ class LearnedBook:
     requests: Mapping[Place, TrainingRequest]
     trained: Mapping[Place, Trained]
 
+    def __repr__(self) -> str:
+        return f"LearnedBook({', '.join(r.trade.trade_id for r in self.requests.values()) or 'nothing to learn'})"
+
     @property
     def refused(self) -> dict[str, str]:
         """Why, by id of the trades that no certificate could be had for and that nothing else may price."""

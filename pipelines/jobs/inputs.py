@@ -70,6 +70,8 @@ class LoadedJob:
         Netting sets of the file without trades, left out.
     outrights : tuple of str
         FX forwards of the quotes file that are outrights; ``quotes`` has them as points.
+    notes : tuple of str
+        What is in order, and may yet surprise.
     """
 
     path: Path
@@ -85,6 +87,18 @@ class LoadedJob:
     factors: tuple[str, ...]
     idle_netting_sets: tuple[str, ...] = ()
     outrights: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        """The job in a line."""
+        return (
+            f"{self.spec.name}: {len(self.trades):,} trades in {len(self.netting_sets):,} netting sets, "
+            f"{len(self.quotes.ids):,} quotes, {self.dates.size} dates to {self.dates[-1]}, "
+            f"{self.spec.simulation.paths:,} paths, {self.path}"
+        )
+
+    def __repr__(self) -> str:
+        return f"LoadedJob({self.told()})"
 
     @property
     def base(self) -> Path:
@@ -158,6 +172,7 @@ def load_job(path: Path | str) -> LoadedJob:
         factors=needs.factors,
         idle_netting_sets=tuple(s for s in tables.netting_sets or () if s not in used),
         outrights=tables.quotes.outrights,
+        notes=tuple(problems.notes),
     )
 
 

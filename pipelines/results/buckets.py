@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.results.sensitivities import Sensitivities
+from pipelines.results.sums import sums_by
 from pipelines.results.tenors import ordered, years
 from xva.errors import DomainError
 
@@ -40,8 +41,7 @@ def bucketed(
     -------
     DataFrame
         Columns ``measure, netting_set, family, curve, currency, bucket`` (ordered; empty for quotes without tenor),
-        ``shift_name, value, standard_error``. The error of a bucket is the weighted sum of its quotes' errors: an upper
-        bound, exact where one quote is all there is.
+        ``shift_name, value, standard_error``. The error is that of the bucket's sum, as in `Sensitivities.by`.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def bucketed(
     ends = np.array([years(b)[0] for b in buckets])
     if not len(ends) or (np.diff(ends) <= 0.0).any():
         raise DomainError(f"buckets: expected increasing tenors, got {', '.join(buckets) or 'none'}")
-    frame = sensitivities.to_frame()
+    frame = sensitivities.to_frame().assign(row=lambda f: np.arange(len(f)))
     part = 0 if swaptions == "expiry" else -1
     parts = []
     for tenor, rows in frame.groupby("tenor", observed=True):
@@ -60,11 +60,13 @@ def bucketed(
         names = [(b, w) for b, w in zip(buckets, weights) if w] if at else [("", 1.0)]
         for bucket, weight in names:
             scaled = {n: rows[n] * weight for n in ("value", "standard_error")}
-            parts.append(rows.assign(bucket=bucket, **scaled))
+            parts.append(rows.assign(bucket=bucket, weight=weight, **scaled))
     found = pd.concat(parts)
     found["bucket"] = found["bucket"].astype(ordered(found["bucket"]))
-    groups = found.groupby(list(_KEYS), observed=True, sort=True)
-    return groups[["value", "standard_error"]].sum().reset_index()
+    samples = sensitivities.samples()
+    if samples is not None:
+        samples = samples[:, found["row"]] * found["weight"].to_numpy()
+    return sums_by(found, _KEYS, samples).reset_index()
 
 
 def shares(at: float, ends: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
+from pipelines.results.sums import sums_by
 from pipelines.results.tenors import ordered
+from pipelines.storage.results import plottable
 from xva.errors import DomainError
 
 TOTAL: Final = "TOTAL"
+Part = TypeVar("Part", xr.Dataset, xr.DataArray)
 Names = str | Sequence[str]
 _LABELS: Final = {
     "quote_family": "family",
@@ -37,8 +41,8 @@ class Sensitivities:
         Currency of the measures.
     data : xarray.Dataset
         Dim ``quote``, and ``measure`` or ``netting_set`` where several were asked for: ``sensitivity`` per unit of the
-        quote, ``standard_error`` of it, and coordinates ``shift`` (what makes it readable), ``shift_name``,
-        ``quote_family``, ``quote_tenor`` … Attribute ``as_of``.
+        quote, ``standard_error`` of it, ``samples`` ``(scramble, …)`` where the results have them, and coordinates ``shift``
+        (what makes it readable), ``shift_name``, ``quote_family``, ``quote_tenor`` … Attribute ``as_of``.
     """
 
     measure: str
@@ -143,8 +147,9 @@ class Sensitivities:
         Returns
         -------
         Dataset
-            ``value`` and ``standard_error`` with one dim per label; where nothing is quoted they are NaN. The error of a
-            sum is the sum of the errors: an upper bound, exact where one quote is all there is.
+            ``value`` and ``standard_error`` with one dim per label; where nothing is quoted they are NaN. The error is that
+            of the sum, from the sums of every scramble; of results that do not keep the scrambles' sensitivities it is the
+            sum of the errors, an upper bound.
 
         Raises
         ------
@@ -158,6 +163,35 @@ class Sensitivities:
             raise DomainError(
                 f"labels: expected some of {', '.join(known)}, got {', '.join(unknown) or 'none'}", unknown
             )
+        self._require_one_shift(frame, labels)
+        found = sums_by(frame, labels, self.samples()).to_xarray().assign_attrs(units=self.units)
+        return plottable(found)
+
+    def sum(self) -> xr.Dataset:
+        """The sum over all quotes chosen, with its standard error: of a curve's quotes, a parallel shift.
+
+        Returns
+        -------
+        Dataset
+            ``value`` and ``standard_error`` by measure and netting set, where several were asked for; errors as in `by`.
+
+        Raises
+        ------
+        DomainError
+            Quotes of different shifts (1 bp, 1 vol point) would be added up.
+        """
+        found = self.by("measure", "netting_set")
+        return found.squeeze([d for d in ("measure", "netting_set") if d not in self.data.dims])
+
+    def samples(self) -> NDArray[np.float64] | None:
+        """Values per shift ``(scramble, row of to_frame)``; None where the results do not keep them."""
+        if "samples" not in self.data:
+            return None
+        full = self._expanded(self.data["samples"])
+        per_shift = full.transpose("scramble", *_DIMS) * self.data["shift"]
+        return np.asarray(per_shift.values).reshape(full.sizes["scramble"], -1)
+
+    def _require_one_shift(self, frame: pd.DataFrame, labels: Sequence[str]) -> None:
         groups = frame.groupby(list(labels), observed=True)
         mixed = groups["shift_name"].nunique()
         if (mixed > 1).any():
@@ -168,7 +202,6 @@ class Sensitivities:
             raise DomainError(
                 f"sums at {where}: expected quotes of one kind of shift, got {names}; choose a family, or sum by family too"
             )
-        return groups[["value", "standard_error"]].sum().to_xarray()
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """The ``n`` rows of `to_frame` that are largest in size, largest first; zeros are left out."""
@@ -177,11 +210,14 @@ class Sensitivities:
         return frame.iloc[np.argsort(-frame["value"].abs().to_numpy(), kind="stable")[:n]]
 
     def _full(self) -> xr.Dataset:
-        full = self.data[["sensitivity", "standard_error"]]
+        return self._expanded(self.data[["sensitivity", "standard_error"]]).transpose(*_DIMS)
+
+    def _expanded(self, part: Part) -> Part:
+        """With dims measure and netting_set, also where there is one of them."""
         for dim, name in (("measure", self.measure), ("netting_set", self.netting_set)):
-            if dim not in full.dims:
-                full = full.expand_dims({dim: [name]})
-        return full.transpose(*_DIMS)
+            if dim not in part.dims:
+                part = part.expand_dims({dim: [name]})
+        return part
 
     def _repr_html_(self) -> str:
         title = f"<b>{self.measure}</b> of {self.netting_set}, {self.units} per shift; the 20 largest of "
@@ -212,11 +248,14 @@ def _part(results: xr.Dataset, measures: Sequence[str], sets: Sequence[str]) -> 
         prefix = "total_" if name == TOTAL else ""
         names = {f"{prefix}sensitivity": "sensitivity", f"{prefix}sensitivity_se": "standard_error"}
         part = results[list(names)].rename(names)
+        if "sensitivity_samples" in results:
+            samples = results["sensitivity_samples"]
+            part["samples"] = samples.sum("netting_set") if name == TOTAL else samples
         part = part if name == TOTAL else part.sel(netting_set=name, drop=True)
         part = part.drop_vars([n for n, c in part.coords.items() if c.dims not in (("quote",), ("measure",))])
         pieces.append(part.sel(measure=list(measures)).expand_dims({"netting_set": [name]}))
     found: xr.Dataset = xr.concat(pieces, "netting_set", coords="minimal", compat="override", join="exact")
-    return found.transpose(*_DIMS)
+    return found.transpose(..., *_DIMS)
 
 
 def _chosen(results: xr.Dataset, wanted: dict[str, Names | None]) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 from uuid import uuid4
 
+import numpy as np
 import xarray as xr
 
 from pipelines.storage.durable import Digest, canonical_json, digest_tree, fsync_files
@@ -15,6 +16,8 @@ from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, read_sums
 from xva.errors import StoreError
 from xva.valuation.plan import Arrays
+
+_VARIABLE = {"dtype": object}
 
 
 class StoredSums(Sequence[Arrays]):
@@ -94,6 +97,24 @@ def _plain_strings(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign({n: v for n, v in plain.items() if n not in coordinates}).assign_coords(coordinates)
 
 
+def plottable(dataset: xr.Dataset) -> xr.Dataset:
+    """The same with text labels of fixed length: xarray plots by these, and refuses labels of numpy's variable-length kind.
+
+    They are saved with variable length, as they were: Zarr has no specification of the others.
+    """
+    text = {n: c for n, c in dataset.coords.items() if c.dtype.kind in "OT"}
+    fixed = {
+        n: (
+            c.dims,
+            np.array([str(t) for t in c.values.flat], dtype=np.str_).reshape(c.shape),
+            c.attrs,
+            _VARIABLE,
+        )
+        for n, c in text.items()
+    }
+    return dataset.assign_coords(fixed)
+
+
 def open_cube(root: Path | str, **options: Any) -> xr.Dataset:
     """Open a run's cube lazily: dims ``path, time, netting_set``; NaN in blocks not yet committed.
 
@@ -116,4 +137,4 @@ def _open(path: Path, options: Mapping[str, Any]) -> xr.Dataset:
     if not path.is_dir():
         raise StoreError(f"{path}: expected a Zarr store, got none: the run has not come that far")
     dataset: xr.Dataset = xr.open_zarr(path, consolidated=False, **{"chunks": None, **options})
-    return dataset
+    return plottable(dataset)

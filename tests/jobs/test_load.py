@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import QuantLib as ql
 
+from pipelines.engine import Exposure
+from pipelines.exposure_job import ExposureJob
 from pipelines.jobs.identity import identity_inputs
 from pipelines.jobs.inputs import load_job
 from pipelines.jobs.validation import validate_job
@@ -126,3 +128,11 @@ def test_identity_sees_the_job(bank, demo):
     one, two = identity_inputs(bank.load()), identity_inputs(demo)
     assert one["inputs"] == two["inputs"]
     assert one["job"]["simulation"] == {**two["job"]["simulation"], "seed": 43}
+
+
+def test_objects_of_a_notebook_show_themselves_in_a_line(demo):
+    """repr(job) had 538,740 characters: every quote, fixing and trade."""
+    world_of = Exposure(demo)
+    for shown in (ExposureJob(demo), demo, world_of, demo.quotes, demo.context):
+        assert len(repr(shown)) < 400
+    assert "150 trades in 4 netting sets" in repr(ExposureJob(demo))

@@ -63,6 +63,20 @@ def test_the_error_of_a_single_quote_is_its_own() -> None:
     assert found.loc["10Y", "standard_error"] == pytest.approx(3e-5)
 
 
+def test_the_error_of_a_bucket_is_that_of_the_scrambles_sums() -> None:
+    tenors, values = ["18M", "30M", "7Y"], np.array([1.0, -2.0, 3.0])
+    samples = values + np.random.default_rng(6).standard_normal((8, 1)) * np.array([1.0, -0.8, 0.2])
+    made = sensitivities(tenors, list(samples.mean(0)))
+    data = made.data.assign(samples=(("scramble", "quote"), samples))
+    found = bucketed(Sensitivities("CVA", "TOTAL", "EUR", data)).set_index("bucket")
+    two = 1e-4 * (0.5 * samples[:, 0] + 0.5 * samples[:, 1])  # of 18M and of 30M, half to 2Y
+    assert found.loc["2Y", "value"] == pytest.approx(two.mean())
+    assert found.loc["2Y", "standard_error"] == pytest.approx(two.std(ddof=1) / np.sqrt(8))
+    assert found.loc["10Y", "standard_error"] == pytest.approx(
+        0.4e-4 * samples[:, 2].std(ddof=1) / np.sqrt(8)
+    )
+
+
 def test_quotes_without_tenor_stay_beside() -> None:
     found = bucketed(sensitivities(["", "1Y"], [5.0, 1.0])).set_index("bucket")
     assert found.loc["", "value"] == pytest.approx(5e-4)

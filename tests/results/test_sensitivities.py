@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,12 +110,92 @@ def test_unknown_labels_are_named(ladder: xr.Dataset) -> None:
         Sensitivities.select(ladder.drop_vars("sensitivity"), "CVA")
 
 
-def test_sums_by_label_keep_their_names_and_bound_their_error(ladder: xr.Dataset) -> None:
+def test_without_scrambles_sums_by_label_bound_their_error(ladder: xr.Dataset) -> None:
     found = Sensitivities.select(ladder, "CVA", ..., family="OIS").by("netting_set", "currency")
     rows = ladder["sensitivity"].sel(measure="CVA", netting_set="B").values
     assert float(found["value"].sel(netting_set="B", currency="USD")) == pytest.approx(1e-4 * rows[3:6].sum())
     error = found["standard_error"].sel(netting_set="B", currency="USD")
     assert float(error) == pytest.approx(1e-5 * rows[3:6].sum())
+
+
+@pytest.fixture
+def sampled(ladder: xr.Dataset) -> xr.Dataset:
+    """The ladder with eight scrambles, whose errors at neighbouring tenors nearly cancel."""
+    noise = np.random.default_rng(4).standard_normal((8, 2, 2, 7))
+    noise[..., 1] = -0.9 * noise[..., 0]
+    samples = ladder["sensitivity"].values + 0.3 * noise
+    mean, total = samples.mean(0), samples.sum(2)
+    dims = ("measure", "netting_set", "quote")
+    return ladder.assign(
+        sensitivity=(dims, mean),
+        sensitivity_se=(dims, samples.std(0, ddof=1) / np.sqrt(8)),
+        total_sensitivity=(("measure", "quote"), total.mean(0)),
+        total_sensitivity_se=(("measure", "quote"), total.std(0, ddof=1) / np.sqrt(8)),
+        sensitivity_samples=(("scramble", *dims), samples),
+    )
+
+
+def test_the_error_of_a_sum_is_that_of_the_scrambles_sums(sampled: xr.Dataset) -> None:
+    """Recomputed from the samples; the sum of the errors is far from it where errors cancel."""
+    found = Sensitivities.select(sampled, "CVA", ..., family="OIS").by("netting_set", "currency")
+    samples = 1e-4 * sampled["sensitivity_samples"].sel(measure="CVA")
+    for name in ("A", "B"):
+        for currency, part in (("EUR", slice(0, 3)), ("USD", slice(3, 6))):
+            sums = samples.sel(netting_set=name).values[:, part].sum(1)
+            at = found.sel(netting_set=name, currency=currency)
+            assert float(at["value"]) == pytest.approx(sums.mean(), rel=1e-12)
+            assert float(at["standard_error"]) == pytest.approx(sums.std(ddof=1) / np.sqrt(8), rel=1e-12)
+    two = Sensitivities.select(sampled, "CVA", "A", curve="EUR-ESTR", tenor=["10Y", "3M"])
+    assert float(two.sum()["standard_error"]) < 0.2 * two.to_frame()["standard_error"].sum()
+
+
+def test_a_sum_has_the_dims_that_were_asked_for(sampled: xr.Dataset) -> None:
+    total = Sensitivities.select(sampled, "CVA", family="OIS").sum()
+    sums = 1e-4 * sampled["sensitivity_samples"].sel(measure="CVA").values[..., :6].sum((1, 2))
+    assert total["value"].dims == ()
+    assert float(total["value"]) == pytest.approx(sums.mean())
+    assert float(total["standard_error"]) == pytest.approx(sums.std(ddof=1) / np.sqrt(8))
+    both = Sensitivities.select(sampled, ["CVA", "DVA"], ["B", TOTAL], family="OIS").sum()
+    assert both["value"].dims == ("measure", "netting_set")
+    xr.testing.assert_allclose(
+        both.sel(measure="CVA", netting_set=TOTAL), total.assign_coords(measure="CVA", netting_set=TOTAL)
+    )
+    with pytest.raises(DomainError, match="got 1 bp, 1 bp of normal vol"):
+        Sensitivities.select(sampled, "CVA").sum()
+
+
+def test_results_with_text_labels_can_be_plotted(sampled: xr.Dataset, run: Run) -> None:
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    sums = Sensitivities.select(sampled, "CVA", ..., family="OIS")
+    ladder = sums.by("tenor", "curve")["value"]
+    assert ladder["tenor"].values.tolist() == ["3M", "2Y", "10Y"]
+    shown = [
+        sums.by("netting_set", "currency")["value"],
+        sums.by("tenor")["value"],
+        ladder,
+        run.cube.xva.epe(),
+    ]
+    shown += [run.xva[name] for name in ("epe", "xva", "total")] + [run.xva["sensitivity_se"].isel(measure=0)]
+    for part in shown:
+        part.plot()
+        plt.close("all")
+    ladder.plot.line(x="tenor")
+    plt.close("all")
+    run.profiles["ene"].plot.line(x="time")
+    plt.close("all")
+
+
+def test_what_can_be_plotted_can_still_be_saved(run: Run, tmp_path: Path) -> None:
+    """Text of fixed length has no Zarr specification; a copy has labels of variable length, as the run has."""
+    run.xva.to_zarr(tmp_path / "copy.zarr", consolidated=False)
+    again = xr.open_zarr(tmp_path / "copy.zarr", consolidated=False)
+    xr.testing.assert_equal(again, run.xva)
+    assert again["netting_set"].dtype.kind in "OT"
+    run.cube.sel(netting_set="CP_A").to_zarr(tmp_path / "cube.zarr", consolidated=False)
+    copy = xr.open_zarr(tmp_path / "cube.zarr", consolidated=False)
+    xr.testing.assert_equal(copy.xva.epe(), run.cube.xva.epe().sel(netting_set="CP_A"))
 
 
 def test_apples_are_not_added_to_oranges(ladder: xr.Dataset) -> None:

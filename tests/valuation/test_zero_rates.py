@@ -9,6 +9,7 @@ import pytest
 import torch
 import xarray as xr
 
+from pipelines.results.sensitivities import Sensitivities
 from tests.valuation.demo_bank import demo_engine
 from xva.errors import DomainError
 from xva.market.build import build_market
@@ -16,8 +17,9 @@ from xva.market.config import MarketConfig
 from xva.market.quotes import QuoteSet
 from xva.pricing.deterministic import linear_value
 from xva.trades.claims import FixedFlow
-from xva.valuation.bump import Revaluer
+from xva.valuation.bump import Revaluer, weighted
 from xva.valuation.engine import ExposureEngine
+from xva.valuation.measures import measure_weights
 from xva.valuation.scenarios.prepare import on_quotes
 from xva.valuation.sensitivities import sensitivities
 from xva.valuation.zero_rates import ZeroRates, zero_rates
@@ -68,7 +70,34 @@ def test_converted_is_what_a_run_on_zero_rates_has(
     for name in ("sensitivity", "total_sensitivity"):
         scale = float(abs(direct[name]).max())
         assert float(abs(found[name] - direct[name]).max()) < 1e-11 * scale
-    assert (found["sensitivity_se"] > (1.0 - 1e-9) * direct["sensitivity_se"] - 1e-9).all()
+        error = direct[f"{name}_se"]
+        np.testing.assert_allclose(found[f"{name}_se"], error, rtol=1e-8, atol=1e-11 * float(error.max()))
+    bound = rates.convert(par.drop_vars("sensitivity_samples"))  # results that do not keep the scrambles
+    assert (bound["sensitivity_se"] > (1.0 - 1e-9) * direct["sensitivity_se"] - 1e-9).all()
+
+
+def test_the_error_of_a_parallel_shift_is_that_of_a_parallel_bump(
+    engine: ExposureEngine, par: xr.Dataset
+) -> None:
+    """All OIS quotes of a curve moved together and the market built again, on each scramble's own paths."""
+    chosen = Sensitivities.select(par, "CVA", "CP_A", family="OIS", curve="EUR-ESTR")
+    revaluer, sides = Revaluer(engine), []
+    for size in (1e-7, -1e-7):
+        moved = engine.quotes
+        for quote_id in chosen.data["quote"].values:
+            moved = moved.shifted(str(quote_id), size)
+        world = engine.build(moved, engine.world)
+        weights = measure_weights(world.market, engine.credit, engine.times, engine.xva).detach().numpy()
+        with torch.no_grad():
+            profiles = revaluer._moved(world)
+        sides.append(np.stack([weighted(weights, side)[0, 0] for side in profiles]))
+    bumped = 1e-4 * (sides[0] - sides[1]) / 2e-7
+    found = chosen.sum()
+    assert float(found["value"]) == pytest.approx(bumped.mean(), rel=1e-4)
+    assert float(found["standard_error"]) == pytest.approx(
+        bumped.std(ddof=1) / np.sqrt(len(bumped)), rel=1e-3
+    )
+    assert float(found["standard_error"]) < 0.8 * chosen.to_frame()["standard_error"].sum()
 
 
 def test_a_bump_of_a_zero_rate_agrees(

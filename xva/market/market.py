@@ -94,6 +94,12 @@ class Market:
     sources: dict[str, Source]
     unused: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        parts = (
+            f"{len(self.curves)} curves, {len(self.survivals)} credit curves, {len(self.equities)} equities"
+        )
+        return f"Market({self.config.as_of}, {self.config.reporting_currency}: {parts})"
+
     @property
     def as_of(self) -> np.datetime64:
         return self.config.as_of

@@ -48,6 +48,10 @@ class QuoteSet:
     ids: tuple[str, ...]
     values: Tensor
 
+    def __repr__(self) -> str:
+        shown = ", ".join(self.ids[:3]) + (", …" if len(self.ids) > 3 else "")
+        return f"QuoteSet({len(self.ids):,} quotes: {shown})"
+
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.ids),) or self.values.dtype != torch.float64:
             raise MarketDataError(

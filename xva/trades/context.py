@@ -39,6 +39,9 @@ class TradeContext:
     fixings: Mapping[tuple[str, str], float] = field(default_factory=dict)
     open_today: Callable[[str], object] | None = field(default=None, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        return f"TradeContext({self.as_of}: {len(self.indices)} indices, {len(self.fixings):,} fixings)"
+
     def times(self, days: Dates) -> Floats:
         """Actual/365 (Fixed) year fractions from ``as_of``, shape of ``days``."""
         return np.asarray(dates.years(self.as_of, days), dtype=np.float64)

@@ -83,6 +83,9 @@ class Book:
     context: TradeContext
     breaks: Breaks = "truncate"
 
+    def __repr__(self) -> str:
+        return f"Book({len(self.trades):,} trades in {len(self.netting_sets):,} netting sets, as of {self.context.as_of})"
+
     def credit_curves(self) -> tuple[str, ...]:
         """The credit name of each netting set's counterparty.
 

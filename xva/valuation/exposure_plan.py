@@ -92,6 +92,10 @@ class ExposureData:
     dtype: str = "float64"
     device: str = "cpu"
 
+    def __repr__(self) -> str:
+        paths = self.n_blocks * self.noise.block_size
+        return f"ExposureData({paths:,} paths, {len(self.days)} dates, netting sets {', '.join(self.netting_sets)})"
+
     @property
     def netted(self) -> tuple[bool, ...]:
         """Whether a netting set's exposure is the positive part of its value: it is one unit, of its own name."""

@@ -58,7 +58,8 @@ def sensitivities(
     -------
     Dataset
         ``sensitivity (measure, netting_set, quote)`` and ``total_sensitivity (measure, quote)`` per unit of quote, each with
-        ``_se``, the standard error over the scrambles. The same for both methods but for attributes ``method``, ``shift``.
+        ``_se``, the standard error over the scrambles; ``sensitivity_samples`` with ``scramble`` in front. The same for both
+        methods but for attributes ``method``, ``shift``.
 
     Raises
     ------
@@ -143,7 +144,11 @@ def bump_samples(revaluer: Revaluer, quotes: Sequence[str], shift: float = SMALL
 
 
 def labelled(engine: ExposureEngine, samples: Floats, quotes: Sequence[str]) -> xr.Dataset:
-    """From ``(scramble, measure, netting_set, quote)`` with the measures CVA, DVA, FCA, FBA; FVA and XVA are added."""
+    """From ``(scramble, measure, netting_set, quote)`` with the measures CVA, DVA, FCA, FBA; FVA and XVA are added.
+
+    The scrambles' own derivatives stay as ``sensitivity_samples``: quotes' errors are correlated (those of a curve's pillars
+    nearly cancel in a parallel shift), so the error of a sum comes from the sums of each scramble.
+    """
     every = with_totals(samples, axis=1)
     total = every.sum(2)
     dims = ("measure", "netting_set", "quote")
@@ -153,6 +158,7 @@ def labelled(engine: ExposureEngine, samples: Floats, quotes: Sequence[str]) -> 
             "sensitivity_se": (dims, standard_error(every)),
             "total_sensitivity": (("measure", "quote"), total.mean(0)),
             "total_sensitivity_se": (("measure", "quote"), standard_error(total)),
+            "sensitivity_samples": (("scramble", *dims), every),
         },
         {
             "measure": list(MEASURE_NAMES),

@@ -39,6 +39,9 @@ class World:
     market: Market
     model: CrossAssetModel
 
+    def __repr__(self) -> str:
+        return f"World({self.market!r})"
+
 
 class BuildWorld(Protocol):
     """Rebuilds the world from quotes; with ``previous``, what a quote does not reach is reused bit for bit."""

@@ -13,7 +13,7 @@ held.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +29,11 @@ from xva.market.labels import quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import tenor_years
-from xva.valuation.sensitivities import quote_labels
+from xva.valuation.sensitivities import quote_labels, standard_error
 
 Floats = NDArray[np.float64]
 
+_SAMPLES = ("scramble", "measure", "netting_set", "quote")
 PAR_FAMILIES = ("deposit", "OIS", "IBOR swap", "XCCY basis", "FX forward")
 
 
@@ -64,6 +65,9 @@ class ZeroRates:
     by_par: Floats
     by_other: Floats
 
+    def __repr__(self) -> str:
+        return f"ZeroRates({self.count} of curves {', '.join(self.curves)})"
+
     @property
     def count(self) -> int:
         """How many zero rates there are."""
@@ -90,9 +94,9 @@ class ZeroRates:
         Returns
         -------
         Dataset
-            ``sensitivity``, ``total_sensitivity`` and their ``_se``. A converted derivative is a combination of derivatives
-            whose errors' correlations the results do not keep: its error is the sum of theirs, an upper bound (`gradients` of
-            the scrambles' own derivatives has the true ones).
+            ``sensitivity``, ``total_sensitivity`` and their ``_se``, from the scrambles' own derivatives
+            (``sensitivity_samples``, converted too). Of results without these, the error is the sum of the errors, an upper
+            bound.
 
         Raises
         ------
@@ -104,15 +108,26 @@ class ZeroRates:
                 "zero rates: expected sensitivities to all quotes of the market, in their order"
             )
         size = np.abs(self.gradients(np.eye(len(self.rows))))
-        variables = {}
+        samples = self._samples(results)
+        variables: dict[str, tuple[tuple[Hashable, ...], Floats]] = {}
+        if samples is not None:
+            variables["sensitivity_samples"] = (_SAMPLES, samples)
         for name in ("sensitivity", "total_sensitivity"):
-            part, error = results[name], results[f"{name}_se"]
-            variables[name] = (part.dims, self.gradients(part.transpose(..., "quote").values))
-            variables[f"{name}_se"] = (part.dims, error.transpose(..., "quote").values @ size)
+            dims = tuple(d for d in _SAMPLES[1:] if d in results[name].dims)
+            part, error = (results[n].transpose(*dims).values for n in (name, f"{name}_se"))
+            own = None if samples is None else (samples if "netting_set" in dims else samples.sum(2))
+            variables[name] = (dims, self.gradients(part))
+            variables[f"{name}_se"] = (dims, error @ size if own is None else standard_error(own))
         labels = quote_labels(self.zero, self.zero.ids)
         labels["quote_tenor"] = ("quote", [*self.tenors, *labels["quote_tenor"][1][self.count :]])
         kept = {n: results[n].values for n in ("measure", "netting_set")}
         return xr.Dataset(variables, {**kept, **labels}, dict(results.attrs) | {"rates": "zero"})
+
+    def _samples(self, results: xr.Dataset) -> Floats | None:
+        """The scrambles' converted derivatives ``(scramble, measure, netting_set, quote)``; None where they are not kept."""
+        if "sensitivity_samples" not in results:
+            return None
+        return self.gradients(results["sensitivity_samples"].transpose(*_SAMPLES).values)
 
 
 def zero_rates(quotes: QuoteSet, config: MarketConfig) -> ZeroRates:
