@@ -143,6 +143,31 @@ def test_variance_of_log_prices() -> None:
         assert found == pytest.approx(exact, rel=0.012), name
 
 
+def test_a_correlation_with_fx_is_with_the_price_of_the_foreign_currency() -> None:
+    """``CORRELATION/IR:EUR/FX:USD`` > 0: one USD costs more EUR when EUR rates rise, so EUR/USD as quoted falls."""
+    rho, quoted = (
+        torch.eye(7, dtype=torch.float64),
+        [0, 3],
+    )  # EUR rate and the spot of USD, after EUR, USD, GBP
+    rho[quoted[0], quoted[1]] = rho[quoted[1], quoted[0]] = 0.6
+    model = CrossAssetPathModel(
+        PathMarket.select(
+            Curves(), replace(joint(), correlation=rho), RATES, map(rate_index, INDICES), list(SHARES)
+        )
+    )
+    assert [model.states[k] for k in quoted] == ["IR:EUR", "FX:USD"]
+    step = 1.0 / 64.0  # short: rates have hardly moved the spot yet
+    path = walk(model, np.array([0.0, step]), normals(model, np.array([0.0, step]), 0, 4096))
+    observer = model.observe(path.times, path.states)
+    rate = -torch.log(observer.bond("EUR", step, step + 2.0))
+    moves = torch.stack(
+        [rate, torch.log(observer.fx("USD", "EUR", step)), torch.log(observer.fx("EUR", "USD", step))]
+    )
+    found = torch.corrcoef(moves)
+    assert float(found[0, 1]) == pytest.approx(0.6, abs=0.03)
+    assert float(found[0, 2]) == pytest.approx(-0.6, abs=0.03)
+
+
 def test_paths_of_the_engine() -> None:
     """States in the order of a larger model; a smaller bundle reads the same prices from them."""
     model, grid = joint(), np.array([0.0, 0.5, 2.0])
