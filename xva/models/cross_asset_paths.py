@@ -15,12 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xva.errors import CalibrationError, DomainError, MarketDataError
+from xva.errors import CalibrationError, DomainError, MarketDataError, TradeError
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
-from xva.models.path_model import SAME_TIME, Floats, Observer, PathModel, Transition, place
+from xva.models.lgm_swaption import swaption_terms, swaption_value
+from xva.models.path_model import (
+    SAME_TIME,
+    Floats,
+    Observer,
+    Option,
+    PathModel,
+    SwapFlows,
+    Transition,
+    exchange_option,
+    place,
+)
 from xva.numerics.quadrature import composite_rule
 
 
@@ -266,6 +277,73 @@ class CrossAssetObserver(Observer):
         rows = torch.tensor([self._row[factor] for factor, _, _ in drivers])
         rho = self._market.correlation.index_select(0, rows).index_select(1, rows)
         return rule.integrate((sigma * (rho @ sigma)).sum(0))[0]
+
+    def european(self, asset: Option, times: Floats, expiry: float, pay: float) -> Tensor | None:
+        """Price and strike are jointly lognormal given the states: Margrabe (1978)."""
+        model = self._market.model
+        covariance = model.covariances(np.append(times, expiry))
+        ahead = covariance.flip(0).cumsum(0).flip(0)
+        drift = model.drifts(ahead)
+        now = torch.stack([self._states[place(self._times, t)] for t in times.tolist()]) + drift[:, :, None]
+        means, loads = [], []
+        for log, load in (self._price_paid(asset, expiry, pay), self._money_paid(asset, expiry, pay)):
+            half = 0.5 * torch.einsum("kij,i,j->k", ahead, load, load)
+            means.append(torch.exp(log + half[:, None] + torch.einsum("i,kip->kp", load, now)))
+            loads.append(load)
+        gap = loads[0] - loads[1]
+        deviation = torch.sqrt(torch.einsum("kij,i,j->k", ahead, gap, gap))[:, None]
+        return exchange_option(means[0], means[1], deviation, asset.sign)
+
+    def swaption(self, swap: SwapFlows, times: Floats, expiry: float) -> Tensor | None:
+        """By Jamshidian's decomposition; none where the swap's value is not monotonic in the rate."""
+        c, i = self._market.currency(swap.currency), self._market.index(swap.index)
+        lgm, curve = self._market.rates[c], self._market.projections[i]
+        growth = curve.log_discount(swap.starts) - curve.log_discount(swap.ends)
+        discount = self._market.discounts[c].log_discount(np.append(swap.pays, swap.paid))
+        sizes = torch.from_numpy(np.append(swap.sizes, swap.amounts))
+        weight = sizes * torch.exp(discount + torch.cat([growth, torch.zeros(len(swap.paid)).to(growth)]))
+        start, end, pay, paid = (lgm.h(x) for x in (swap.starts, swap.ends, swap.pays, swap.paid))
+        h = torch.cat([start - end + pay, paid])
+        q = torch.cat([start**2 - end**2 + pay**2, paid**2])
+        try:
+            terms = swaption_terms(weight, h, q, lgm.zeta(expiry))
+        except TradeError:
+            return None
+        state = torch.stack([self._state(f"IR:{swap.currency}", t) for t in times.tolist()])
+        value = swaption_value(terms, state, lgm.zeta(times)[:, None])
+        if c == 0:
+            return value
+        return value * torch.exp(torch.stack([self._state(f"FX:{swap.currency}", t) for t in times.tolist()]))
+
+    def _price_paid(self, asset: Option, expiry: float, pay: float) -> tuple[Tensor, Tensor]:
+        """``log a`` and loads ``(state,)`` of a unit's deflated price, paid at ``pay``: it is ``a exp(loads . state)``."""
+        log, load = self._unit(asset.currency, expiry, pay)
+        if asset.name.startswith("FX/"):
+            _, base, quote = asset.name.split("/")
+            own, more = self._unit(base, expiry, expiry)
+            less, lost = self._unit(quote, expiry, expiry)
+            return log + own - less, load + more - lost
+        equity = self._market.equity(asset.name)
+        less, lost = self._unit(equity.currency, expiry, expiry)
+        return log - equity.carry * expiry - less, load + self._one(f"EQ:{asset.name}") - lost
+
+    def _money_paid(self, asset: Option, expiry: float, pay: float) -> tuple[Tensor, Tensor]:
+        log, load = self._unit(asset.currency, expiry, pay)
+        return log + float(np.log(asset.strike)), load
+
+    def _unit(self, currency: str, time: float, pay: float) -> tuple[Tensor, Tensor]:
+        """Of the deflated value at ``time`` of one unit of a currency paid at ``pay``."""
+        c = self._market.currency(currency)
+        lgm = self._market.rates[c]
+        h = lgm.h(pay)
+        log = self._market.discounts[c].log_discount(np.array([pay]))[0] - 0.5 * h * h * lgm.zeta(time)
+        load = -h * self._one(f"IR:{currency}")
+        return (log, load) if c == 0 else (log, load + self._one(f"FX:{currency}"))
+
+    def _one(self, factor: str) -> Tensor:
+        found = self._market.correlation.new_zeros(len(self._row))
+        found[self._row[factor]] = 1.0
+        return found
 
     def _drivers(self, name: str) -> list[tuple[str, LognormalAsset, float]]:
         """Brownian motions of the log price: factor, volatility, sign."""

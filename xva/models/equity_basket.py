@@ -16,7 +16,7 @@ from torch import Tensor
 from xva.errors import MarketDataError
 from xva.market.curves import DiscountCurve
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
-from xva.models.path_model import Floats, Observer, PathModel, Transition
+from xva.models.path_model import Floats, Observer, Option, PathModel, Transition, exchange_option
 
 
 @final
@@ -170,3 +170,21 @@ class _BasketObserver(OneCurrencyObserver):
         spans = self._model.spans(np.array([early]), np.array([late]))[0]
         vols = self._model.vols[:, equity_row(self._names, name)]
         return torch.einsum("p,p...->...", spans, vols**2)
+
+    def european(self, asset: Option, times: Floats, expiry: float, pay: float) -> Tensor | None:
+        """Black & Scholes (1973)."""
+        if asset.name.startswith("FX/"):
+            return None
+        row = equity_row(self._names, asset.name)
+        years = torch.from_numpy(expiry - times)[:, None]
+        money = self.deflator(asset.currency, pay)
+        grown = self.deflator(asset.currency, expiry)
+        spot = torch.stack(
+            [self.equity(asset.name, t) * self.deflator(asset.currency, t) for t in times.tolist()]
+        )
+        forward = spot * torch.exp(-years * self._model.dividends[row]) * (money / grown)
+        vols = self._model.vols[:, row]
+        spans = self._model.spans(times, np.full(len(times), expiry))
+        variance = torch.einsum("kp,p...->k...", spans, vols**2)
+        deviation = torch.sqrt(variance.reshape(len(times), -1))
+        return exchange_option(forward, asset.strike * money, deviation, asset.sign)

@@ -15,8 +15,55 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.numerics.normal import normal_cdf
+
 Floats = NDArray[np.float64]
 SAME_TIME = 1e-9
+
+
+@dataclass(frozen=True)
+class Option:
+    """The right to ``sign * (price - strike)`` of one unit.
+
+    Parameters
+    ----------
+    name : str
+        Of an equity, or ``FX/BASE/QUOTE``.
+    currency : str
+        Of price and strike.
+    strike : float
+        Positive.
+    sign : int
+        +1 a call, -1 a put.
+    """
+
+    name: str
+    currency: str
+    strike: float
+    sign: int
+
+
+@dataclass(frozen=True, eq=False)
+class SwapFlows:
+    """Payments of a swap none of whose rates is fixed.
+
+    Parameters
+    ----------
+    currency, index : str
+    sizes, starts, ends, pays : ndarray
+        ``(period,)``: ``size * P(start)/P(end)`` on the index's curve is paid at ``pay``.
+    amounts, paid : ndarray
+        ``(payment,)`` fixed amounts, spreads and the ones of growth factors among them, and their times.
+    """
+
+    currency: str
+    index: str
+    sizes: Floats
+    starts: Floats
+    ends: Floats
+    pays: Floats
+    amounts: Floats
+    paid: Floats
 
 
 class Observer(ABC):
@@ -56,6 +103,20 @@ class Observer(ABC):
 
         Given the path's ends where the model is not lognormal: what a Brownian bridge between them has.
         """
+
+    def european(self, asset: Option, times: Floats, expiry: float, pay: float) -> Tensor | None:
+        """``(time, path)`` deflated values, at ``times`` before ``expiry``, of an option on an asset, paid at ``pay``.
+
+        None where the model has no closed form.
+        """
+        return None
+
+    def swaption(self, swap: SwapFlows, times: Floats, expiry: float) -> Tensor | None:
+        """``(time, path)`` deflated values, at ``times`` before ``expiry``, of the right to enter a swap then.
+
+        None where the model has no closed form.
+        """
+        return None
 
 
 class Transition(ABC):
@@ -160,3 +221,19 @@ def join_times(*parts: Floats) -> Floats:
     every: Floats = np.unique(np.concatenate(parts))
     kept: Floats = every[np.concatenate([[True], np.diff(every) > SAME_TIME])]
     return kept
+
+
+def exchange_option(received: Tensor, given: Tensor, deviation: Tensor, sign: int = 1) -> Tensor:
+    """Value of the right to ``sign * (received - given)`` of two jointly lognormal amounts.
+
+    Parameters
+    ----------
+    received, given : Tensor
+        Means, any shape.
+    deviation : Tensor
+        Standard deviation of the logarithm of their ratio, > 0.
+    """
+    middle = torch.log(received / given) / deviation
+    first, second = (normal_cdf(sign * (middle + s * deviation)) for s in (0.5, -0.5))
+    value: Tensor = sign * (received * first - given * second)
+    return value

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
+from xva.models.path_model import Option
 from xva.trades.context import TradeContext
 from xva.trades.legs import rolled
 from xva.trades.paths import Flow, Paths
 from xva.trades.single_asset import SingleAssetTrade, price, to_come
 from xva.trades.terms import Terms
+from xva.trades.waiting import Waiting
 
 Dates = NDArray[np.datetime64]
 DAILY = "business daily"
@@ -73,12 +75,24 @@ class AmericanOption(SingleAssetTrade):
             for day, share in zip(days, exercised)
         ]
 
-    def exercise_value(self, paths: Paths) -> Tensor | None:
+    def exercise_value(self, paths: Paths) -> Tensor:
         rows = []
         for day in self.exercise_dates(paths.context):
             amount = self.quantity * self._intrinsic(paths, day)
             rows.append(paths.deflated(Flow(self.currency, day, self._paid(day), amount)))
         return torch.stack(rows) if rows else torch.zeros(0, paths.n_paths, dtype=torch.float64)
+
+    def waiting(self, paths: Paths) -> Waiting | None:
+        days, gain = self.exercise_dates(paths.context), self.exercise_value(paths)
+        sign = 1 if self.option_type == "call" else -1
+        option = Option(self.underlying, self.currency, self.strike, sign)
+
+        def european(number: int) -> Tensor | None:
+            day = days[number]
+            value = paths.european(option, days[:number], day, self._paid(day))
+            return None if value is None else self.quantity * value
+
+        return Waiting.of(gain, european)
 
     def _intrinsic(self, paths: Paths, day: np.datetime64) -> Tensor:
         return self.payoff(price(paths, self.underlying, day))

@@ -19,6 +19,7 @@ from xva.trades.legs import last_payment, periods
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.terms import Terms
+from xva.trades.waiting import Waiting
 
 Dates = NDArray[np.datetime64]
 
@@ -180,6 +181,10 @@ class BermudanSwaption(PathTrade):
         days, swap = self.exercise_dates(paths.context), self.underlying(paths.context)
         rows = [self.holder * swap.value(paths, day, swap.first_period(day)) for day in days]
         return torch.stack(rows) if rows else self.none_exercised(paths.context, paths.n_paths)
+
+    def waiting(self, paths: Paths) -> Waiting | None:
+        days, swap = self.exercise_dates(paths.context), self.underlying(paths.context)
+        return swap.waiting(paths, days, self.holder, self.exercise_value(paths))
 
     def _straddling(self, paths: Paths, exercised: Tensor, days: Dates, swap: DatedSwap) -> list[Flow]:
         """Coupons that who exercised before gets after an exercise date, for periods that it no longer brings.

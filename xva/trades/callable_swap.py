@@ -19,6 +19,7 @@ from xva.trades.legs import last_payment
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.terms import Terms
+from xva.trades.waiting import Waiting
 
 Dates = NDArray[np.datetime64]
 
@@ -157,3 +158,7 @@ class CallableSwap(PathTrade):
         days, swap = self.exercise_dates(paths.context), self.underlying(paths.context)
         rows = [-self.holder * swap.value(paths, day, swap.first_period(day)) for day in days]
         return torch.stack(rows) if rows else self.none_exercised(paths.context, paths.n_paths)
+
+    def waiting(self, paths: Paths) -> Waiting | None:
+        days, swap = self.exercise_dates(paths.context), self.underlying(paths.context)
+        return swap.waiting(paths, days, -self.holder, self.exercise_value(paths))

@@ -15,9 +15,11 @@ from torch import Tensor
 from xva import dates
 from xva.errors import TradeError
 from xva.market.indices import RateIndex
+from xva.models.path_model import SwapFlows
 from xva.trades.context import TradeContext
 from xva.trades.legs import Periods, index_periods, periods, year_fractions
 from xva.trades.paths import Paths
+from xva.trades.waiting import Waiting
 
 Dates = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
@@ -122,6 +124,39 @@ class DatedSwap:
                 currency, day, self.fixed.pay[j:]
             )
         return total * paths.observer.deflator(currency, paths.context.time(day))
+
+    def waiting(self, paths: Paths, days: Dates, sign: int, gain: Tensor) -> Waiting | None:
+        """Of the right to enter the swap (``sign`` -1: the opposite one) on one of ``days``.
+
+        Parameters
+        ----------
+        gain : Tensor
+            ``(exercise date, path)`` what entering it brings the holder.
+        """
+        time = paths.context.times
+
+        def european(number: int) -> Tensor | None:
+            flows = self._flows(paths.context, days[number], sign)
+            return paths.observer.swaption(flows, time(days[:number]), paths.context.time(days[number]))
+
+        return Waiting.of(gain, european)
+
+    def _flows(self, context: TradeContext, day: Day, sign: int) -> SwapFlows:
+        """What a decision on ``day`` is about; a coupon is a growth factor less one, and the spread."""
+        k, j = self.first_period(day)
+        size = sign * self.notional
+        spread = size * (self.spread * self.accruals[k:] - 1.0)
+        pays = context.times(self.floating.pay[k:])
+        return SwapFlows(
+            self.index.currency,
+            self.index.name,
+            np.full(len(pays), size),
+            context.times(self.floating.start[k:]),
+            context.times(self.floating.end[k:]),
+            pays,
+            np.concatenate([spread, sign * self.amounts[j:]]),
+            np.concatenate([pays, context.times(self.fixed.pay[j:])]),
+        )
 
     def coupon(self, paths: Paths, period: int, day: Day) -> Tensor:
         """``(path,)`` floating coupon as known on ``day``, spread included."""

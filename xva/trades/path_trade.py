@@ -20,6 +20,7 @@ from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.paths import Flow, Paths
 from xva.trades.trade import Trade
+from xva.trades.waiting import Waiting
 
 Dates = NDArray[np.datetime64]
 
@@ -85,6 +86,13 @@ class PathTrade(Trade):
         """``(exercise date, path)`` deflated value of what exercising brings, known on the date; None if it is not.
 
         A regressor of the exercise decision, seen by whoever decides (`holder`) as a gain where positive.
+        """
+        return None
+
+    def waiting(self, paths: Paths) -> Waiting | None:
+        """What whoever decides can have by exercising on one later date alone; None where that has no closed form.
+
+        No decision is taken for less.
         """
         return None
 

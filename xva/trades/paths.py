@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.models.path_model import Observer
+from xva.models.path_model import Observer, Option
 from xva.trades.context import TradeContext
 
 Dates = NDArray[np.datetime64]
@@ -116,6 +116,13 @@ class Paths:
         last = torch.relu(sign * (np.log(level) - torch.log(self._asset(name, end))))
         time = self.context.time
         return torch.exp(-2.0 * first * last / self.observer.log_variance(name, time(start), time(end)))
+
+    def european(self, asset: Option, days: Dates, expiry: Day, pay: Day) -> Tensor | None:
+        """``(day, path)`` deflated values, on ``days`` before ``expiry``, of an option (its asset ``EQ/<name>`` or
+        ``FX/BASE/QUOTE``) paid on ``pay``; None where the model has no closed form."""
+        time = self.context.time
+        named = replace(asset, name=asset.name.removeprefix("EQ/"))
+        return self.observer.european(named, self.context.times(days), time(expiry), time(pay))
 
     def step(self, gap: Tensor, day: Day | None = None) -> Tensor:
         """1 where ``gap`` > 0, else 0; a sigmoid of ``gap / width`` where decisions are smoothed.

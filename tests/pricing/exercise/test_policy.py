@@ -55,7 +55,8 @@ def test_the_other_side_decides_the_same() -> None:
 
 def test_one_factor_needs_one_feature_and_the_exercise_value() -> None:
     _, policy = trained()
-    assert policy.names == ("RATE/EUR", "exercise_value")
+    assert policy.names == ("RATE/EUR", "waiting_value", "exercise_value")  # the second a floor, no regressor
+    assert not policy.exponents[:, 1].any()
     assert policy.coefficients.shape == (9, len(policy.exponents))
 
 

@@ -20,7 +20,7 @@ from xva.numerics import tree
 from xva.numerics.least_squares import moments, pull_moments
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.simulation import ExercisePaths, ExerciseView
-from xva.pricing.exercise.training import MapBlocks, Tensors, regression_sums, serial, waiting
+from xva.pricing.exercise.training import MapBlocks, Tensors, regression_sums, serial, waited, waiting
 
 _CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 
@@ -111,7 +111,7 @@ class _Couplings:
                 taken, slope = _slope(self.policy, e, view)
                 moved *= 1.0 - taken
                 moved[e] = gain * slope * basis
-                later = later + taken * gain
+                later = waited(view, e, later + taken * gain)
             return sums, coupling
 
 
@@ -143,7 +143,8 @@ class _Pull:
             for e in range(len(self.policy.dates) - 1, -1, -1):
                 gain = view.change[e] - later
                 rows.append(regression_sums(self.policy, e, view.features[e], gain))
-                later = later + self.policy.decision(e, view.features[e], 1.0) * gain
+                taken = self.policy.decision(e, view.features[e], 1.0)
+                later = waited(view, e, later + taken * gain)
             return pull_batch(torch.stack(rows[::-1]), leaves, self.bar)
 
 

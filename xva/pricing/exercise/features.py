@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -17,21 +18,29 @@ from xva import dates
 from xva.errors import TradeError
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
+from xva.trades.waiting import Waiting
 
 EXERCISE_VALUE = "exercise_value"
+WAITING_VALUE = "waiting_value"
+RANK = "RANK/"
 _HORIZON = "5Y"
+_MANY = 3
+"""From this many equities on their order is a feature: what matters is often the best or the worst of them."""
 
 
 def exercise_features(
-    trade: PathTrade, paths: Paths, names: Sequence[str] | None = None
+    trade: PathTrade, paths: Paths, names: Sequence[str] | None = None, waiting: Waiting | None = None
 ) -> tuple[tuple[str, ...], Tensor]:
     """Names of the features and their values ``(exercise date, feature, path)``.
 
     Parameters
     ----------
     names : sequence of str, optional
-        Those wanted, in this order; by default all there are: ``EQ/<name>``, ``RATE/<currency>``, ``VALUE/<currency>``,
-        ``MEMORY/<name of state>`` and, last, ``exercise_value``.
+        Those wanted, in this order; by default all there are: ``EQ/<name>``, ``RANK/1`` … (the
+        highest price first, where there are three or more), ``RATE/<currency>``, ``VALUE/<currency>``,
+        ``MEMORY/<name of state>``, ``waiting_value`` (`Waiting.floor`) and, last, ``exercise_value``.
+    waiting : Waiting, optional
+        `PathTrade.waiting` of these paths, if it is known already.
 
     Raises
     ------
@@ -41,6 +50,12 @@ def exercise_features(
     days = trade.exercise_dates(paths.context)
     at = replace(paths, report=days)
     known = _columns(trade, at)
+    if names is None or WAITING_VALUE in names:
+        claims = trade.waiting(at) if waiting is None else waiting
+        if claims is not None:
+            value = known.pop(EXERCISE_VALUE, None)
+            known[WAITING_VALUE] = _constant(claims.floor)
+            known |= {} if value is None else {EXERCISE_VALUE: value}
     wanted = tuple(known) if names is None else tuple(names)
     if unknown := [name for name in wanted if name not in known]:
         raise TradeError(
@@ -72,12 +87,26 @@ def _columns(trade: PathTrade, at: Paths) -> dict[str, Callable[[], Tensor]]:
     found = {f"EQ/{name}": rows(price(name)) for name, _ in trade.equities}
     found |= {f"RATE/{c}": rows(rate(c)) for c in trade.currencies}
     found |= {f"VALUE/{c}": rows(money(c)) for c in trade.currencies}
+    if len(trade.equities) >= _MANY:
+        ranked = _ranked(trade, at)
+        found |= {f"{RANK}{k + 1}": partial(ranked, k) for k in range(len(trade.equities))}
     memory = trade.state(at)
     found |= {f"MEMORY/{name}": _constant(memory[name]) for name in memory}
     gain = trade.exercise_value(at)
     if gain is not None:
         found[EXERCISE_VALUE] = _constant(gain)
     return found
+
+
+def _ranked(trade: PathTrade, at: Paths) -> Callable[[int], Tensor]:
+    """Logarithm of the price that is number ``k`` from above, ``(exercise date, path)``."""
+
+    @cache
+    def every() -> Tensor:
+        rows = [torch.stack([at.equity(name, day) for name, _ in trade.equities]) for day in at.report]
+        return torch.log(torch.stack(rows)).sort(dim=1, descending=True).values
+
+    return lambda k: every()[:, k]
 
 
 def _constant(value: Tensor) -> Callable[[], Tensor]:

@@ -1,5 +1,8 @@
 """When a trade is exercised: where the gain from exercising now, regressed on what is known, is positive.
 
+Never for less than nothing, and never for less than what waiting is worth at least (`xva.trades.waiting`), whatever the
+regression says: a call that pays no dividend, or a put while rates are negative, is not given away to its noise.
+
 Decisions are sharp or soft: a sigmoid of the gap over a width that the base run has fixed, a few per cent of the gap's
 standard deviation, so that a derivative sees the boundary move (DESIGN 4.5.4).
 """
@@ -16,7 +19,7 @@ from torch import Tensor
 
 from xva.errors import TradeError
 from xva.pricing.exercise.basis import evaluate
-from xva.pricing.exercise.features import EXERCISE_VALUE, exercise_features
+from xva.pricing.exercise.features import EXERCISE_VALUE, WAITING_VALUE, exercise_features
 from xva.pricing.exercise.regression import Regression
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
@@ -52,6 +55,8 @@ class ExercisePolicy:
         infinite where all count alike.
     transform : ndarray, optional
         ``(exercise, basis, basis)`` that makes the basis functions orthonormal on the base run's paths; empty for none.
+    margin : ndarray, optional
+        ``(exercise,)`` >= 0 that the gap has to exceed: its regression's noise, a constant of the base run; empty for none.
     """
 
     dates: NDArray[np.datetime64]
@@ -65,6 +70,7 @@ class ExercisePolicy:
     regression: Regression
     reach: Floats = field(default_factory=lambda: np.empty(0))
     transform: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+    margin: Floats = field(default_factory=lambda: np.empty(0))
 
     def exercised(self, trade: PathTrade, paths: Paths, level: float = 0.0) -> Tensor:
         """Share ``(exercise, path)`` exercised on each date, as `PathTrade.cashflows` takes it.
@@ -103,8 +109,13 @@ class ExercisePolicy:
         return self.coefficients[number] @ self.basis(number, features)
 
     def taken(self, number: int, gap: Tensor, features: Tensor, level: float) -> Tensor:
-        """The decision ``(path,)`` that belongs to a gap."""
+        """The decision ``(path,)`` that belongs to a gap, which is at most what exercising brings above the floor."""
         gain, wish = self._gain(features), self.holder * gap
+        if len(self.margin):
+            wish = wish - float(self.margin[number])
+        if WAITING_VALUE in self.names and EXERCISE_VALUE in self.names:
+            value, floor = (features[self.names.index(n)] for n in (EXERCISE_VALUE, WAITING_VALUE))
+            wish = torch.minimum(wish, value - floor)
         if level == 0.0:
             return ((wish > 0.0) if gain is None else (wish > 0.0) & (gain > 0.0)).to(gap)
         width = level * float(self.widths[number])

@@ -34,12 +34,15 @@ class ExerciseView:
         ``(path,)`` deflated flows of the trade if it is never exercised.
     change : Tensor
         ``(exercise, path)`` what exercising on a date adds to ``kept`` (flows are linear in what is exercised).
+    hedge : Tensor
+        ``(exercise, path)`` what a hedge of the right to wait gains from a date to the next one, of mean 0 given the date.
     """
 
     names: tuple[str, ...]
     features: Tensor
     kept: Tensor
     change: Tensor
+    hedge: Tensor
 
 
 @final
@@ -112,8 +115,11 @@ class ExercisePaths:
     ) -> ExerciseView:
         """A block, its features those of ``names`` or all."""
         paths = self.paths(model, block, start)
-        found, features = exercise_features(self.trade, paths, names)
-        return ExerciseView(found, features, *exercise_changes(self.trade, paths))
+        waiting = self.trade.waiting(paths)
+        found, features = exercise_features(self.trade, paths, names, waiting)
+        kept, change = exercise_changes(self.trade, paths)
+        hedge = torch.zeros_like(change) if waiting is None else self.trade.holder * waiting.increments
+        return ExerciseView(found, features, kept, change, hedge)
 
 
 def knots(trade: PathTrade, context: TradeContext) -> NDArray[np.float64]:
