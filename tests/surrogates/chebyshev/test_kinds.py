@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pychebyshev import ChebyshevApproximation, ChebyshevSlider, ChebyshevSpline, ChebyshevTT
+from scipy.special import ndtr
 
 from surrogates.chebyshev import (
     Axis,
@@ -246,7 +248,7 @@ def test_a_threshold_build_keeps_its_word_with_at_most_one_doubling_more_than_py
         same = from_pychebyshev(theirs, BOX)
         assert isinstance(same, TensorSurrogate)
         assert sum(same.truncation()) >= theirs.error_estimate() * (1 - 1e-6)
-        assert calls[-1] == ours.coefficients.numel()
+        assert ours.coefficients.numel() in calls  # one call for all nodes
         truth = torch.from_numpy(smooth(POINTS.numpy()))
         assert float((ours(POINTS) - truth).abs().max()) < threshold
 
@@ -260,6 +262,51 @@ def test_a_threshold_that_cannot_be_reached_is_an_error() -> None:
         build_to_threshold(kinked, BOX, 1e-6, max_count=24)
     with pytest.raises(DomainError, match="threshold > 0"):
         build_to_threshold(kinked, BOX, 0.0)
+
+
+def butterfly(spot: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of calls struck at 115, 122 and 129 on a deviation of 3 %: nothing at 50, 100 and 150."""
+
+    def call(strike: float) -> NDArray[np.float64]:
+        d = np.log(spot / strike) / 0.03 + 0.015
+        return spot * ndtr(d) - strike * ndtr(d - 0.03)
+
+    found: NDArray[np.float64] = call(115.0) - 2.0 * call(122.0) + call(129.0)
+    return found
+
+
+@pytest.mark.parametrize("threshold", [1e-1, 1e-2, 1e-3])
+def test_a_butterfly_between_the_first_nodes_is_seen(threshold: float) -> None:
+    """Three nodes, an estimate of 1.4e-4 and an error of 4.16, the whole value, while only nodes were looked at."""
+    box, spot = Box((Axis("spot", 50.0, 150.0),)), np.linspace(50.0, 150.0, 2001)
+    found = build_to_threshold(lambda p: butterfly(p[:, 0]), box, threshold)
+    error = np.abs(found(torch.from_numpy(spot[:, None])).numpy() - butterfly(spot)).max()
+    assert error < threshold
+    assert sum(found.truncation()) <= threshold
+
+
+def test_what_lies_between_nodes_is_looked_for_along_its_own_axis() -> None:
+    box = Box((Axis("rate", 0.0, 0.1), Axis("spot", 50.0, 150.0), Axis("vol", 0.1, 0.5)))
+    points = np.random.default_rng(4).uniform([0.0, 50.0, 0.1], [0.1, 150.0, 0.5], (3000, 3))
+
+    def function(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = (1.0 + p[:, 0] * p[:, 2]) * butterfly(p[:, 1])
+        return found
+
+    found = build_to_threshold(function, box, 1e-2)
+    error = np.abs(found(torch.from_numpy(points)).numpy() - function(points)).max()
+    assert error < 1e-2
+    assert found.counts == (6, 48, 6)
+
+
+@pytest.mark.parametrize("limits", [{"max_count": 3}, {"counts": [3]}])
+def test_a_threshold_not_reached_between_the_nodes_is_refused_with_the_place(limits: dict[str, Any]) -> None:
+    box, message = (
+        Box((Axis("spot", 50.0, 150.0),)),
+        r"1.00e-03 between the nodes, got 4\..* at spot 12.*\[3\] nodes",
+    )
+    with pytest.raises(DomainError, match=message):
+        build_to_threshold(lambda p: butterfly(p[:, 0]), box, 1e-3, **limits)
 
 
 def test_builds_refuse_bad_functions_and_counts() -> None:
