@@ -137,7 +137,15 @@ class Xva(Section):
     own_name: Name = "BANK"
     variant: Literal["unilateral", "first_to_default"] = "unilateral"
     quadrature: Literal["right", "trapezoid"] = "right"
-    funding: Literal["curve", "curve_ex_own", "curve_ex_all", "discounted_spread"] = "curve"
+    funding: Literal[
+        "spread",
+        "spread_ex_own",
+        "spread_ex_all",
+        "curve",
+        "curve_ex_own",
+        "curve_ex_all",
+        "discounted_spread",
+    ] = "spread"
     sensitivities: bool = True
 
 

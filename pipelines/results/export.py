@@ -23,10 +23,10 @@ from xva.exposure import profiles
 
 _ADJUSTMENTS: Final = ("CVA", "DVA", "FBA", "FCA")
 _VARIANTS: Final = {
-    "FBAexOwnSP": "FBA curve_ex_own",
-    "FCAexOwnSP": "FCA curve_ex_own",
-    "FBAexAllSP": "FBA curve_ex_all",
-    "FCAexAllSP": "FCA curve_ex_all",
+    "FBAexOwnSP": ("FBA", "ex_own"),
+    "FCAexOwnSP": ("FCA", "ex_own"),
+    "FBAexAllSP": ("FBA", "ex_all"),
+    "FCAexAllSP": ("FCA", "ex_all"),
 }
 _TWO_DECIMALS: Final = "%.2f"
 
@@ -72,12 +72,19 @@ def export_csv(run: Run, folder: Path) -> tuple[Path, ...]:
 
 
 def xva_report(results: xr.Dataset) -> pd.DataFrame:
-    """Columns of ORE's ``xva.csv`` that are computed, one row per netting set; ``TradeId`` is empty."""
+    """Columns of ORE's ``xva.csv`` that are computed, one row per netting set; ``TradeId`` is empty.
+
+    FCA and FBA without survivals have the bracket of the run's own: ``spread``, otherwise ORE's.
+    """
     frame = pd.DataFrame({"TradeId": "", "NettingSetId": results["netting_set"].values})
     adjustments = results[["xva", "xva_se"]].rename(xva="value", xva_se="error")
     variants = results[["xva_variant", "xva_variant_se"]].rename(xva_variant="value", xva_variant_se="error")
     columns = {m: adjustments.sel(measure=m) for m in _ADJUSTMENTS}
-    columns |= {title: variants.sel(variant=name) for title, name in _VARIANTS.items()}
+    form = "spread" if str(results.attrs["funding"]).startswith("spread") else "curve"
+    columns |= {
+        title: variants.sel(variant=f"{measure} {form}_{without}")
+        for title, (measure, without) in _VARIANTS.items()
+    }
     return frame.assign(
         **{title: column["value"].values for title, column in columns.items()},
         BaselEPE=[_basel_epe(results.sel(netting_set=name)) for name in results["netting_set"].values],

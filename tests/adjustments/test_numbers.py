@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from xva.adjustments import cva, cva_weights, fva
+from xva.adjustments import cva, cva_weights, fca_weights, fva
 from xva.pricing.closed_form.black_scholes import black_scholes
 
 ORACLES = json.loads((Path(__file__).parents[1] / "oracles/closed_forms.json").read_text())
@@ -88,3 +88,62 @@ def test_option_expiring_on_the_last_date_loses_the_last_bucket_on_the_right() -
     epe[-1] = 0.0  # paid on the last date: the value after the flow
     got = cva_weights(times, survival, None, 0.6) @ epe
     assert got.item() == pytest.approx(0.6 * (1 - survival[-2].item()) * 10.0, rel=1e-13)
+
+
+@pytest.mark.parametrize(("rate", "spread"), [(0.03, 0.02), (0.4, 0.02), (-0.01, -0.005)])
+@pytest.mark.parametrize("steps", [5, 20, 60])
+@pytest.mark.parametrize("hazards", [(0.02, 0.01), (0.0, 0.0), (0.3, 0.05), (1e-9, 0.0)])
+def test_fca_of_a_constant_discounted_exposure_on_any_grid(
+    rate: float, spread: float, steps: int, hazards: tuple[float, float]
+) -> None:
+    """``V0 int s exp(-(h_C + h_B) t) dt``: a bought option's. ORE's bracket is 53 % above it on yearly steps at 40 %."""
+    years, (theirs, ours) = 5.0, hazards
+    times = torch.linspace(0.0, years, steps + 1, dtype=torch.float64)
+    s_c, s_b, ois, funded = (torch.exp(-x * times) for x in (theirs, ours, rate, rate + spread))
+    for without, hazard in (("", theirs + ours), ("_ex_own", theirs), ("_ex_all", 0.0)):
+        alive = years if hazard == 0.0 else -math.expm1(-hazard * years) / hazard
+        got = fca_weights(times, s_c, s_b, funded, ois, f"spread{without}").sum()  # type: ignore[arg-type]
+        assert got.item() == pytest.approx(spread * alive, rel=1e-12)
+
+
+def test_ores_bracket_on_coarse_grids() -> None:
+    """The README's table of its error."""
+    for rate, expected in (
+        (0.03, (5.65, 1.38, 0.46)),
+        (0.1, (13.31, 3.17, 1.05)),
+        (0.4, (52.96, 11.21, 3.61)),
+    ):
+        for steps, error in zip((5, 20, 60), expected):
+            times = torch.linspace(0.0, 5.0, steps + 1, dtype=torch.float64)
+            s_c, s_b, ois, funded = (torch.exp(-x * times) for x in (0.02, 0.01, rate, rate + 0.02))
+            got = fca_weights(times, s_c, s_b, funded, ois, "curve").sum().item()
+            exact = 0.02 * -math.expm1(-0.03 * 5.0) / 0.03
+            assert 100.0 * (got / exact - 1.0) == pytest.approx(error, abs=0.005)
+
+
+@pytest.mark.parametrize("quadrature", ["right", "trapezoid"])
+def test_fva_of_a_forward_where_our_default_is_what_funding_costs(quadrature: str) -> None:
+    """With a hazard equal to the spread, ``int s S_B dt`` is ``1 - exp(-s T)``: the same number by the default form."""
+    rate, spread = FUNDED["rate"], FUNDED["funding"] - FUNDED["rate"]
+    ois, funded = torch.exp(-rate * FINE), torch.exp(-(rate + spread) * FINE)
+    epe = forward_ee(FINE, torch.tensor(FORWARD["vol"]).double(), rate)
+    ene = epe - FUNDED["value0"]
+    own, one = torch.exp(-spread * FINE), torch.ones_like(FINE)
+    *_, got = fva(FINE, epe, ene, one, own, funded, funded, ois, quadrature=quadrature)  # type: ignore[arg-type]
+    assert got.item() == pytest.approx(FUNDED["fva"], rel=1e-11 if quadrature == "right" else 1e-9)
+
+
+def test_fca_on_yearly_steps_is_near_its_limit_for_curves_that_bend() -> None:
+    """Spreads and hazards that move inside the intervals: what is left is their covariance."""
+
+    def total(steps: int, form: str) -> float:
+        times = torch.linspace(0.0, 10.0, steps + 1, dtype=torch.float64)
+        rate, spread = 0.03 * times + 0.001 * times**2, 0.005 * times + 0.0005 * times**2
+        s_c, s_b = torch.exp(-0.01 * times - 0.001 * times**2), torch.exp(-0.01 * times)
+        weights = fca_weights(times, s_c, s_b, torch.exp(-rate - spread), torch.exp(-rate), form)  # type: ignore[arg-type]
+        return weights.sum().item()
+
+    limit = total(20_000, "spread")
+    assert total(20_000, "curve") == pytest.approx(limit, rel=1e-4)
+    assert total(10, "spread") == pytest.approx(limit, rel=5e-4)
+    assert total(10, "curve") > 1.04 * limit

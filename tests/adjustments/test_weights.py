@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
-from xva.adjustments import cva, cva_weights, dva, dva_weights, fba_weights, fca_weights, fva
+from xva.adjustments import Funding, cva, cva_weights, dva, dva_weights, fba_weights, fca_weights, fva
 from xva.errors import DomainError
 
 QUADRATURES = st.sampled_from(["right", "trapezoid"])
@@ -82,7 +84,7 @@ def test_costs_and_benefits_are_not_negative(case: dict[str, Tensor], quadrature
     times, s_c, s_b, ois = case["times"], case["survival_c"], case["survival_b"], case["ois"]
     assert (cva_weights(times, s_c, s_b, case["lgd"][0], quadrature) >= 0).all()
     assert (dva_weights(times, s_b, s_c, case["lgd"][1], quadrature) >= 0).all()
-    for funding in ("curve", "curve_ex_own", "curve_ex_all", "discounted_spread"):
+    for funding in get_args(Funding):
         assert (fca_weights(times, s_c, s_b, case["borrow"], ois, funding, quadrature) >= -1e-14).all()
         assert (fba_weights(times, s_c, s_b, case["lend"], ois, funding, quadrature) >= -1e-14).all()
 
@@ -93,12 +95,13 @@ def test_survival_makes_every_measure_smaller(case: dict[str, Tensor]) -> None:
     times, s_c, s_b = case["times"], case["survival_c"], case["survival_b"]
     first = cva_weights(times, s_c, s_b, case["lgd"][0])
     assert (first <= cva_weights(times, s_c, None, case["lgd"][0])).all()
-    fca = [
-        fca_weights(times, s_c, s_b, case["borrow"], case["ois"], funding)
-        for funding in ("curve", "curve_ex_own", "curve_ex_all")
-    ]
-    assert (fca[0] <= fca[1] + 1e-14).all()
-    assert (fca[1] <= fca[2] + 1e-14).all()
+    for form in ("curve", "spread"):
+        fca = [
+            fca_weights(times, s_c, s_b, case["borrow"], case["ois"], f"{form}{without}")  # type: ignore[arg-type]
+            for without in ("", "_ex_own", "_ex_all")
+        ]
+        assert (fca[0] <= fca[1] + 1e-14).all()
+        assert (fca[1] <= fca[2] + 1e-14).all()
 
 
 @given(cases(), QUADRATURES)
@@ -109,7 +112,7 @@ def test_a_constant_profile_pays_the_default_probability(case: dict[str, Tensor]
 
 
 @pytest.mark.parametrize("quadrature", ["right", "trapezoid"])
-@pytest.mark.parametrize("funding", ["curve", "curve_ex_own", "curve_ex_all", "discounted_spread"])
+@pytest.mark.parametrize("funding", get_args(Funding))
 def test_differentiable_in_every_curve(quadrature: str, funding: str) -> None:
     times = torch.tensor([0.0, 0.5, 1.0, 2.0], dtype=torch.float64)
 
@@ -151,5 +154,5 @@ def test_unknown_options_are_refused_by_name() -> None:
     times, one = [0.0, 1.0], torch.ones(2).double()
     with pytest.raises(DomainError, match="quadrature: expected one of right, trapezoid, got 'left'"):
         cva_weights(times, one, None, 0.6, "left")  # type: ignore[arg-type]
-    with pytest.raises(DomainError, match=r"funding: expected one of curve, .*, got 'spread'"):
-        fca_weights(times, one, one, one, one, "spread")  # type: ignore[arg-type]
+    with pytest.raises(DomainError, match=r"funding: expected one of spread, .*, got 'spreads'"):
+        fca_weights(times, one, one, one, one, "spreads")  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ def results() -> xr.Dataset:
             "measure": measures,
             "time": np.datetime64("2026-01-15", "s") + np.round(times * 365).astype("timedelta64[D]"),
             "year_fraction": ("time", times),
-            "variant": [f"{m} {v}" for m in ("FCA", "FBA") for v in ("curve_ex_own", "curve_ex_all")],
+            "variant": [f"{m} {v}" for m in ("FCA", "FBA") for v in ("spread_ex_own", "spread_ex_all")],
             "quote": QUOTES,
             "quote_family": ("quote", [q.split("/")[0] for q in QUOTES]),
             "quote_curve": ("quote", [q.split("/")[2] for q in QUOTES]),
@@ -77,7 +77,7 @@ def results() -> xr.Dataset:
             "shift": ("quote", SHIFTS),
             "shift_name": ("quote", NAMES),
         },
-        {"units": "EUR"},
+        {"units": "EUR", "funding": "spread"},
     )
 
 

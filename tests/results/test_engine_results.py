@@ -73,7 +73,7 @@ def test_standard_errors_are_the_spread_of_the_scrambles(
 def test_without_survivals_funding_costs_more(results: xr.Dataset) -> None:
     fca = [
         results["xva_variant"].sel(variant=f"FCA {name}")
-        for name in ("curve", "curve_ex_own", "curve_ex_all")
+        for name in ("spread", "spread_ex_own", "spread_ex_all")
     ]
     np.testing.assert_allclose(fca[0], results["xva"].sel(measure="FCA"))
     assert (fca[0].values < fca[1].values).all()

@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from tests.valuation.flat_world import FlatWorld, assert_within, make_engine, run, two_currencies
+from tests.valuation.flat_world import BANK, FlatWorld, assert_within, make_engine, run, two_currencies
 from xva.trades import EquityOption, FxForward, InterestRateSwap, Swaption, Trade
+from xva.valuation.measures import XvaSpec
 
 FOLDER = Path(__file__).parents[1] / "oracles/ore_cases"
 NAMES = ("swap_payer_10y", "fxfwd_5y", "eqopt_call_3y", "swaption_euro_phys_5x5")
 CASES: dict[str, dict[str, Any]] = {n: json.loads((FOLDER / f"{n}.json").read_text()) for n in NAMES}
 FIXING = {("EUR-FLAT-6M", "2025-01-15"): 0.030224261396}
+ORE_FORM = XvaSpec(BANK, funding="curve")
 KAPPA, SIGMA, RATE = 0.03, 0.01, 0.03
 EXERCISE = 1826 / 365  # 2030-01-15, a leap day on the way
 Floats = NDArray[np.float64]
@@ -98,7 +100,7 @@ def dates_of(name: str) -> list[str]:
 
 def exposure(name: str, paths_per_scramble: int) -> xr.Dataset:
     dates = dates_of(name)[1:]
-    return run(make_engine(world(), [TRADES[name]], dates, paths_per_scramble, fixings=FIXING))
+    return run(make_engine(world(), [TRADES[name]], dates, paths_per_scramble, xva=ORE_FORM, fixings=FIXING))
 
 
 def times_of(name: str) -> Floats:

@@ -36,7 +36,7 @@ class XvaSpec:
 
     own_name: str
     variant: Literal["unilateral", "first_to_default"] = "unilateral"
-    funding: Funding = "curve"
+    funding: Funding = "spread"
     quadrature: Quadrature = "right"
     day_before: bool = False
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xva.adjustments import Funding
 from xva.exposure import profiles as exposure_profiles
 from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
@@ -29,7 +30,7 @@ VARIANTS = (
     *(
         (measure, funding, {"funding": funding})
         for measure in ("FCA", "FBA")
-        for funding in ("curve", "curve_ex_own", "curve_ex_all", "discounted_spread")
+        for funding in get_args(Funding)
     ),
 )
 
