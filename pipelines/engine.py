@@ -13,8 +13,8 @@ import pandas as pd
 import xarray as xr
 
 from pipelines.execution.library_state import own_library_state
-from pipelines.jobs.grid import sees_cashflows
-from pipelines.jobs.inputs import LoadedJob
+from pipelines.jobs.grid import fine_dates, sees_cashflows
+from pipelines.jobs.inputs import LoadedJob, unseen_trades
 from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.certificates import certificates
 from pipelines.results.reconciliation import as_dataset
@@ -26,6 +26,7 @@ from surrogates.trade_training import TrainingSettings
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.exposure_plan import ExposurePlan
+from xva.valuation.left_out import left_out
 from xva.valuation.market_fixings import OpenFixing, open_fixings
 from xva.valuation.measures import XvaSpec
 from xva.valuation.plan import Arrays
@@ -89,6 +90,13 @@ class Exposure:
         with own_library_state():
             return reconcile(self.engine.book, self.engine.world)
 
+    def left_out(self) -> xr.Dataset:
+        """What the grid leaves out of every measure by netting set (`xva.valuation.left_out`), and by trade in words."""
+        with own_library_state():
+            found = left_out(self.engine, fine_dates(self.job.dates, self.job.terms))
+        trades = [t.trade_id for t in self.job.trades]
+        return found.assign_coords(trade=trades).assign(trade_unseen=("trade", unseen_trades(self.job)))
+
     def open_fixings(self) -> tuple[OpenFixing, ...]:
         """Fixings of the valuation date that are not in the job's table and that the market stands in for."""
         book = self.engine.book
@@ -103,6 +111,7 @@ class Exposure:
         if cube is not None and cube.data_vars:
             found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")
         found = found.merge(as_dataset(self.reconciliation())).merge(certificates(self.learned))
+        found = found.merge(self.left_out())
         found = found.merge(open_fixing_results.as_dataset(self.open_fixings()))
         return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name)
 

@@ -25,12 +25,15 @@ def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -
         from pipelines.engine import Exposure
         from pipelines.jobs.inputs import load_job
         from pipelines.jobs.validation import validate_job
+        from pipelines.results.left_out import left_out_lines
         from pipelines.results.open_fixings import in_words
         from pipelines.results.reconciliation import reconciliation_table
 
         loaded, out = load_job(job), console()
         exposure = Exposure(loaded)
         out.print(report_table(validate_job(loaded), in_words(exposure.open_fixings())))
+        for line in left_out_lines(exposure.left_out()):
+            out.print(line)
         out.print()
         out.print(reconciliation_table(exposure.reconciliation(), loaded.spec.reporting_currency))
 

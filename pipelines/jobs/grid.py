@@ -22,7 +22,10 @@ SOBOL_LIMIT = 21_201
 """Largest dates × factors that scrambled Sobol points cover."""
 MOST_DATES = 240
 """Dates up to which ``+ cashflows`` adds the book's own (its steps alone may be more)."""
+MOST_FINE = 200
+"""Dates on which what a grid leaves out is measured."""
 
+_FINE = "1W..1M, 1M..5Y, 3M..10Y, 6M..30Y + cashflows"
 _TENOR = r"[1-9][0-9]*[DWMY]"
 _PIECE = re.compile(rf"(?P<step>{_TENOR})(\.\.(?P<end>{_TENOR}))?")
 _CASHFLOWS = re.compile(r"\s*\+\s*cashflows\s*$")
@@ -95,18 +98,32 @@ def most_dates(factors: int) -> int:
     return min(MOST_DATES, SOBOL_LIMIT // max(factors, 1))
 
 
-def with_cashflows(days: NDArray[np.datetime64], book: BookTerms) -> NDArray[np.datetime64]:
+def with_cashflows(
+    days: NDArray[np.datetime64], book: BookTerms, most: int | None = None
+) -> NDArray[np.datetime64]:
     """Dates ``(time,)`` after ``as_of`` with those of the book that help most.
 
-    Each with the day before it. They are added up to `most_dates`, until 0.1 % is left unseen.
+    Each with the day before it. They are added up to ``most`` (`most_dates`), until 0.1 % is left unseen.
     """
     as_of = book.context.as_of.astype("datetime64[D]")
     found = flow_dates(book.trades, book.claims, book.context, book.prices, book.breaks)
     grid = np.union1d([0], (days - as_of).astype(np.int64)).astype(np.int64)
-    dated: NDArray[np.datetime64] = as_of + found.added(grid, most_dates(book.factors))[1:].astype(
+    dated: NDArray[np.datetime64] = as_of + found.added(grid, most or most_dates(book.factors))[1:].astype(
         "timedelta64[D]"
     )
     return dated
+
+
+def fine_dates(days: NDArray[np.datetime64], book: BookTerms) -> NDArray[np.datetime64]:
+    """A grid ``(time,)`` to measure against what ``days`` leave out: they, steps of their own, and the book's dates.
+
+    A third of `MOST_FINE` or what Sobol points cover is kept for the book's own.
+    """
+    as_of, most = book.context.as_of, min(MOST_FINE, SOBOL_LIMIT // max(book.factors, 1))
+    last = max((t.maturity for t in book.trades), default=as_of)
+    steps = grid_dates(_FINE, as_of, last)
+    every = np.union1d(days, steps).astype("datetime64[D]")
+    return with_cashflows(every if len(every) <= 2 * most // 3 else days, book, max(most, len(days)))
 
 
 def spot_prices(quotes: Mapping[str, float], home: str) -> dict[str, float]:

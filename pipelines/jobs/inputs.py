@@ -114,6 +114,14 @@ class LoadedJob:
         """The folder that holds the runs."""
         return self.base / self.spec.execution.output
 
+    @property
+    def terms(self) -> BookTerms:
+        """What of the book decides on its dates."""
+        values = dict(zip(self.quotes.ids, self.quotes.values.tolist()))
+        prices = spot_prices(values, self.spec.reporting_currency)
+        breaks = self.spec.exposure.breaks
+        return BookTerms(self.trades, self.claims, self.context, prices, len(self.factors), breaks)
+
     @cached_property
     def context(self) -> TradeContext:
         """What trades need to turn into claims."""
@@ -309,3 +317,19 @@ def _grid(
             where, f"dates x factors of at most {SOBOL_LIMIT} (Sobol points)", got, "use fewer dates"
         )
     return days
+
+
+def unseen_trades(job: LoadedJob) -> list[str]:
+    """Of each trade, why the grid's dates see nothing of it or not all: it ends before the first or after the last date."""
+    first, last = job.dates[0], job.dates[-1]
+    found = []
+    for trade in job.trades:
+        stop = trade.break_date if job.spec.exposure.breaks == "truncate" else None
+        end = trade.maturity if stop is None else min(stop, trade.maturity)
+        why = ""
+        if job.as_of < end <= first and not (end == first and end - 1 == job.as_of):
+            why = f"ends {end}, not after the first date {first}"
+        elif end > last:
+            why = f"ends {end}, after the last date {last}"
+        found.append(why)
+    return found

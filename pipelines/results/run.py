@@ -171,6 +171,8 @@ class Run:
             one = results[["xva", "xva_se", "total", "total_se"]].sel(measure=measure)
             frame[measure], frame[f"{measure} s.e."] = one["xva"].values, one["xva_se"].values
             total |= {measure: float(one["total"]), f"{measure} s.e.": float(one["total_se"])}
+        if "left_out_share" in results:
+            frame["left out of CVA, %"] = 100.0 * results["left_out_share"].values
         return pd.concat([frame, pd.DataFrame(total, index=pd.Index(["TOTAL"], name="netting_set"))])
 
     def _progress(self) -> str:

@@ -13,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.results.left_out import left_out_lines
 from pipelines.results.sensitivities import TOTAL, Sensitivities
 from xva.trades.trade import BROKEN, MATURED
 
@@ -41,6 +42,7 @@ class XvaTable:
             table = self.table("\n")
         yield table
         yield total_line(self.results)
+        yield from left_out_lines(self.results)
         yield from ended_lines(self.results)
         yield from surrogate_lines(self.results)
 

@@ -22,7 +22,8 @@ from xva.adjustments import (
 from xva.market.market import Market
 
 MEASURES = ("CVA", "DVA", "FCA", "FBA")
-_ONE_DAY = 1.5 / 365.0
+ONE_DAY = 1.5 / 365.0
+"""Year fraction below which an interval is of one day."""
 SIDES = (0, 1, 0, 1)  # which profile a measure weighs: 0 EPE, 1 ENE
 
 
@@ -72,7 +73,7 @@ def measure_weights(
 
 def _day_before(weights: Tensor, times: NDArray[np.float64]) -> Tensor:
     """Weights of intervals of one day moved to the date before; with ``right`` a date's weight is its interval's."""
-    short = np.append(False, np.diff(times) < _ONE_DAY)
+    short = np.append(False, np.diff(times) < ONE_DAY)
     mask = torch.from_numpy(short).to(weights)
     moved = weights * mask
     return weights - moved + torch.nn.functional.pad(moved[..., 1:], (0, 1))
