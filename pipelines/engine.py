@@ -113,7 +113,8 @@ class Exposure:
         found = found.merge(as_dataset(self.reconciliation())).merge(certificates(self.learned))
         found = found.merge(self.left_out())
         found = found.merge(open_fixing_results.as_dataset(self.open_fixings()))
-        return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name)
+        unused = list(self.job.unused)
+        return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name, unused_quotes=unused)
 
 
 def settings_of(job: LoadedJob) -> TrainingSettings:

@@ -78,6 +78,8 @@ def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
     if report.proxies:
         yield "proxies", ", ".join(f"{name} by {proxy}" for name, proxy in report.proxies.items())
     yield "market", f"{report.quotes:,} quotes"
+    if report.unused:
+        yield "unused", f"quotes that nothing of this book is built from: {'; '.join(report.unused)}"
     if report.outrights:
         yield (
             "FX forwards",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from xva.market.config import MarketConfig
 from xva.market.indices import STANDARD_INDICES, RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.layout import layout
+from xva.market.scope import Scope
+from xva.trades.cap_floor import CapFloor
+from xva.trades.fx_option import FxOption
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
+from xva.valuation.world import SWAPTION_INDEX
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Needs:
     indices: dict[str, str] = field(default_factory=dict)
     equities: dict[tuple[str, str], str] = field(default_factory=dict)
     credit: dict[str, str] = field(default_factory=dict)
+    caps: set[str] = field(default_factory=set)
+    crosses: set[frozenset[str]] = field(default_factory=set)
 
     @property
     def ordered_currencies(self) -> tuple[str, ...]:
@@ -65,6 +71,10 @@ def collect_needs(
             equities = tuple((name, trade.currencies[0]) for name in _values(trade, "equity"))
         for name in indices:
             needs.indices.setdefault(name, who)
+        if isinstance(trade, CapFloor):
+            needs.caps.add(trade.currency)
+        if isinstance(trade, FxOption):
+            needs.crosses.add(frozenset({trade.base_currency, trade.quote_currency}))
         for pair in equities:
             needs.equities.setdefault(pair, who)
             needs.currencies.setdefault(pair[1], who)
@@ -106,7 +116,10 @@ def market_config(
     problems: Problems,
     points_factors: Mapping[str, float] | None = None,
 ) -> MarketConfig | None:
-    """The standard curves of the currencies needed; None without one for the reporting currency."""
+    """The standard curves of the currencies and indices needed; None without one for the reporting currency.
+
+    What else is quoted is left alone (`xva.market.scope`).
+    """
     reporting = next(iter(needs.currencies))
     supported = {index.currency for index in STANDARD_INDICES.values() if index.overnight}
     for currency, who in needs.currencies.items():
@@ -116,7 +129,17 @@ def market_config(
     if reporting not in supported:
         return None
     currencies = [c for c in needs.ordered_currencies if c in supported]
-    return MarketConfig.standard(as_of, reporting, currencies, points_factors=points_factors)
+    config = MarketConfig.standard(as_of, reporting, currencies, points_factors=points_factors)
+    indices = {*needs.indices, *(SWAPTION_INDEX[c] for c in currencies if c in SWAPTION_INDEX)}
+    scope = Scope(
+        frozenset(n for n, _ in needs.equities),
+        frozenset(needs.credit),
+        frozenset(needs.caps),
+        frozenset(needs.crosses),
+    )
+    return replace(
+        config, projection={i: c for i, c in config.projection.items() if i in indices}, scope=scope
+    )
 
 
 def check_coverage(
@@ -150,10 +173,13 @@ def check_coverage(
 
 def _needed(problem: Problem, needs: Needs) -> str:
     """The market's own advice, and who needs the currency or name that it is about."""
-    words = re.split(r"[^A-Za-z0-9_]+", problem.where)
+    where = re.sub(r"-IN-[A-Z]{3}", "", problem.where)
+    words = [word for word in re.split(r"[^A-Za-z0-9_]+", where) if word]
     asking = {**needs.currencies, **needs.credit}
-    who = [f"needed by {asking[word]}" for word in reversed(words) if word in asking]
-    return problem.fix if problem.where.startswith("quote ") or not who else who[0]
+    # what a problem is about comes last: USD of "discount curve USD-IN-EUR (USD)" or of "FX rate of USD"
+    if problem.where.startswith("quote ") or not words or words[-1] not in asking:
+        return problem.fix
+    return f"needed by {asking[words[-1]]}"
 
 
 @dataclass(frozen=True)
@@ -179,7 +205,9 @@ class _Shelf:
 def _check_overnight(shelf: _Shelf, needs: Needs, config: MarketConfig) -> list[str]:
     """Names of missing overnight curves that cross-currency basis swaps stand on, told first: no foreign
     curve can be planned without them."""
-    swaps = [q for q in shelf.infos if q.family == "XCCY basis" and q.currency in config.discount]
+    foreign = config.discount.keys() - {config.reporting_currency}
+    pairs = [(q, {q.terms["flat_currency"], q.currency}) for q in shelf.infos if q.family == "XCCY basis"]
+    swaps = [q for q, pair in pairs if q.currency in config.discount and pair & foreign]
     through = {q.terms["flat_currency"]: f"the cross-currency basis of {q.currency}" for q in swaps}
     asking = {**through, **{q.currency: needs.currencies[q.currency] for q in swaps}}
     missing = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -68,6 +68,9 @@ class LoadedJob:
         Brownian motions of the model: ``IR:…``, ``FX:…``, ``EQ:…``.
     idle_netting_sets : tuple of str
         Netting sets of the file without trades, left out.
+    unused : mapping of str to str
+        Quotes of the file that nothing of this book is built from, in its order, and what is wrong with their values: empty
+        where nothing is, or where they were not looked at.
     outrights : tuple of str
         FX forwards of the quotes file that are outrights; ``quotes`` has them as points.
     notes : tuple of str
@@ -86,6 +89,7 @@ class LoadedJob:
     dates: NDArray[np.datetime64]
     factors: tuple[str, ...]
     idle_netting_sets: tuple[str, ...] = ()
+    unused: Mapping[str, str] = field(default_factory=dict)
     outrights: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -179,9 +183,16 @@ def load_job(path: Path | str) -> LoadedJob:
         dates=days,
         factors=needs.factors,
         idle_netting_sets=tuple(s for s in tables.netting_sets or () if s not in used),
+        unused=_unused(tables.quotes, config),
         outrights=tables.quotes.outrights,
         notes=tuple(problems.notes),
     )
+
+
+def _unused(quotes: QuoteTable, config: MarketConfig) -> dict[str, str]:
+    needed, faults = quotes.needed(config), dict(quotes.faults)
+    left = (info.quote_id for info in quotes.infos if info.quote_id not in needed)
+    return {i: f"expected {faults[i].expected}, got {faults[i].got}" if i in faults else "" for i in left}
 
 
 def _read(path: Path, spec: JobSpec, problems: Problems) -> _Tables:
@@ -232,15 +243,22 @@ def _market(tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems) ->
     factors = spec.market.points_factor
     config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems, factors)
     if config is None:
+        problems.extend(fault for _, fault in tables.quotes.faults)
         return None
+    needed = tables.quotes.needed(config)
+    wrong = [fault for quote_id, fault in tables.quotes.faults if quote_id in needed]
+    problems.extend(wrong)
+    sound = tables.quotes.sound and not wrong
     stated = spec.model.stated
     planned = check_coverage(needs, config, tables.quotes.infos, where, problems, stated)
-    if tables.quotes.sound and planned:
+    if sound and planned:
         build: Callable[[QuoteSet], object] = partial(build_market, config=config)
         if len(problems) == before:
             equities = tuple(sorted(name for name, _ in needs.equities))
             build = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal, stated)
         problems.extend(_faults(build, QuoteSet.from_mapping(tables.quotes.values), where))
+    else:
+        problems.extend(tables.quotes.correlation_problems(config, where))
     return config
 
 

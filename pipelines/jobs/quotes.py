@@ -1,4 +1,4 @@
-"""The quotes file: one row per quote, each in its family's range, correlations that belong together."""
+"""The quotes file: one row per quote, each in its family's range where it is needed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import torch
 
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.tables import convert, read_table, shown
-from xva.errors import InputErrors, MarketDataError, Problem
+from xva.errors import MarketDataError, Problem
 from xva.market.checks import range_table
+from xva.market.config import MarketConfig
 from xva.market.correlation import correlation_problems
-from xva.market.fx_forwards import as_points
+from xva.market.fx_forwards import read_outrights
 from xva.market.labels import QuoteInfo, quote_info
+from xva.market.layout import layout
+from xva.market.scope import asked
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,46 @@ class QuoteTable:
         Values of the quotes that have a number.
     infos : tuple of QuoteInfo
         Every quote with an id of a known form, also those without a usable value.
+    faults : tuple of (str, Problem)
+        What is wrong with values, by quote; it matters where the quote is needed.
     sound : bool
-        Whether nothing was wrong.
+        Whether nothing was wrong with the table itself: its ids, each of them once.
     outrights : tuple of str
         FX forwards of the file that are outrights; ``values`` and ``infos`` have them as points.
     """
 
     values: dict[str, float]
     infos: tuple[QuoteInfo, ...]
+    faults: tuple[tuple[str, Problem], ...]
     sound: bool
     outrights: tuple[str, ...] = ()
+
+    def needed(self, config: MarketConfig) -> frozenset[str]:
+        """Quotes that a market is built from, or, where it cannot be planned, that it may ask for."""
+        plan = layout(tuple(info.quote_id for info in self.infos), config)
+        if not plan.problems:
+            return plan.used
+        return frozenset(info.quote_id for info in self.infos if self._near(info, config)) | plan.used
+
+    def correlation_problems(self, config: MarketConfig, where: str) -> list[Problem]:
+        """What is wrong with the needed correlations together, where no market is built that would say it."""
+        quoted = {
+            (i.terms["first"], i.terms["second"]): torch.tensor(self.values[i.quote_id], dtype=torch.float64)
+            for i in self.infos
+            if i.family == "correlation" and i.quote_id in self.values and asked(i, config)
+        }
+        found = correlation_problems(quoted)
+        return [Problem(f"{where}, {p.where}", p.expected, p.got, p.fix) for p in found]
+
+    @staticmethod
+    def _near(info: QuoteInfo, config: MarketConfig) -> bool:
+        # a curve of another currency stands below one that is needed only where the plan says so
+        pair = {
+            info.terms.get("base", info.currency),
+            info.terms.get("flat_currency", info.currency),
+            info.currency,
+        }
+        return asked(info, config) and (info.family == "correlation" or pair <= set(config.discount))
 
 
 def read_quotes(
@@ -54,6 +87,7 @@ def read_quotes(
     values: dict[str, float] = {}
     infos: list[QuoteInfo] = []
     rows: dict[str, int] = {}
+    faults: list[tuple[str, Problem]] = []
     for row, cells in table.rows():
         quote_id, where = cells["quote_id"], f"{table.where(row)}, quote {cells['quote_id'] or '(no id)'}"
         if quote_id in rows:
@@ -67,25 +101,19 @@ def read_quotes(
         try:
             values[quote_id] = float(convert(cells["value"], float))
         except ValueError as error:
-            problems.add(f"{where}, column value", str(error), shown(cells["value"]))
+            told = Problem(f"{where}, column value", str(error), shown(cells["value"]))
+            faults.append((quote_id, told))
     usable = [info for info in infos if info.quote_id in values]
     numbers = np.array([values[info.quote_id] for info in usable])
-    found = range_table(range(len(usable)), usable).problems(numbers)
-    points = values
-    try:
-        points = as_points(values, points_factors) if not found else values
-    except InputErrors as error:
-        found += error.problems
-    problems.extend(
-        Problem(f"{table.where(rows[p.where.removeprefix('quote ')])}, {p.where}", p.expected, p.got, p.fix)
-        for p in found
-    )
-    problems.extend(_correlations(values, usable, name))
-    outrights = tuple(i for i in values if i not in points)
-    named = [
-        quote_info(i.quote_id.replace("PRICE", "RATE", 1)) if i.quote_id in outrights else i for i in infos
-    ]
-    return QuoteTable(points, tuple(named), len(problems) == before, outrights)
+    outside = range_table(range(len(usable)), usable).problems(numbers)
+    read = read_outrights(values, points_factors)
+    for p in (*outside, *read.problems):
+        quote_id = p.where.removeprefix("quote ")
+        placed = Problem(f"{table.where(rows[quote_id])}, {p.where}", p.expected, p.got, p.fix)
+        faults.append((read.renamed.get(quote_id, quote_id), placed))
+    ids = dict.fromkeys(read.renamed.get(info.quote_id, info.quote_id) for info in infos)
+    named = tuple(quote_info(i) for i in ids)
+    return QuoteTable(read.values, named, tuple(faults), len(problems) == before, tuple(read.renamed))
 
 
 def _info(quote_id: str, where: str, problems: Problems) -> QuoteInfo | None:
@@ -95,13 +123,3 @@ def _info(quote_id: str, where: str, problems: Problems) -> QuoteInfo | None:
         expected, _, got = error.message.partition(": expected ")[2].rpartition(", got ")
         problems.add(where, expected, got)
         return None
-
-
-def _correlations(values: dict[str, float], infos: list[QuoteInfo], name: str) -> list[Problem]:
-    quoted = {
-        (i.terms["first"], i.terms["second"]): torch.tensor(values[i.quote_id], dtype=torch.float64)
-        for i in infos
-        if i.family == "correlation"
-    }
-    found = correlation_problems(quoted)
-    return [Problem(f"{name}, {p.where}", p.expected, p.got, p.fix) for p in found]

@@ -128,6 +128,8 @@ class JobPair:
         parties = {n.counterparty for n in homes}
         known = job.fixings if fixings is None else fixings
         needs, problems = collect_needs(job.spec.reporting_currency, trades, homes), Problems()
+        credit = {c.credit_curve for c in self.before.counterparties if c.name in parties}
+        needs.credit.update(dict.fromkeys([*sorted(credit), job.spec.xva.own_name], "the first book"))
         config = market_config(
             job.as_of, needs, job.spec.inputs.quotes, problems, job.spec.market.points_factor
         )

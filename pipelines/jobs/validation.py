@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.jobs.grid import grid_dates, most_dates
 from pipelines.jobs.inputs import LoadedJob
+from xva.market.labels import quote_info
 from xva.trades.claims import ResetPeriod, SwaptionClaim
 
 _BYTES = {"float64": 8, "float32": 4}
@@ -31,6 +32,9 @@ class ValidationReport:
         Number of trades by netting set.
     idle_netting_sets : tuple of str
         Netting sets of the table without trades, left out.
+    unused : tuple of str
+        Quotes that nothing of this book is built from, in words: how many of each family and name, and by id those whose
+        values could not be used.
     outrights : int
         FX forwards quoted as outrights, which are read as points.
     notes : tuple of str
@@ -59,6 +63,7 @@ class ValidationReport:
 
     name: str
     quotes: int
+    unused: tuple[str, ...]
     outrights: int
     trades: dict[str, int]
     ended: dict[str, str]
@@ -86,6 +91,14 @@ class ValidationReport:
     bytes_per_block: int
 
 
+def unused_quotes(job: LoadedJob) -> tuple[str, ...]:
+    """Unused quotes by family, ``2 CDS (OTHER)``, then the faulty ones with what is wrong."""
+    infos = [quote_info(i) for i in job.unused]
+    names = {family: [i.curve for i in infos if i.family == family] for family in (i.family for i in infos)}
+    groups = [f"{len(of)} {family} ({', '.join(dict.fromkeys(of))})" for family, of in names.items()]
+    return (*groups, *(f"{i}: {fault}" for i, fault in job.unused.items() if fault))
+
+
 def validate_job(job: LoadedJob) -> ValidationReport:
     """The report on a loaded (so valid) job."""
     resets = {c.start for claims in job.claims for c in claims if isinstance(c, ResetPeriod) and c.start > 0}
@@ -102,6 +115,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
     return ValidationReport(
         name=job.spec.name,
         quotes=len(job.quotes.ids),
+        unused=unused_quotes(job),
         outrights=len(job.outrights),
         trades=dict(Counter(t.kind for t in job.trades)),
         ended=_ended(job),

@@ -25,6 +25,7 @@ _LABELS: Final = {
     "quote_curve": "curve",
     "quote_currency": "currency",
     "quote_tenor": "tenor",
+    "quote_unused": "unused",
 }
 _DIMS: Final = ("measure", "netting_set", "quote")
 

@@ -37,13 +37,13 @@ def test_the_ready_set_runs_on_every_market_that_a_run_runs_on(name: str, tmp_pa
     scenarios = {s.name: s.missing(quotes) for s in read_scenarios(READY).scenarios}
     assert found.missing == {n: note for n, note in scenarios.items() if note}
     assert found.missing["equities_down_30"].startswith(
-        "no quote of this market is shifted: nothing to shift for"
+        "no quote that the book needs is shifted: nothing to shift for"
     )
     for scenario in ("rates_up_100", "credit_wider_50", "credit_wider_100bp", "steepener", "replay_2008"):
         assert abs(float(change.sel(scenario=scenario, measure="CVA"))) > 0.0
     untouched = [n for n, note in found.missing.items() if note.startswith("no quote")]
     assert (change.sel(scenario=untouched) == 0.0).all()
-    assert "equities_down_30: no quote of this market" in found.notes().plain
+    assert "equities_down_30: no quote that the book needs" in found.notes().plain
 
 
 def test_bumps_need_no_index_that_nobody_quotes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from xva.errors import MarketDataError
 from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class MarketConfig:
     points_factors : mapping
         By pair (``EUR/JPY``), points to one unit of the second currency, where it is not the usual factor of
         `fx_forwards.points_factor`.
+    scope : Scope, optional
+        What else is asked for; everything that is quoted without one.
     """
 
     as_of: np.datetime64
@@ -44,6 +47,7 @@ class MarketConfig:
     lend: str = "LEND"
     indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
     points_factors: Mapping[str, float] = field(default_factory=dict)
+    scope: Scope | None = None
 
     def __post_init__(self) -> None:
         if self.reporting_currency not in self.discount:
@@ -71,6 +75,7 @@ class MarketConfig:
                 self.lend,
                 frozenset(self.indices.items()),
                 frozenset(self.points_factors.items()),
+                self.scope,
             )
         )
 

@@ -25,6 +25,8 @@ SpotPath = tuple[tuple[str, float], ...]
 POINTS: dict[str, float] = {"JPY": 1e2, "HUF": 1e2, "INR": 1e2, "KRW": 1e2, "CZK": 1e3}
 """Points to one unit of the quoted currency, which is what pairs are quoted to (a pip): ORE's example conventions and the
 market's habit agree on JPY, INR and KRW; any other currency has 10,000. A job may state its own by pair."""
+POINTS_KEPT, CURVE_KEPT = "points kept", "curve kept"
+"""What results say about sensitivities to FX rates."""
 _POINTS = 1e4
 _NEAR = (0.7, 1.4)  # of the spot: points there look like outrights
 _CARRY, _AT_ONCE = 0.5, 0.02  # log difference of forward and spot: a year, and in any case
@@ -54,8 +56,27 @@ def spot_path(quotes: Sequence[QuoteInfo], base: str, quoted: str) -> SpotPath |
     return paths.get(quoted)
 
 
-def as_points(values: Mapping[str, float], stated: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Quotes with every outright that has a spot turned into points, in the same place.
+@dataclass(frozen=True)
+class Outrights:
+    """Quotes with outrights read as points.
+
+    Parameters
+    ----------
+    values : dict
+        Quote id to value; points in the place of each outright that has a spot.
+    renamed : dict
+        Id of each such outright to that of its points.
+    problems : tuple of Problem
+        Outrights that no spot can have, or tenors quoted both ways (the points are taken), by the outright's id.
+    """
+
+    values: dict[str, float]
+    renamed: dict[str, str]
+    problems: tuple[Problem, ...]
+
+
+def read_outrights(values: Mapping[str, float], stated: Mapping[str, float] | None = None) -> Outrights:
+    """Quotes with every outright that has a spot turned into points; what is wrong with it is kept.
 
     Parameters
     ----------
@@ -63,30 +84,41 @@ def as_points(values: Mapping[str, float], stated: Mapping[str, float] | None = 
         Quote id to value; ids of known forms.
     stated : mapping, optional
         Factors by pair.
+    """
+    infos = {i: quote_info(i) for i in values}
+    rates = [info for i, info in infos.items() if info.family == "FX" and values[i] > 0.0]
+    problems: list[Problem] = []
+    found: dict[str, float] = {}
+    renamed: dict[str, str] = {}
+    for quote_id, info in infos.items():
+        base, quoted = info.terms.get("base", ""), info.currency
+        path = spot_path(rates, base, quoted) if info.family == "FX outright" else None
+        if path is None:
+            found[quote_id] = values[quote_id]
+            continue
+        spot, points = float(np.prod([values[i] ** p for i, p in path])), quote_id.replace("PRICE", "RATE", 1)
+        renamed[quote_id] = points
+        problems += _implausible(quote_id, values[quote_id], spot, _years(info.tenor), "an outright")
+        if points in infos:
+            fix = "leave one of the two out"
+            problems.append(Problem(f"quote {quote_id}", "points or an outright", f"also {points}", fix))
+        else:
+            found[points] = (values[quote_id] - spot) * points_factor(base, quoted, stated or {})
+    return Outrights(found, renamed, tuple(problems))
+
+
+def as_points(values: Mapping[str, float], stated: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Quotes with outrights as points, as `read_outrights` has them.
 
     Raises
     ------
     InputErrors
         Outrights that no spot can have, or a tenor quoted both ways.
     """
-    infos = {i: quote_info(i) for i in values}
-    problems: list[Problem] = []
-    found: dict[str, float] = {}
-    for quote_id, info in infos.items():
-        base, quoted = info.terms.get("base", ""), info.currency
-        path = spot_path(list(infos.values()), base, quoted) if info.family == "FX outright" else None
-        if path is None:
-            found[quote_id] = values[quote_id]
-            continue
-        spot, points = float(np.prod([values[i] ** p for i, p in path])), quote_id.replace("PRICE", "RATE", 1)
-        problems += _implausible(quote_id, values[quote_id], spot, _years(info.tenor), "an outright")
-        if points in infos:
-            fix = "leave one of the two out"
-            problems.append(Problem(f"quote {quote_id}", "points or an outright", f"also {points}", fix))
-        found[points] = (values[quote_id] - spot) * points_factor(base, quoted, stated or {})
-    if problems:
-        raise InputErrors(problems)
-    return found
+    read = read_outrights(values, stated)
+    if read.problems:
+        raise InputErrors(read.problems)
+    return read.values
 
 
 @dataclass(frozen=True)

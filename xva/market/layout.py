@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from xva.errors import MarketDataError, Problem
@@ -12,6 +12,7 @@ from xva.market.config import MarketConfig
 from xva.market.fx_forwards import SpotPath, spot_path
 from xva.market.labels import QuoteInfo, expected_form, quote_info
 from xva.market.planner import Credit, CurvePlanner, Rates
+from xva.market.scope import asked
 from xva.market.surfaces import EquityQuotes, Grid, Strip, equity_quotes, grouped, strips, swaption_grids
 
 
@@ -55,7 +56,7 @@ class Layout:
 def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
     """Sort quotes into curves, surfaces and factors; problems are collected, not raised."""
     problems: list[Problem] = []
-    rows, infos = _read(ids, problems)
+    rows, infos = _read(ids, config, problems)
     quotes = grouped(infos, lambda q: q.family)
     planner = CurvePlanner(config, quotes)
     for currency in config.discount:
@@ -67,7 +68,7 @@ def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
     problems += planner.problems
     vols, caps = quotes.get("FX vol", ()), quotes.get("cap vol", ())
     short = quotes.get("short-rate vol", ())
-    return Layout(
+    found = Layout(
         recipes=tuple(planner.recipes.values()),
         credit=credit,
         recoveries={q.terms["name"]: q.quote_id for q in quotes.get("recovery", ())},
@@ -84,15 +85,23 @@ def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
         ranges=range_table(rows, infos),
         problems=tuple(dict.fromkeys(problems)),
     )
+    if config.scope is None:
+        return found
+    used = [(row, info) for row, info in zip(rows, infos) if info.quote_id in found.used]
+    return replace(found, ranges=range_table([row for row, _ in used], [info for _, info in used]))
 
 
-def _read(ids: Sequence[str], problems: list[Problem]) -> tuple[list[int], list[QuoteInfo]]:
+def _read(
+    ids: Sequence[str], config: MarketConfig, problems: list[Problem]
+) -> tuple[list[int], list[QuoteInfo]]:
     rows: list[int] = []
     infos: list[QuoteInfo] = []
     for row, quote_id in enumerate(ids):
         try:
-            infos.append(quote_info(quote_id))
-            rows.append(row)
+            info = quote_info(quote_id)
+            if asked(info, config):
+                infos.append(info)
+                rows.append(row)
         except MarketDataError:
             fix = "correct the id or remove the quote"
             problems.append(
@@ -102,9 +111,13 @@ def _read(ids: Sequence[str], problems: list[Problem]) -> tuple[list[int], list[
 
 
 def _spots(config: MarketConfig, planner: CurvePlanner, problems: list[Problem]) -> dict[str, SpotPath]:
-    """Paths to the reporting currency; missing ones are a problem for currencies with a curve."""
+    """Paths to the reporting currency; missing ones are a problem for currencies with a curve.
+
+    Of the currencies asked for, or of all that are quoted.
+    """
     reporting = config.reporting_currency
-    quoted = [c for q in planner.quotes.get("FX", ()) for c in (q.terms["base"], q.currency)]
+    rates = planner.quotes.get("FX", ()) if config.scope is None else ()
+    quoted = [c for q in rates for c in (q.terms["base"], q.currency)]
     found: dict[str, SpotPath] = {reporting: ()}
     for currency in dict.fromkeys([*config.discount, *quoted]):
         path = spot_path(planner.quotes.get("FX", ()), currency, reporting)

@@ -223,10 +223,20 @@ class CurvePlanner:
             raise InputErrors(problems)
         if hazards:
             return HazardRecipe(name, *self._pillars(name, hazards))
+        self._discounts_cds(name, currencies[0])
         discount = self.overnight(currencies[0])
         if discount is None:
             return None
         return cds_recipe(self.config.as_of, name, [q.quote_id for q in spreads], recovery[0], discount)
+
+    def _discounts_cds(self, name: str, currency: str) -> None:
+        """A problem where CDS are in a currency that has neither an overnight curve nor a place in the market."""
+        index = self.config.overnight_index(currency)
+        quoted = index is not None and (self._zero_quotes(index.name) or self._index_quotes(index))
+        if not quoted and currency not in self.config.discount:
+            form = f"quotes IR_SWAP/RATE/{currency}/<lag>/1D/<tenor>, which discount its CDS in {currency}"
+            fix = "add them, or quote the name's CDS or hazard rates in another currency"
+            raise InputErrors([Problem(f"survival curve {name}", form, "none", fix)])
 
     def _funding(self, name: str, found: Sequence[QuoteInfo]) -> Rates | None:
         base = self.discount(self.config.reporting_currency)

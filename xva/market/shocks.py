@@ -155,14 +155,14 @@ class Scenario:
         return self.fx_forwards if any(i in moved for path in paths for i, _ in path or ()) else ""
 
     def missing(self, ids: Iterable[str]) -> str:
-        """In words, the shifts that find no quote among these; empty if all do."""
+        """In words, the shifts that find no quote among these, those of a market that a book needs; empty if all do."""
         infos = [quote_info(i) for i in ids]
         lost = [
             f"shift {k} ({shift.select})"
             for k, shift in enumerate(self.shifts, 1)
             if not any(shift.select.matches(info) for info in infos)
         ]
-        whole = "no quote of this market is shifted: " if lost and len(lost) == len(self.shifts) else ""
+        whole = "no quote that the book needs is shifted: " if lost and len(lost) == len(self.shifts) else ""
         return f"{whole}nothing to shift for {', '.join(lost)}" if lost else ""
 
 

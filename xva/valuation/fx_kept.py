@@ -10,10 +10,9 @@ import numpy as np
 import xarray as xr
 
 from xva.errors import DomainError
-from xva.market.fx_forwards import curve_kept_jacobian
+from xva.market.fx_forwards import CURVE_KEPT, POINTS_KEPT, curve_kept_jacobian
 from xva.market.labels import quote_info
-
-POINTS_KEPT, CURVE_KEPT = "points kept", "curve kept"
+from xva.valuation.sensitivities import standard_error
 
 
 def curve_kept_sensitivities(results: xr.Dataset) -> xr.Dataset:
@@ -27,8 +26,8 @@ def curve_kept_sensitivities(results: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        The same with ``fx_forwards = "curve kept"``. An FX rate's error is the sum of those of what it is made of, an upper
-        bound; `sensitivities(fx_forwards="curve")` has the true one.
+        The same with ``fx_forwards = "curve kept"``; errors from the scrambles' own derivatives (``sensitivity_samples``,
+        converted too). Of results without these, an FX rate's error is the sum of those of what it is made of, an upper bound.
 
     Raises
     ------
@@ -44,9 +43,14 @@ def curve_kept_sensitivities(results: xr.Dataset) -> xr.Dataset:
     except KeyError as error:
         raise DomainError(f"sensitivities: expected those to all FX quotes, {error} is missing") from None
     found = results.copy()
-    for name in ("sensitivity", "total_sensitivity"):
+    for name in ("sensitivity", "total_sensitivity", "sensitivity_samples"):
         for part, matrix in ((name, jacobian), (f"{name}_se", np.abs(jacobian))):
             if part in results:
                 order = results[part].transpose(..., "quote")
                 found[part] = order.copy(data=order.values @ matrix).transpose(*results[part].dims)
+    if "sensitivity_samples" in found:
+        samples = found["sensitivity_samples"].transpose("scramble", ...)
+        for name, own in (("sensitivity", samples), ("total_sensitivity", samples.sum("netting_set"))):
+            spread = own.isel(scramble=0, drop=True).copy(data=standard_error(own.values))
+            found[f"{name}_se"] = spread.transpose(*results[f"{name}_se"].dims)
     return found.assign_attrs(fx_forwards=CURVE_KEPT)

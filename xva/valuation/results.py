@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from xva.adjustments import Funding
 from xva.exposure import profiles as exposure_profiles
+from xva.market.fx_forwards import POINTS_KEPT
 from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import PLUG_IN, ExposureData
-from xva.valuation.fx_kept import POINTS_KEPT
 from xva.valuation.measures import MEASURES, measure_weights
 from xva.valuation.pullback import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
 from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error, with_totals

@@ -11,14 +11,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.errors import DomainError
-from xva.market.fx_forwards import curve_kept_jacobian
+from xva.market.fx_forwards import CURVE_KEPT, POINTS_KEPT, curve_kept_jacobian
 from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet, unit_shift
 from xva.market.shocks import FxForwards
 from xva.valuation.bump import SMALL_SHIFT, Revaluer, shift_size
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_chain import measure_chain, smoothing_widths
-from xva.valuation.fx_kept import CURVE_KEPT, POINTS_KEPT
 from xva.valuation.measures import MEASURES
 from xva.valuation.pullback import quote_gradients, scramble_means
 from xva.valuation.sweep import MapBlocks, Sweep, serial
@@ -129,7 +128,8 @@ def hessian_product(
         "total_hessian_product": (("quote",), total.mean(0)),
         "total_hessian_product_se": (("quote",), standard_error(total)),
     }
-    labels = {"netting_set": list(data.netting_sets)} | quote_labels(engine.quotes, engine.quotes.ids)
+    unused = engine.world.market.unused
+    labels = {"netting_set": list(data.netting_sets)} | quote_labels(engine.quotes, engine.quotes.ids, unused)
     return xr.Dataset(variables, labels, {"measure": measure, "kink_share": share})
 
 
@@ -163,13 +163,17 @@ def labelled(engine: ExposureEngine, samples: Floats, quotes: Sequence[str]) -> 
         {
             "measure": list(MEASURE_NAMES),
             "netting_set": [n.name for n in engine.book.netting_sets],
-            **quote_labels(engine.quotes, quotes),
+            **quote_labels(engine.quotes, quotes, engine.world.market.unused),
         },
     )
 
 
-def quote_labels(quotes: QuoteSet, ids: Sequence[str]) -> dict[str, Any]:
-    """Coordinates along ``quote``: what an id says, its value, and the shift that makes a sensitivity readable."""
+def quote_labels(quotes: QuoteSet, ids: Sequence[str], unused: Sequence[str] = ()) -> dict[str, Any]:
+    """Coordinates along ``quote``: what an id says, its value, and the shift that makes a sensitivity readable.
+
+    ``quote_unused`` tells those that nothing is built from; their sensitivities are exactly 0.
+    """
+    idle = frozenset(unused)
     info = [quote_info(i) for i in ids]
     values = [float(quotes.values[quotes.index[i]].detach()) for i in ids]
     shifts = [unit_shift(i, v) for i, v in zip(ids, values, strict=True)]
@@ -180,6 +184,7 @@ def quote_labels(quotes: QuoteSet, ids: Sequence[str]) -> dict[str, Any]:
         "quote_curve": ("quote", [i.curve for i in info]),
         "quote_currency": ("quote", [i.currency for i in info]),
         "quote_tenor": ("quote", [i.tenor for i in info]),
+        "quote_unused": ("quote", np.array([i in idle for i in ids], dtype=bool)),
         "shift": ("quote", [s for s, _ in shifts]),
         "shift_name": ("quote", [n for _, n in shifts]),
     }

@@ -25,6 +25,7 @@ from torch import Tensor
 from xva.errors import DomainError, MarketDataError
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
+from xva.market.fx_forwards import CURVE_KEPT
 from xva.market.labels import quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
@@ -121,7 +122,9 @@ class ZeroRates:
         labels = quote_labels(self.zero, self.zero.ids)
         labels["quote_tenor"] = ("quote", [*self.tenors, *labels["quote_tenor"][1][self.count :]])
         kept = {n: results[n].values for n in ("measure", "netting_set")}
-        return xr.Dataset(variables, {**kept, **labels}, dict(results.attrs) | {"rates": "zero"})
+        return xr.Dataset(
+            variables, {**kept, **labels}, dict(results.attrs) | {"rates": "zero", "fx_forwards": CURVE_KEPT}
+        )
 
     def _samples(self, results: xr.Dataset) -> Floats | None:
         """The scrambles' converted derivatives ``(scramble, measure, netting_set, quote)``; None where they are not kept."""

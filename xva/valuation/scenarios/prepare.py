@@ -141,7 +141,9 @@ class _Maker:
     def add(self, scenario: Scenario, quotes: QuoteSet) -> None:
         """Prepare one scenario on its own quotes; a failure is kept."""
         name, description = scenario.name, scenario.description
-        note, kept = scenario.missing(quotes.ids), scenario.kept(quotes.ids)
+        idle = frozenset(self.engine.world.market.unused)
+        used = [i for i in quotes.ids if i not in idle]
+        note, kept = scenario.missing(used), scenario.kept(used)
         try:
             world, reached, weights = self._prepared(quotes)
         except (XvaError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
