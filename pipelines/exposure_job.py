@@ -18,7 +18,7 @@ from pipelines.execution.session import Executor
 from pipelines.handle import RunHandle
 from pipelines.jobs.identity import identity_inputs
 from pipelines.jobs.inputs import LoadedJob, load_job
-from pipelines.jobs.snapshot import restore, snapshot
+from pipelines.jobs.snapshot import restore
 from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run, open_run
 from pipelines.storage.identity import RunIdentity, differing_keys
@@ -155,7 +155,7 @@ class ExposureJob:
             chosen,
             lambda sums: exposure.finish(sums, open_cube(folder)),
             identity=self.identity,
-            attachments=snapshot(self.job),
+            attachments=self.job.files,
             store_cube=self.job.spec.exposure.store_cube,
             settings=RunSettings((*sinks, _keeper(exposure, folder)), self.job.spec.inputs.products),
         )
@@ -220,12 +220,30 @@ def job_of(run: Run) -> Iterator[LoadedJob]:
     Raises
     ------
     StoreError
-        The run was not made from a job, or its inputs are damaged.
+        The run was not made from a job, its inputs are damaged, or they say something else than the run's identity.
     """
     attachments = run.manifest.attachments
     files: Mapping[str, bytes] = {n: get_bytes(run.layout.inputs, file) for n, file in attachments.items()}
     with tempfile.TemporaryDirectory(prefix="xva-job-") as aside:
-        yield load_job(restore(files, Path(aside)))
+        job = load_job(restore(files, Path(aside)))
+        _check_identity(run, job)
+        yield job
+
+
+def _check_identity(run: Run, job: LoadedJob) -> None:
+    """Refuse a stored job that is not the one whose run this is.
+
+    Raises
+    ------
+    StoreError
+        Names what differs.
+    """
+    was = {key: run.manifest.identity.job.get(key) for key in ("job", "inputs")}
+    if differences := differing_keys(was, identity_inputs(job)):
+        raise StoreError(
+            f"{run.path}: the job stored in it is not the job that it ran: {'; '.join(differences)} (there: the run's "
+            f"identity, here: its inputs) -> run the job again"
+        )
 
 
 def _products(job: LoadedJob) -> dict[str, dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pipelines.jobs.parties import Party, closest, read_fixings, read_netting_se
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
+from pipelines.jobs.snapshot import taken
 from pipelines.jobs.spec import JobSpec, read_spec
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.market.build import build_market
@@ -75,6 +76,8 @@ class LoadedJob:
         FX forwards of the quotes file that are outrights; ``quotes`` has them as points.
     notes : tuple of str
         What is in order, and may yet surprise.
+    files : mapping of str to bytes
+        The job file and its inputs as they were read, for `pipelines.jobs.snapshot.restore`.
     """
 
     path: Path
@@ -92,6 +95,7 @@ class LoadedJob:
     unused: Mapping[str, str] = field(default_factory=dict)
     outrights: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def told(self) -> str:
         """The job in a line."""
@@ -153,6 +157,14 @@ def load_job(path: Path | str) -> LoadedJob:
         Everything that is wrong, each problem with file, row, column or id, what was expected, what is there.
     """
     path = Path(path).absolute()
+    with taken(path) as copy:
+        try:
+            return replace(_loaded(copy.job), path=path, files=copy.files)
+        except InputErrors as error:
+            raise InputErrors([copy.original(p) for p in error.problems]) from None
+
+
+def _loaded(path: Path) -> LoadedJob:
     problems = Problems()
     spec = read_spec(path, problems)
     if spec is None:

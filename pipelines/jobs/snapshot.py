@@ -1,28 +1,106 @@
-"""A job's files as bytes that travel with its run, so that the run can be resumed without the originals."""
+"""A job's files as bytes, taken once: what is read, what identifies the run and what travels with it are the same."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from pipelines.jobs.inputs import LoadedJob
-from xva.errors import StoreError
+from xva.errors import Problem, StoreError
 
 _JOB, _INPUT = "job:", "input:"
 _TABLES = (".csv", ".parquet", ".json")
+_FILES = ("quotes", "netting_sets", "counterparties", "fixings")
 
 
-def snapshot(job: LoadedJob) -> dict[str, bytes]:
-    """The job file and every input it names, by name relative to their common folder."""
-    files = dict.fromkeys(_inputs(job), _INPUT) | {job.path: _JOB}
-    plain = {Path(os.path.normpath(path)): kind for path, kind in files.items()}
-    root = os.path.commonpath([path.parent for path in plain])
-    return {kind + path.relative_to(root).as_posix(): path.read_bytes() for path, kind in plain.items()}
+@dataclass(frozen=True)
+class Taken:
+    """A job file ``job`` in ``folder`` among copies of its inputs, which come from ``root``; ``files`` are their bytes."""
+
+    job: Path
+    folder: str
+    root: str
+    files: Mapping[str, bytes]
+
+    def original(self, problem: Problem) -> Problem:
+        """A problem found in the copies, as one of the originals."""
+        texts = {
+            n: getattr(problem, n).replace(self.folder, self.root)
+            for n in ("where", "expected", "got", "fix")
+        }
+        return replace(problem, **texts)
+
+
+@contextmanager
+def taken(path: Path) -> Iterator[Taken]:
+    """Copy a job file and all inputs it names, each read once.
+
+    What cannot be read is a link to the original in the copy, so that whoever reads the copy finds the same fault; a job file
+    that cannot be read is itself.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        yield Taken(path, str(path.parent), str(path.parent), {})
+        return
+    named = _named(path, data)
+    plain = [Path(os.path.normpath(p)) for p in (path, *named)]
+    root = Path(os.path.commonpath([p.parent for p in plain]))
+    with tempfile.TemporaryDirectory(prefix="xva-inputs-") as aside:
+        files = {}
+        for source in dict.fromkeys(plain):
+            name = source.relative_to(root).as_posix()
+            read = data if source == plain[0] else _bytes(source)
+            target = Path(aside) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if read is None:
+                _stand_in(source, target)
+                continue
+            target.write_bytes(read)
+            files[(_JOB if source == plain[0] else _INPUT) + name] = read
+        yield Taken(Path(aside) / plain[0].relative_to(root), aside, str(root), files)
+
+
+def _named(path: Path, data: bytes) -> list[Path]:
+    """Files and folders that the job names, as far as it can be understood; what is wrong with it is told elsewhere."""
+    try:
+        inputs: Any = tomllib.loads(data.decode("utf-8")).get("inputs")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return []
+    if not isinstance(inputs, dict):
+        return []
+    found = [path.parent / inputs[key] for key in _FILES if _is_name(inputs.get(key))]
+    if _is_name(inputs.get("trades")):
+        folder = path.parent / inputs["trades"]
+        tables = [p for p in folder.iterdir() if p.suffix in _TABLES] if folder.is_dir() else []
+        found += sorted(tables) or [folder]
+    return found
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _bytes(source: Path) -> bytes | None:
+    """A file's content; None for what is none or cannot be read."""
+    try:
+        return source.read_bytes() if source.is_file() else None
+    except OSError:
+        return None
+
+
+def _stand_in(source: Path, target: Path) -> None:
+    if os.path.lexists(source) and not target.exists():
+        target.symlink_to(source)
 
 
 def restore(files: Mapping[str, bytes], folder: Path) -> Path:
-    """Write what `snapshot` took below ``folder`` and return the job file.
+    """Write the files of a job below ``folder`` and return the job file.
 
     Raises
     ------
@@ -41,13 +119,6 @@ def restore(files: Mapping[str, bytes], folder: Path) -> Path:
             "this run holds no job file: it was not made by 'xva run' and cannot be resumed by it"
         )
     return job
-
-
-def _inputs(job: LoadedJob) -> list[Path]:
-    inputs = job.spec.inputs
-    named = (inputs.quotes, inputs.netting_sets, inputs.counterparties, inputs.fixings)
-    tables = sorted(p for p in (job.base / inputs.trades).iterdir() if p.suffix in _TABLES)
-    return [job.base / name for name in named if name is not None] + tables
 
 
 def _inside(relative: str, name: str) -> PurePosixPath:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +17,11 @@ from pipelines.results.comparison import Comparison
 from pipelines.results.sensitivities import Names, Sensitivities
 from pipelines.results.stress import STRESS, Stress, stress_cube
 from pipelines.results.tables import SHOWN, XvaTable, number
+from pipelines.storage.durable import Digest
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, RunManifest, read_completion, read_manifest
 from pipelines.storage.results import open_cube, open_results
+from pipelines.storage.verify import check_files
 from xva.errors import DomainError, StoreError
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.market.shocks import FxForwards
@@ -75,13 +78,15 @@ class Run:
         Raises
         ------
         StoreError
-            The run is not finished yet.
+            The run is not finished yet, or the results are not those that it wrote.
         """
-        if not self.layout.results.is_dir():
+        completion = self.completion
+        if completion is None or not self.layout.results.is_dir():
             raise StoreError(
                 f"{self.path}: this run is not finished, {self._progress()}; "
                 f"finish it with 'xva resume {self.path}'"
             )
+        self._require_whole(completion.results)
         return open_results(self.path)
 
     @cached_property
@@ -91,12 +96,14 @@ class Run:
         Raises
         ------
         StoreError
-            The job did not keep its cube (``store_cube = false``).
+            The job did not keep its cube (``store_cube = false``), or its coordinates were changed; values carry checksums
+            that are tested as they are read.
         """
         if not self.manifest.variables:
             raise StoreError(
                 f"{self.path}: no cube was kept: set store_cube = true under [exposure] in the job"
             )
+        self._require_whole(self.manifest.template)
         if self.is_stress:
             return stress_cube(open_cube(self.path, chunks={}), self.xva)
         cube = open_cube(self.path)
@@ -104,6 +111,16 @@ class Run:
         if finished and "discount" in self.xva.variables:
             cube = cube.assign_coords(discount=("time", self.xva["discount"].values))
         return cube
+
+    def _require_whole(self, files: Mapping[str, Digest]) -> None:
+        """Compare files with their hashes before anything is read from them: a flipped bit may be another number."""
+        if wrong := check_files(self.layout, files):
+            told = "; ".join(map(str, wrong[:3])) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+            raise StoreError(
+                f"{self.path}: expected the files that the run wrote, got others: {told} -> mend them with "
+                f"'xva resume {self.path}'",
+                [w.file for w in wrong],
+            )
 
     @property
     def profiles(self) -> xr.Dataset:
