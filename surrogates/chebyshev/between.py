@@ -18,11 +18,7 @@ _SHARE = 8  # nodes per point of a round, where that is more
 
 @final
 class Between:
-    """Points spread over the box that are no nodes, in rounds, each of new points; those of earlier rounds are kept.
-
-    The points are an additive recurrence on powers of the generalised golden ratio (M. Roberts, The unreasonable
-    effectiveness of quasirandom sequences, 2018): even in every axis, irrational and the same on every machine.
-    """
+    """Points spread over the box that are no nodes, in rounds, each of new points; those of earlier rounds are kept."""
 
     def __init__(self, function: Function, box: Box) -> None:
         self._function, self._box = function, box
@@ -68,12 +64,22 @@ class Between:
 
     def _look(self, count: int) -> None:
         """Another round."""
-        d, first = len(self._box), len(self._points) + 1
-        ratio = 2.0
-        for _ in range(60):
-            ratio = (1.0 + ratio) ** (1.0 / (d + 1))
-        share = (0.5 + np.arange(first, first + count)[:, None] * ratio ** -np.arange(1.0, d + 1)) % 1.0
+        share = evenly(len(self._points), count, len(self._box))
         lower, width = (np.array([getattr(axis, n) for axis in self._box.axes]) for n in ("lower", "width"))
         points = lower + width * share
         self._points = np.concatenate([self._points, points])
         self._values = torch.cat([self._values, values_at(self._function, self._box, points)])
+
+
+def evenly(first: int, count: int, dimensions: int) -> Points:
+    """``(point, axis)`` points number ``first`` and on of a sequence that fills the unit cube evenly.
+
+    An additive recurrence on powers of the generalised golden ratio (M. Roberts, The unreasonable effectiveness of
+    quasirandom sequences, 2018): irrational, so never on a node, and the same on every machine.
+    """
+    ratio = 2.0
+    for _ in range(60):
+        ratio = (1.0 + ratio) ** (1.0 / (dimensions + 1))
+    number = np.arange(first + 1, first + count + 1)[:, None]
+    points: Points = (0.5 + number * ratio ** -np.arange(1.0, dimensions + 1)) % 1.0
+    return points

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pychebyshev import ChebyshevTT
 
-from surrogates.chebyshev.between import Between
+from surrogates.chebyshev.between import Between, evenly
 from surrogates.chebyshev.box import Box
 from surrogates.chebyshev.conversion import train_of
 from surrogates.chebyshev.nodes import Function, grid, values_at
@@ -23,6 +23,7 @@ from surrogates.chebyshev.tensor import TensorSurrogate
 from surrogates.chebyshev.train import TrainSurrogate
 from xva.errors import DomainError
 
+_UNSEEN = 500  # nodes per axis at which a train is compared with its function
 _FIRST_COUNT = 3  # PyChebyshev's schedule: from 3 nodes, doubling the axis with the largest last coefficient
 
 
@@ -181,6 +182,7 @@ def build_train(
     tolerance: float = 1e-6,
     max_sweeps: int = 10,
     seed: int = 0,
+    refuse: float = 0.01,
 ) -> TrainSurrogate:
     """Tensor train by PyChebyshev's cross approximation: nodes are chosen as it goes, one after the other.
 
@@ -193,6 +195,14 @@ def build_train(
         As `pychebyshev.ChebyshevTT` takes them: largest rank, relative error at random nodes, sweeps.
     seed : int
         Of the cross approximation's first nodes.
+    refuse : float
+        Largest error at 500 nodes an axis that were not chosen, over the largest value there. The cross approximation
+        can pass by what is narrow in several axes, and its own estimate with it; so can these nodes.
+
+    Raises
+    ------
+    DomainError
+        Wrong counts, values that are not finite, or an error beyond ``refuse``.
     """
     grid_free = [(axis.lower, axis.upper) for axis in box.axes]
 
@@ -204,4 +214,24 @@ def build_train(
         raise DomainError(f"counts: expected numbers >= 2 for each of {list(box.names)}, got {list(counts)}")
     built = ChebyshevTT(one, len(box), grid_free, list(counts), max_rank, tolerance, max_sweeps)
     built.build(verbose=False, seed=seed, method="cross")
-    return train_of(built, box)
+    found = train_of(built, box)
+    _require_close(found, function, counts, refuse)
+    return found
+
+
+def _require_close(found: TrainSurrogate, function: Function, counts: Sequence[int], refuse: float) -> None:
+    box = found.box
+    share = evenly(0, _UNSEEN * len(box), len(box))
+    lines = [grid(Box((axis,)), [n])[:, 0] for axis, n in zip(box.axes, counts)]
+    points = np.stack([line[(x * len(line)).astype(int)] for line, x in zip(lines, share.T)], 1)
+    values = values_at(function, box, points)
+    errors, size = (found(torch.from_numpy(points)) - values).abs(), float(values.abs().max())
+    k = int(errors.argmax())
+    if float(errors[k]) > refuse * size:
+        place = ", ".join(f"{name} {x:.6g}" for name, x in zip(box.names, points[k]))
+        raise DomainError(
+            f"tensor train: expected an error <= {refuse:g} of the largest value {size:.3e} at nodes that were not "
+            f"chosen, got {float(errors[k]):.3e} at {place} with ranks {found.ranks} -> raise max_rank, take another "
+            "seed or a smaller box, or compress what build_tensor gives",
+            box.names,
+        )

@@ -309,6 +309,22 @@ def test_a_threshold_not_reached_between_the_nodes_is_refused_with_the_place(lim
         build_to_threshold(lambda p: butterfly(p[:, 0]), box, 1e-3, **limits)
 
 
+def test_a_train_that_passed_by_a_peak_is_refused() -> None:
+    """Its own estimate was met and the error the whole value, 0.98."""
+    box = Box((Axis("x", 0.0, 1.0), Axis("y", 0.0, 1.0), Axis("z", 0.0, 1.0)))
+
+    def peak(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        distance = ((p - np.array([0.3, 0.7, 0.6])) ** 2).sum(1)
+        found: NDArray[np.float64] = np.exp(-distance / 0.04**2) + 0.001 * p.sum(1)
+        return found
+
+    with pytest.raises(DomainError, match=r"tensor train: expected an error <= 0.01 .* at x 0.* with ranks"):
+        build_train(peak, box, [33, 33, 33], seed=0)
+    seen, dense = build_train(peak, box, [33, 33, 33], seed=2), build_tensor(peak, box, [33, 33, 33])
+    top = torch.tensor([[0.3, 0.7, 0.6]], dtype=torch.float64)
+    torch.testing.assert_close(seen(top), dense(top), rtol=0, atol=1e-9)
+
+
 def test_builds_refuse_bad_functions_and_counts() -> None:
     with pytest.raises(DomainError, match=r"got nan at \{'spot': .* and 5 more nodes"):
         build_tensor(lambda p: np.where(p[:, 0] > 110.0, np.nan, 1.0), BOX, (4, 6))
