@@ -16,7 +16,7 @@ import distributed
 from pipelines.execution.errors import ClusterError
 from pipelines.execution.events import Sink, WorkersChanged
 from pipelines.execution.session import Outcome, Session, WorkerMemory
-from pipelines.execution.tasks import BlockTask, Fault, Receipt
+from pipelines.execution.tasks import BlockTask, Fault, Receipt, worker_name
 
 BLOCKS_PER_THREAD = 4
 
@@ -131,9 +131,15 @@ class ClusterSession(Session):
 
     def _await_workers(self) -> None:
         self._look()
+        if self._threads:
+            return
+        knock = self._client.submit(
+            worker_name, pure=False
+        )  # an adaptive cluster grows with work that waits only
         while not self._threads:
             time.sleep(self._patience.poll)
             self._look()
+        knock.release()
 
     def _look(self) -> None:
         """Look at scheduler and workers; raises ClusterError when waiting on would be waiting for ever."""

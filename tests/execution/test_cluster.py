@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
+from distributed.security import Security
 from drive import TRUST, identity
 from dummy_plan import DummyPlan, finish
 
@@ -220,3 +221,18 @@ def test_executors_by_name() -> None:
             bad()
     with pytest.raises(ClusterError, match="above 0"):
         Patience(poll=0.0)
+
+
+def test_a_cluster_that_grows_from_nothing(tmp_path: Path, reference: tuple[str, dict[str, bytes]]) -> None:
+    """An adaptive cluster starts workers for work that waits, so work has to wait before there are any."""
+    environment = dict(os.environ)
+    with LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0", security=Security.temporary()
+    ) as cluster:
+        cluster.adapt(minimum=0, maximum=1, interval="100ms")
+        with Client(cluster, set_as_default=False) as client:
+            patience = Patience(no_workers=60.0)
+            outcome = run(PLAN, tmp_path / "run", ClientExecutor(client, patience=patience))
+    os.environ.clear()
+    os.environ.update(environment)
+    assert outcome.root_hash == reference[0]
