@@ -6,6 +6,8 @@ value changes sign, a forward far in the money.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from pipelines.jobs.inputs import load_job
 from tests.e2e.flat_job import HAZARD, LGD, write_flat_job
 from tests.e2e.test_small_books import option, swap
 from xva.valuation.flow_dates import flow_dates
+from xva.valuation.measures import measure_weights
 from xva.valuation.reconciliation import trade_values
 
 AS_OF = np.datetime64("2026-01-15")
@@ -56,6 +59,16 @@ def test_an_option_loses_nothing(options, name):
     got, error = (float(one[v].sel(measure="CVA")) for v in ("xva", "xva_se"))
     # Sobol points: the error of the mean is far below a paid premium's thousandth
     assert got == pytest.approx(want, abs=4.0 * error + 2e-4 * want)
+
+
+def test_a_trapezoid_loses_nothing_either(job):
+    """Values at both ends of an interval, and the day before for the last day: EPE is flat, so the sum is the same."""
+    engine = Exposure(job).engine
+    spec = replace(engine.xva, quadrature="trapezoid")
+    weights = measure_weights(engine.world.market, engine.credit, engine.times, spec)[0]
+    for number, day in enumerate(EXPIRIES.values()):
+        alive = torch.from_numpy((engine.dates < np.datetime64(day)).astype(float))
+        assert float(weights[number] @ alive) == pytest.approx(LGD * default(day), rel=1e-6)
 
 
 def test_a_forward_before_the_first_date(options):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -31,8 +31,8 @@ SIDES = (0, 1, 0, 1)  # which profile a measure weighs: 0 EPE, 1 ENE
 class XvaSpec:
     """Which adjustments: own credit name, default variant, funding variant and quadrature.
 
-    With ``day_before`` an interval of one day takes the profile of the date before it (``right`` only): a flow is paid at the
-    day's end, so what is lost in a default on that day is the value before it.
+    With ``day_before`` an interval of one day takes the profile of the date before it, whatever the quadrature: a flow is
+    paid at the day's end, so what is lost in a default on that day is the value before it.
     """
 
     own_name: str
@@ -68,12 +68,18 @@ def measure_weights(
             ]
         )
     weights = torch.stack([rows[name] for name in credit_curves], dim=1)
-    return _day_before(weights, times) if spec.day_before and spec.quadrature == "right" else weights
+    if not spec.day_before:
+        return weights
+    plain = replace(spec, quadrature="right", day_before=False)
+    right = weights if spec.quadrature == "right" else measure_weights(market, credit_curves, times, plain)
+    return _day_before(weights, right, times, 1.0 if spec.quadrature == "right" else 0.5)
 
 
-def _day_before(weights: Tensor, times: NDArray[np.float64]) -> Tensor:
-    """Weights of intervals of one day moved to the date before; with ``right`` a date's weight is its interval's."""
+def _day_before(weights: Tensor, right: Tensor, times: NDArray[np.float64], share: float) -> Tensor:
+    """What intervals of one day give to their last date, a ``share`` of them, moved to the date before.
+
+    With ``right`` a date's weight is its interval's; of a trapezoid half of that (but for a day of survival) is at its end.
+    """
     short = np.append(False, np.diff(times) < ONE_DAY)
-    mask = torch.from_numpy(short).to(weights)
-    moved = weights * mask
+    moved = share * right * torch.from_numpy(short).to(right)
     return weights - moved + torch.nn.functional.pad(moved[..., 1:], (0, 1))
