@@ -24,6 +24,7 @@ from xva import dates
 
 SUFFIXES = (".csv", ".parquet")
 _COMMA = re.compile(r"[-+]?[0-9.' ]*[0-9],[0-9]+%?")
+_UNNAMED = re.compile(r"(Unnamed: \d+)?")  # pandas' name for a column without one
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _WANTED = {float: "a finite number", int: "a whole number", np.datetime64: "a date as YYYY-MM-DD",
            bool: "true or false", str: "a text"}  # fmt: skip
@@ -56,12 +57,17 @@ def read_table(
 ) -> Table | None:
     """The table at ``path``; None, with the reasons in ``problems``, where it cannot be used.
 
-    ``name`` stands for the file in messages. Unknown, missing and repeated columns are problems. Columns at the end that have
-    no name and no cells are left out, as spreadsheets leave them.
+    ``name`` stands for the file in messages. Unknown, missing and repeated columns are problems. Columns without name and
+    cells are left out, as spreadsheets leave them.
     """
     frame = _read(path, name, problems)
     if frame is None:
         return None
+    blank = [
+        _UNNAMED.fullmatch(str(c)) is not None and (frame.iloc[:, k] == "").all()
+        for k, c in enumerate(frame.columns)
+    ]
+    frame = frame.loc[:, ~np.array(blank, dtype=bool)]
     return Table(name, frame) if _columns_fit(frame, name, problems, required, optional) else None
 
 

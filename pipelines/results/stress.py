@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pipelines.results.sensitivities import TOTAL
 from pipelines.results.tables import SHOWN, number
+from pipelines.storage.results import plottable
 from xva.errors import DomainError
 
 STRESS: Final = "stress"
@@ -158,7 +159,7 @@ def stress_cube(worlds: xr.Dataset, results: xr.Dataset) -> xr.Dataset:
     names_of = [{f"{v}.{w}": v for v in _CUBE} for w in numbers]
     parts = [worlds[list(known)].rename(known) for known in names_of]
     scenarios = pd.Index(names, name="scenario")
-    return xr.concat(parts, scenarios, data_vars="all", coords="minimal", compat="override")
+    return plottable(xr.concat(parts, scenarios, data_vars="all", coords="minimal", compat="override"))
 
 
 def _table(title: str) -> Table:

@@ -102,7 +102,7 @@ def plottable(dataset: xr.Dataset) -> xr.Dataset:
 
     They are saved with variable length, as they were: Zarr has no specification of the others.
     """
-    text = {n: c for n, c in dataset.coords.items() if c.dtype.kind in "OT"}
+    text = {n: c for n, c in dataset.coords.items() if c.dtype.kind in "OTU"}
     fixed = {
         n: (
             c.dims,

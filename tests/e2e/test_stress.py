@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import pipelines
 from pipelines import ExposureJob
@@ -136,6 +137,13 @@ def test_a_kept_cube_has_every_scenarios_values(base: Run, tmp_path: Path) -> No
     epe = cube["exposure"].sel(scenario="eur_weaker_10").mean("path")
     expected = kept.xva["epe"].sel(scenario="eur_weaker_10").transpose("time", "netting_set")
     np.testing.assert_allclose(epe, expected, rtol=1e-5, atol=1.0)
+    for number, part in enumerate(
+        (cube.sel(netting_set="CP_A"), cube.isel(time=-1), cube.sel(scenario="eur_weaker_10"))
+    ):
+        part.to_zarr(tmp_path / f"{number}.zarr", consolidated=False)
+        xr.testing.assert_equal(xr.open_zarr(tmp_path / f"{number}.zarr", consolidated=False), part)
+    mine = xr.open_zarr(tmp_path / "2.zarr", consolidated=False).xva.epe()
+    np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1.0)
 
 
 def test_a_base_run_that_is_not_finished_is_refused(base: Run, tmp_path: Path) -> None:

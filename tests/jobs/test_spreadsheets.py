@@ -36,6 +36,8 @@ SAME = {
     "empty columns at the end": PLAIN.replace("\n", ",,\n"),
     "empty columns below the header": PLAIN.replace("25\n", "25,,\n"),
     "empty columns in the header": PLAIN.replace("rate\n", "rate,,\n").replace("25\n", "25,,\n"),
+    "an empty column between": PLAIN.replace(",", ",,", 1).replace("A,", "A,,").replace("B,", "B,,"),
+    "an empty column that pandas has named": PLAIN.replace("rate", "rate,Unnamed: 3").replace("5\n", "5,\n"),
     "blank rows": PLAIN + ",,\n\n,,\n",
 }
 
