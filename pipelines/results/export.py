@@ -17,6 +17,7 @@ import xarray as xr
 
 from pipelines.results.reconciliation import reconciliation_report
 from pipelines.results.run import Run
+from pipelines.results.tables import truncated, value_errors
 from pipelines.storage.layout import safe_name
 from xva.errors import StoreError
 from xva.exposure import profiles
@@ -90,7 +91,16 @@ def xva_report(results: xr.Dataset) -> pd.DataFrame:
         BaselEPE=[_basel_epe(results.sel(netting_set=name)) for name in results["netting_set"].values],
         BaselEEPE=results["eepe"].values,
         **{f"{title}SE": column["error"].values for title, column in columns.items()},
+        NPV=results["value0"].values,
+        NPVSE=value_errors(results)[0],
+        Truncated=[_truncated(results, str(name)) for name in results["netting_set"].values],
     )
+
+
+def _truncated(results: xr.Dataset, netting_set: str) -> str:
+    """Measures that were below zero by noise and are shown as 0, with what they were."""
+    found = [(m, x) for (m, n), x in truncated(results).items() if n == netting_set]
+    return "; ".join(f"{measure} {value:.2f}" for measure, value in found)
 
 
 def _basel_epe(one: xr.Dataset) -> float:

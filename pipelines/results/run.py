@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from pipelines.results.comparison import Comparison
 from pipelines.results.sensitivities import Names, Sensitivities
 from pipelines.results.stress import STRESS, Stress, stress_cube
-from pipelines.results.tables import SHOWN, XvaTable, number
+from pipelines.results.tables import SHOWN, XvaTable, number, value_errors
 from pipelines.storage.durable import Digest
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, RunManifest, read_completion, read_manifest
@@ -183,7 +183,8 @@ class Run:
             return self.stress.to_frame()
         results = self.xva
         frame = pd.DataFrame({"value": results["value0"].to_series()})
-        total = {"value": frame["value"].sum()}
+        frame["value s.e."], whole = value_errors(results)
+        total = {"value": frame["value"].sum(), "value s.e.": whole}
         for measure in (m for m in SHOWN if m in results["measure"].values):
             one = results[["xva", "xva_se", "total", "total_se"]].sel(measure=measure)
             frame[measure], frame[f"{measure} s.e."] = one["xva"].values, one["xva_se"].values

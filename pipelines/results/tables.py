@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -43,6 +44,7 @@ class XvaTable:
         yield table
         yield total_line(self.results)
         yield from left_out_lines(self.results)
+        yield from truncation_lines(self.results)
         yield from ended_lines(self.results)
         yield from surrogate_lines(self.results)
 
@@ -54,17 +56,54 @@ class XvaTable:
         table.show_footer, table.caption = True, _SIGNS
         value = results["value0"].values / scale
         table.add_column("Netting set", TOTAL, no_wrap=True)
-        table.add_column("Value", number(value.sum()), justify="right", no_wrap=True)
+        errors0, total0 = value_errors(results)
+        whole = _or_error(value.sum(), total0 / scale, between)
+        table.add_column("Value", whole, justify="right", no_wrap=True)
         rows = results[["xva", "xva_se"]].sel(measure=measures).transpose("netting_set", "measure") / scale
         total = results[["total", "total_se"]].sel(measure=measures) / scale
         for measure, amount, error in zip(measures, total["total"].values, total["total_se"].values):
             table.add_column(measure, _with_error(amount, error, between), justify="right", no_wrap=True)
-        for name, now, amounts, errors in zip(
-            results["netting_set"].values, value, rows["xva"].values, rows["xva_se"].values
+        for name, now, off, amounts, errors in zip(
+            results["netting_set"].values,
+            value,
+            errors0 / scale,
+            rows["xva"].values,
+            rows["xva_se"].values,
         ):
             cells = [_with_error(amount, error, between) for amount, error in zip(amounts, errors)]
-            table.add_row(str(name), number(now), *cells)
+            table.add_row(str(name), _or_error(now, off, between), *cells)
         return table
+
+
+def value_errors(results: xr.Dataset) -> tuple[NDArray[np.float64], float]:
+    """Standard errors of the values at t = 0 ``(netting_set,)`` and of their sum; 0 for closed forms and in older runs."""
+    if "value0_se" not in results:
+        return np.zeros(results.sizes["netting_set"]), 0.0
+    exact = 1e-9 * float(abs(results["value0"]).max())
+    errors = results["value0_se"].values
+    total = float(results["total_value0_se"])
+    return np.where(errors > exact, errors, 0.0), total if total > exact else 0.0
+
+
+def truncated(results: xr.Dataset) -> dict[tuple[str, str], float]:
+    """What measures by (measure, netting set) were before they were truncated at 0."""
+    if "xva_untruncated" not in results:
+        return {}
+    shown, before = results["xva"], results["xva_untruncated"]
+    base = [m for m in SHOWN if m in shown["measure"].values and m != "FVA"]
+    pairs = [(m, str(n)) for n in shown["netting_set"].values for m in base]
+    found = {p: float(before.sel(measure=p[0], netting_set=p[1])) for p in pairs}
+    return {p: x for p, x in found.items() if x != float(shown.sel(measure=p[0], netting_set=p[1]))}
+
+
+def truncation_lines(results: xr.Dataset) -> Iterator[Text]:
+    """A line per netting set with measures truncated at 0, and what they were."""
+    by_set: dict[str, list[str]] = {}
+    for (measure, name), before in truncated(results).items():
+        error = float(results["xva_se"].sel(measure=measure, netting_set=name))
+        by_set.setdefault(name, []).append(f"{measure} {number(before)} ± {number(error)}")
+    for name, told in by_set.items():
+        yield Text(f"{name}: truncated at 0, the estimate was below by noise: {', '.join(told)}", "yellow")
 
 
 def total_line(results: xr.Dataset) -> Text:
@@ -143,6 +182,10 @@ def number(value: float) -> str:
 
 def _with_error(value: float, error: float, between: str) -> Text:
     return Text(number(value)).append(f"{between}± {number(error)}", style="dim")
+
+
+def _or_error(value: float, error: float, between: str) -> Text:
+    return _with_error(value, error, between) if error else Text(number(value))
 
 
 def _scale(results: xr.Dataset) -> tuple[float, str]:

@@ -25,6 +25,7 @@ from xva.valuation.measures import SIDES, measure_weights
 from xva.valuation.pullback import scramble_means
 from xva.valuation.residual import Residual, ResidualTrade
 from xva.valuation.sensitivities import MEASURE_NAMES, standard_error, with_totals
+from xva.valuation.truncation import measure_samples
 
 Floats = NDArray[np.float64]
 Means = Sequence[Mapping[str, NDArray[Any]]]
@@ -125,8 +126,7 @@ class Portfolios:
     def measures(self, data: AllocationData, means: Means) -> Floats:
         """``(scramble, measure, portfolio)`` of `MEASURE_NAMES`."""
         weights = data.exposure.weights.numpy()
-        samples = [[(weights[m] * mean[_side(m)]).sum(-1) for m in range(len(SIDES))] for mean in means]
-        return with_totals(np.array(samples), axis=1)
+        return measure_samples(weights, [(mean["epe"], mean["ene"]) for mean in means])
 
     def trade_measures(self, data: AllocationData, means: Means, k: int, alone: bool) -> Floats:
         """``(scramble, measure, trade)`` of table ``k``: contributions, or of each trade ``alone``."""

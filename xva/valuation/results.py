@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from xva.adjustments import Funding
 from xva.exposure import profiles as exposure_profiles
 from xva.market.fx_forwards import POINTS_KEPT
-from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import PLUG_IN, ExposureData
 from xva.valuation.measures import MEASURES, measure_weights
 from xva.valuation.pullback import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
-from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error, with_totals
+from xva.valuation.sensitivities import MEASURE_NAMES, labelled, standard_error
+from xva.valuation.truncation import mean_of, measure_samples, not_below_zero, sides
 
 Floats = NDArray[np.float64]
 
@@ -93,9 +93,9 @@ def _stack(means: Sequence[Sums], name: str) -> Floats:
 def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums]) -> xr.Dataset:
     dims = ("netting_set", "time")
     discount = engine.world.market.discount_curve(data.currency).discount(data.times).detach().numpy()
-    epe = _stack(means, "epe").mean(0)
+    epe, ene = (mean_of(not_below_zero(_stack(means, name))) for name in ("epe", "ene"))
     ee = exposure_profiles.ee(epe.T, discount)
-    life = [exposure_profiles.maturity(row, data.times) for row in epe + _stack(means, "ene").mean(0)]
+    life = [exposure_profiles.maturity(row, data.times) for row in epe + ene]
     eepe = [
         exposure_profiles.eepe(ee[:, i], data.times, life[i]) if life[i] > 0 else 0.0
         for i in range(len(data.sets))
@@ -104,13 +104,20 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
     plug_in = [name for name in PLUG_IN if name in means[0]]
     for name in ("epe", "ene", "value", *plug_in):
         samples = _stack(means, name)
-        variables[name] = (dims, samples.mean(0))
         variables[f"{name}_se"] = (dims, standard_error(samples))
+        if name in ("epe", "ene"):
+            variables |= _kept(name, dims, mean_of(samples), mean_of(not_below_zero(samples)))
+        else:
+            variables[name] = (dims, samples.mean(0))
     variables["ee"] = (dims, ee.T)
     variables["eee"] = (dims, exposure_profiles.eee(ee).T)
     variables["eepe"] = (("netting_set",), np.array(eepe))
-    value0 = _stack(means, "value").mean(0)[:, 0]
+    today = _stack(means, "value")[:, :, 0]
+    value0 = today.mean(0)
     variables["value0"] = (("netting_set",), value0)
+    variables["value0_se"] = (("netting_set",), standard_error(today))
+    variables["total_value0"] = ((), value0.sum())
+    variables["total_value0_se"] = ((), standard_error(today.sum(1)))
     own = [n.currency for n in engine.book.netting_sets]
     spots = np.array([float(engine.world.market.fx_spot(c).detach()) for c in own])
     variables["value0_own_currency"] = (("netting_set",), value0 / spots)
@@ -129,16 +136,18 @@ def _adjustments(engine: ExposureEngine, data: ExposureData, means: Sequence[Sum
     weights = data.weights.numpy()
     variables: dict[str, Any] = {}
     for suffix, kind in (("", ""), ("_soft", "_soft"), ("_half", "_half")):
-        samples = np.stack([weighted(weights, (m[f"epe{kind}"], m[f"ene{kind}"])) for m in means])
-        samples = with_totals(samples, axis=1)
-        variables[f"xva{suffix}"] = (("measure", "netting_set"), samples.mean(0))
+        profiles, dims = sides(means, kind), ("measure", "netting_set")
+        samples = measure_samples(weights, profiles)
+        variables[f"xva{suffix}"] = (dims, mean_of(samples))
         if not suffix:
+            before = measure_samples(weights, profiles, truncate=False)
+            variables |= _kept("xva", dims, mean_of(before), mean_of(samples))
             variables["xva_se"] = (("measure", "netting_set"), standard_error(samples))
             total = samples.sum(-1)
-            variables["total"] = (("measure",), total.mean(0))
+            variables["total"] = (("measure",), mean_of(total))
             variables["total_se"] = (("measure",), standard_error(total))
     variants = np.stack([_variant(engine, means, name, options) for name, _, options in VARIANTS], axis=1)
-    variables["xva_variant"] = (("variant", "netting_set"), variants.mean(0))
+    variables["xva_variant"] = (("variant", "netting_set"), mean_of(variants))
     variables["xva_variant_se"] = (("variant", "netting_set"), standard_error(variants))
     labels = [f"{measure} {name}" for measure, name, _ in VARIANTS]
     return xr.Dataset(variables, {"measure": list(MEASURE_NAMES), "variant": labels})
@@ -149,4 +158,11 @@ def _variant(engine: ExposureEngine, means: Sequence[Sums], measure: str, option
     spec = replace(engine.xva, **options)
     weights = measure_weights(engine.world.market, engine.credit, engine.times, spec).detach().numpy()
     row = MEASURES.index(measure)
-    return np.stack([weighted(weights, (m["epe"], m["ene"]))[row] for m in means])
+    samples = measure_samples(weights, sides(means))
+    return np.asarray(samples[:, row])
+
+
+def _kept(name: str, dims: tuple[str, ...], before: Floats, after: Floats) -> dict[str, Any]:
+    """A variable, and, where any of it was truncated, what it was."""
+    found: dict[str, Any] = {name: (dims, after)}
+    return found if np.array_equal(before, after) else found | {f"{name}_untruncated": (dims, before)}

@@ -27,12 +27,12 @@ from xva.errors import DomainError
 from xva.market.indices import RateIndex, currency_calendar
 from xva.market.market import Market
 from xva.trades.context import TradeContext
-from xva.valuation.bump import weighted
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import ExposurePlan
 from xva.valuation.plan import BlockResult
 from xva.valuation.pullback import scramble_means
-from xva.valuation.sensitivities import MEASURE_NAMES, standard_error, with_totals
+from xva.valuation.sensitivities import MEASURE_NAMES, standard_error
+from xva.valuation.truncation import measure_samples, sides
 from xva.valuation.world import WorldBuilder
 
 Floats = NDArray[np.float64]
@@ -179,5 +179,5 @@ def _measured(engine: ExposureEngine, map_run: MapRun) -> tuple[Floats, Floats]:
     sums = [result.sums for result in map_run(plan.run, range(plan.n_blocks))]
     means = scramble_means(plan.data, sums)
     weights = plan.data.weights.numpy()
-    samples = np.stack([weighted(weights, (m["epe"], m["ene"])) for m in means])
-    return with_totals(samples, axis=1), np.mean([m["value"][:, 0] for m in means], axis=0)
+    samples = measure_samples(weights, sides(means))
+    return samples, np.mean([m["value"][:, 0] for m in means], axis=0)

@@ -29,7 +29,7 @@ from xva.valuation.allocation import (
 from xva.valuation.allocation_plan import AllocationData
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.residual import ResidualTrade
-from xva.valuation.sensitivities import MEASURE_NAMES
+from xva.valuation.sensitivities import MEASURE_NAMES, standard_error
 
 BEFORE, AFTER = 0, 1
 
@@ -111,9 +111,11 @@ def increments(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dat
 
 def _profiles(means: Means) -> dict[str, Any]:
     epe, ene = (np.mean([mean[side] for mean in means], axis=0) for side in ("epe", "ene"))
+    value = np.stack([(mean["epe"] - mean["ene"])[:, 0] for mean in means])
     found: dict[str, Any] = {}
     for when, pick in (("before", slice(BEFORE, None, 2)), ("after", slice(AFTER, None, 2))):
         found[f"value_{when}"] = (("netting_set",), (epe - ene)[pick, 0])
-        found[f"epe_{when}"] = (("netting_set", "time"), epe[pick])
-        found[f"ene_{when}"] = (("netting_set", "time"), ene[pick])
+        found[f"value_{when}_se"] = (("netting_set",), standard_error(value[:, pick]))
+        found[f"epe_{when}"] = (("netting_set", "time"), np.maximum(epe[pick], 0.0))
+        found[f"ene_{when}"] = (("netting_set", "time"), np.maximum(ene[pick], 0.0))
     return found

@@ -16,7 +16,7 @@ from pipelines.results.certificates import uncovered
 from pipelines.results.report.figures import exposure, ladders, svg
 from pipelines.results.report.sourced import Source
 from pipelines.results.run import Run
-from pipelines.results.tables import SHOWN, TOTAL_MEASURE
+from pipelines.results.tables import SHOWN, TOTAL_MEASURE, truncated, value_errors
 from pipelines.storage.manifest import Completion
 from xva.errors import DomainError, StoreError
 
@@ -76,6 +76,8 @@ def build_report(run: Run, stress: Sequence[Run] = ()) -> str:
         "measures": [m for m in SHOWN if m in results["measure"].values],
         "total": TOTAL_MEASURE,
         "sets": sets,
+        "sampled": dict(zip(map(str, results["netting_set"].values), map(bool, value_errors(results)[0]))),
+        "truncated": list(truncated(results)),
         "exposures": [(n, svg(exposure(results, n, told), f"Exposure of {n}")) for n in sets.names],
         "ladders": [
             svg(figure, f"{_LADDER_OF} ladder {family}")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.market.quotes import QuoteSet
-from xva.valuation.bump import weighted
+from xva.valuation import truncation
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import ExposureData
 from xva.valuation.plan import Arrays, Plan
@@ -111,6 +111,4 @@ def point_from_sums(
 
 def measure_samples(weights: Tensor, means: Iterable[Sums], kind: str = "") -> Floats:
     """``(scramble, measure, netting_set)`` of `MEASURE_NAMES` from scramble means of profiles, exact or ``_soft``."""
-    fixed = weights.numpy()
-    samples = [weighted(fixed, (mean[f"epe{kind}"], mean[f"ene{kind}"])) for mean in means]
-    return with_totals(np.stack(samples), axis=1)
+    return truncation.measure_samples(weights.numpy(), truncation.sides(list(means), kind))

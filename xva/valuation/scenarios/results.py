@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xva.valuation.bump import weighted
 from xva.valuation.plan import Arrays
 from xva.valuation.scenarios.plan import StressPlan
-from xva.valuation.sensitivities import MEASURE_NAMES, standard_error, with_totals
+from xva.valuation.sensitivities import MEASURE_NAMES, standard_error
+from xva.valuation.truncation import mean_of, measure_samples, not_below_zero
 
 Floats = NDArray[np.float64]
 _PROFILES = ("epe", "ene", "value")
@@ -101,8 +101,7 @@ def _means(plan: StressPlan, blocks: Sequence[dict[str, Floats]]) -> dict[str, F
 
 def _samples(weights: Floats, means: dict[str, Floats]) -> Floats:
     """``(scramble, measure, netting_set)``, totals over measures included."""
-    sides = zip(means["epe"], means["ene"])
-    return with_totals(np.stack([weighted(weights, side) for side in sides]), axis=1)
+    return measure_samples(weights, list(zip(means["epe"], means["ene"])))
 
 
 def _scenario(
@@ -122,23 +121,25 @@ def _scenario(
     for prefix, axis in (("", None), ("total_", -1)):
         now, before = (samples, held) if axis is None else (samples.sum(axis), held.sum(axis))
         for name, value in (("stressed", now), ("change", now - before)):
-            found[f"{prefix}{name}"] = value.mean(0)
+            found[f"{prefix}{name}"] = mean_of(value)
             found[f"{prefix}{name}_se"] = standard_error(value)
     for name in ("epe", "ene"):
-        found[name], found[f"{name}_se"] = means[name].mean(0), standard_error(means[name])
+        found[name], found[f"{name}_se"] = mean_of(not_below_zero(means[name])), standard_error(means[name])
     value = means["value"][:, :, 0]
-    found["value0"], found["value0_change"] = value.mean(0), (value - base["value"][:, :, 0]).mean(0)
+    moved = value - base["value"][:, :, 0]
+    found["value0"], found["value0_change"] = value.mean(0), moved.mean(0)
+    found["value0_se"], found["value0_change_se"] = standard_error(value), standard_error(moved)
     return found
 
 
 def _base(held: Floats, base: dict[str, Floats]) -> dict[str, Floats]:
     total = held.sum(-1)
     return {
-        "base": held.mean(0),
+        "base": mean_of(held),
         "base_se": standard_error(held),
-        "total_base": total.mean(0),
+        "total_base": mean_of(total),
         "total_base_se": standard_error(total),
-        "epe_base": base["epe"].mean(0),
-        "ene_base": base["ene"].mean(0),
+        "epe_base": mean_of(not_below_zero(base["epe"])),
+        "ene_base": mean_of(not_below_zero(base["ene"])),
         "value0_base": base["value"][:, :, 0].mean(0),
     }

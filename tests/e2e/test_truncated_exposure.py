@@ -1,0 +1,131 @@
+"""A set whose trades cancel, one of them a surrogate: nothing below zero in any table, and said so; values with their ±."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from pipelines import open_run
+from pipelines.cli import app
+from pipelines.results.export import export_csv
+from pipelines.results.report.build import build_report
+from pipelines.results.run import Run
+from pipelines.results.tables import XvaTable, truncated
+
+QUOTES = """quote_id,value
+ZERO/RATE/EUR/EUR-ESTR/A365/10Y,0.03
+ZERO/RATE/EUR/EUR-EURIBOR-6M/A365/10Y,0.03
+SWAPTION/RATE_NVOL/EUR/5Y/15Y/ATM,2e-05
+MEAN_REVERSION/RATE/EUR,0.03
+HAZARD_RATE/RATE/CP/SR/EUR/10Y,0.02
+RECOVERY_RATE/RATE/CP/SR/EUR,0.4
+HAZARD_RATE/RATE/BANK/SR/EUR/10Y,0.01
+RECOVERY_RATE/RATE/BANK/SR/EUR,0.4
+ZERO/YIELD_SPREAD/EUR/BORROW/A365/10Y,0.01
+ZERO/YIELD_SPREAD/EUR/LEND/A365/10Y,0.005
+EQUITY/PRICE/AA/EUR,100.0
+EQUITY_DIVIDEND/RATE/AA/EUR,0.01
+EQUITY_OPTION/RATE_LNVOL/AA/EUR/5Y/ATMF,0.25
+"""
+JOB = """name = "cancel"
+as_of = 2026-01-15
+reporting_currency = "EUR"
+[inputs]
+quotes = "quotes.csv"
+netting_sets = "netting_sets.csv"
+counterparties = "counterparties.csv"
+trades = "trades"
+[simulation]
+paths = 512
+block_size = 64
+scrambles = 8
+grid = "6M..2Y, 1Y..3Y"
+[surrogates]
+training_paths = 1024
+policy_paths = 1024
+certificate_states = 16
+certificate_dates = 2
+inner_paths = 64
+tolerance = 0.5
+max_effort = 1
+[xva]
+own_name = "BANK"
+sensitivities = false
+[execution]
+executor = "serial"
+output = "runs"
+"""
+OPTION = {
+    "trade_id": "P", "netting_set": "ZERO", "underlying": "EQ/AA", "currency": "EUR", "option_type": "call",
+    "side": "long", "quantity": 10000, "strike": 100.0, "expiry_date": "2028-01-17",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("cancel")
+    (folder / "trades").mkdir()
+    files = {
+        "quotes.csv": QUOTES,
+        "job.toml": JOB,
+        "counterparties.csv": "counterparty,credit_curve,sector,rating,region\nCP,CP,BANK,A,EU\n",
+        "netting_sets.csv": "netting_set,counterparty,currency,netted\nZERO,CP,EUR,true\nONE,CP,EUR,true\n",
+        "trades/american_options.json": json.dumps([OPTION]),
+        "trades/equity_options.csv": "trade_id,netting_set,equity,currency,side,option_type,quantity,strike,expiry_date\n"
+        "Q,ZERO,AA,EUR,short,call,10000,100.0,2028-01-17\nR,ONE,AA,EUR,long,call,10000,100.0,2028-01-17\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    done = CliRunner().invoke(app, ["run", str(folder / "job.toml")])
+    assert done.exit_code == 0, done.output
+    return open_run(next((folder / "runs").glob("cancel-*")))
+
+
+def test_nothing_is_below_zero(run: Run) -> None:
+    results = run.xva
+    assert float(results[["xva", "total"]].sel(measure=["CVA", "DVA", "FCA", "FBA"]).to_array().min()) >= 0.0
+    for name in ("epe", "ene", "ee", "eee", "eepe", "xva_variant"):
+        assert float(results[name].min()) >= 0.0, name
+    before = results["xva_untruncated"].sel(netting_set="ZERO", measure=["CVA", "DVA", "FCA", "FBA"]).values
+    assert before.min() < 0.0  # CVA -12.7 ± 4.2 in the case that this is made of
+
+
+def test_what_is_shown_adds_up(run: Run) -> None:
+    xva, total = run.xva["xva"], run.xva["total"]
+    np.testing.assert_allclose(xva.sum("netting_set").values, total.values, rtol=1e-9, atol=1e-9)
+    of = {str(m): xva.sel(measure=m).values for m in xva["measure"].values}
+    np.testing.assert_allclose(of["FVA"], of["FCA"] - of["FBA"], atol=1e-9)
+    np.testing.assert_allclose(of["XVA"], of["CVA"] - of["DVA"] + of["FCA"], atol=1e-9)
+
+
+def test_the_standard_error_stays_and_zero_lies_within(run: Run) -> None:
+    for (measure, name), before in truncated(run.xva).items():
+        assert name == "ZERO"
+        error = float(run.xva["xva_se"].sel(measure=measure, netting_set=name))
+        assert 0.0 < -before <= 5.41 * error  # 8 scrambles: t(7) at 99.95 %
+
+
+def test_tables_say_so(run: Run, tmp_path: Path) -> None:
+    console = Console(width=160, record=True, file=StringIO())
+    console.print(XvaTable(run.xva))
+    text = console.export_text()
+    assert "ZERO: truncated at 0, the estimate was below by noise" in text
+    assert "-0.0" not in text
+    value, error = (float(run.xva[n].sel(netting_set="ZERO")) for n in ("value0", "value0_se"))
+    assert error > 0.0
+    assert abs(value) <= 5.41 * error
+    frame = run.summary()
+    assert frame.loc["ZERO", "value s.e."] == pytest.approx(error)
+    assert frame.loc["ONE", "value s.e."] == 0.0
+    assert frame.loc["TOTAL", "value s.e."] == pytest.approx(error)
+    export_csv(run, tmp_path / "csv")
+    header, first, *_ = (tmp_path / "csv" / "xva.csv").read_text().splitlines()
+    assert header.endswith(",NPV,NPVSE,Truncated")
+    assert "below zero by noise" in build_report(run)
+    assert any(f"{m} -" in first for m in ("CVA", "DVA", "FCA", "FBA"))
