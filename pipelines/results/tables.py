@@ -46,6 +46,7 @@ class XvaTable:
         yield from left_out_lines(self.results)
         yield from truncation_lines(self.results)
         yield from ended_lines(self.results)
+        yield from interpolation_lines(self.results)
         yield from surrogate_lines(self.results)
 
     def table(self, between: str) -> Table:
@@ -128,6 +129,19 @@ def ended_lines(results: xr.Dataset) -> Iterator[Text]:
     found = [f"{name} ({note})" for name, note in notes if str(note).startswith((MATURED, BROKEN))]
     if found:
         yield Text(f"Count as 0: {in_short(found)}", style="dim")
+
+
+def interpolation_lines(results: xr.Dataset) -> Iterator[Text]:
+    """How far off interpolated values are at most, beside the netting set's largest mean exposure on either side."""
+    if "interpolation_bound" not in results:
+        return
+    worst = results["interpolation_bound"].max("time")
+    size = (results["epe"] + results["ene"]).max("time")
+    shares = (worst / size.where(size > 0, 1.0)).where(size > 0, 0.0)
+    if float(worst.max()) > 0.0 and shares.size:
+        where = str(shares["netting_set"].values[int(np.argmax(shares.values))])
+        told = f"{float(shares.max()):.0e} of the exposure ({where})"
+        yield Text(f"Interpolation of values: off by at most {told}", style="dim")
 
 
 def in_short(items: Sequence[str], most: int = 5) -> str:

@@ -90,6 +90,7 @@ class CubeTemplate:
         attributes = {
             "units": self.schema.units,
             "deflated": bool(self.schema.deflated),
+            **({"measure": self.schema.measure} if self.schema.measure else {}),
             SEAL: LAST_BIT,
             "seed": int(self.seed),
             "job": self.job,

@@ -121,11 +121,11 @@ def test_hessian_product_is_the_derivative_of_the_gradient() -> None:
     families = {i.split("/")[0] for i, v in zip(small().quotes.ids, product) if v != 0.0}
     assert families == {i.split("/")[0] for i in small().quotes.ids} - {"CAPFLOOR"}
     error = {}
-    for shift in (1e-5, 1e-6):
+    for shift in (1e-5, 5e-7):
         up, down = (sweep.gradient(chain, quotes + s * way, bar) for s in (shift, -shift))
         error[shift] = float(((up - down) * unit / (2.0 * shift) - product).abs().max() / product.abs().max())
-    assert error[1e-6] < 3e-5
-    assert error[1e-6] < 0.02 * error[1e-5]
+    assert error[5e-7] < 3e-5
+    assert error[5e-7] < 0.005 * error[1e-5]
 
 
 def without_exercise() -> list[int]:

@@ -24,7 +24,7 @@ from xva.exposure.schema import (
 Side = Callable[[xr.Dataset], xr.DataArray]
 
 _DATES_AT_ONCE: Final = 10
-_MEASURE = "quantile of deflated values under the numeraire's measure (it depends on the measure)"
+_MEASURE = "quantile of deflated values under the {} (it depends on the measure)"
 
 
 class XvaAccessor:
@@ -59,7 +59,9 @@ class XvaAccessor:
         """Potential future exposure: the exact quantile, floored at 0, ``(time, netting_set)``."""
         name = f"potential future exposure at {quantile:.4g}"
         result = self._profile(positive_part, lambda values: profiles.pfe(values, quantile), "pfe", name)
-        return result.assign_attrs(quantile=quantile, measure=_MEASURE)
+        return result.assign_attrs(
+            quantile=quantile, measure=_MEASURE.format(self._cube.attrs.get("measure", "numeraire's measure"))
+        )
 
     def ee(self, discount: NDArray[np.float64] | xr.DataArray | None = None) -> xr.DataArray:
         """Expected exposure in money of the date, ``EPE / P(0, t)``.

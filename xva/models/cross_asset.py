@@ -91,6 +91,10 @@ class CrossAssetModel:
         times += [m.times for m in self.rates.values()]
         return np.unique(np.concatenate([t[:-1] for t in times]))
 
+    def at_horizon(self, years: float) -> CrossAssetModel:
+        """The same law of the market on other paths: every currency's numeraire is its zero bond of ``years``."""
+        return replace(self, rates={c: replace(lgm, horizon=years) for c, lgm in self.rates.items()})
+
     def leading(self, count: int) -> CrossAssetModel:
         """The same model with its first ``count`` factors only, all rates and FX among them.
 

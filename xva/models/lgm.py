@@ -1,9 +1,10 @@
 """Linear Gauss-Markov (one-factor Hull-White) model of one currency.
 
-``dx = alpha(t) dW`` under the currency's own LGM measure, ``H(t) = (1 - exp(-kappa t))/kappa``,
+``dx = alpha(t) dW`` under the currency's own LGM measure, ``H(t) = (exp(-kappa T*) - exp(-kappa t))/kappa``,
 ``alpha(t) = sigma(t) exp(kappa t)``, ``zeta(t) = int alpha^2``; numeraire
-``N(t) = exp(H x + H^2 zeta/2)/P(0,t)``. Hagan, *Evaluating and hedging exotic swap instruments via LGM*;
-Lichters, Stamm & Gallagher (2015), ch. 11.
+``N(t) = exp(H x + H^2 zeta/2)/P(0,t)``. Prices do not depend on the horizon ``T*`` where H is zero: it says which zero
+bond is the numeraire (``N(t) = P(t,T*)/P(0,T*)``) and so where paths are. Hagan, *Evaluating and hedging exotic swap
+instruments via LGM*; Lichters, Stamm & Gallagher (2015), ch. 11.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ class Lgm:
         ``(pillar,)`` increasing; ``sigmas[k]`` holds on ``(times[k-1], times[k]]``, the last one beyond.
     sigmas : Tensor
         ``(pillar,)`` absolute Hull-White volatilities per sqrt(year), >= 0.
+    horizon : float
+        Years to maturity of the zero bond that is the numeraire.
     """
 
     currency: str
     mean_reversion: Tensor
     times: NDArray[np.float64]
     sigmas: Tensor
+    horizon: float = 0.0
 
     def __post_init__(self) -> None:
         if self.sigmas.shape != (len(self.times),):
@@ -59,8 +63,10 @@ class Lgm:
         return torch.from_numpy(lower), torch.from_numpy(upper)
 
     def h(self, time: ArrayLike | Tensor) -> Tensor:
-        """``H(t)``, same shape as ``time``."""
-        return -torch.expm1(-self.mean_reversion * _tensor(time)) / self.mean_reversion
+        """``H(t)``, same shape as ``time``; zero at the horizon."""
+        kappa = self.mean_reversion
+        scale = torch.exp(-kappa * self.horizon) / kappa
+        return -scale * torch.expm1(-kappa * (_tensor(time) - self.horizon))
 
     def sigma(self, time: ArrayLike | Tensor) -> Tensor:
         """``sigma(t)`` (left-continuous), same shape as ``time``."""

@@ -64,6 +64,13 @@ class FlowBook:
         ends = np.concatenate([self.bonds.until, self.forwards.until])
         return float(ends.max()) if ends.size else 0.0
 
+    @property
+    def last_bond(self) -> float:
+        """Latest maturity of a bond that a flow is made of."""
+        table = self.forwards  # a settlement discounted at its index has start and end exchanged
+        ends = np.concatenate([self.bonds.pay, table.start, table.end, table.pay])
+        return float(ends.max()) if ends.size else 0.0
+
 
 def flow_book(currency: str, flows: Iterable[tuple[LinearFlow, float]]) -> FlowBook:
     """Add up ``(flow, break time)`` pairs of one currency; the break is ``inf`` where there is none."""

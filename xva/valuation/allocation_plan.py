@@ -92,7 +92,7 @@ class AllocationPlan(Plan):
         units = max((len(s.units) for s in d.sets), default=1)
         path_trades = len(self.data.places)
         residual = n_dates * ((12 * n_states + 40) * min(path_trades, 1) + 2 * path_trades)
-        live = 5 * n_dates * n_states + 2 * len(d.layout.step) + 300
+        live = 5 * n_dates * n_states + 2 * len(d.layout.step) + 600
         return 8 * self.block_size * (live + 12 * rows + 10 * units + residual)
 
     def run(self, block: int) -> BlockResult:

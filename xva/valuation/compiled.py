@@ -117,6 +117,16 @@ class CompiledSet:
         return found
 
     @property
+    def last_times(self) -> dict[str, float]:
+        """Latest maturity, by currency, of the bonds that interpolated values are made of."""
+        books = [(c, b) for (_, c), b in self.books.items()]
+        books += [(c, b.book) for (_, c), b in self.caplets.items()]
+        books += [(s.currency, s.underlying) for s in self.swaptions]
+        ends = [(c, b.last_bond) for c, b in books]
+        ends += [(r.base_currency, float(r.start.max(initial=0.0))) for r in self.resets]
+        return {c: max(t for name, t in ends if name == c) for c in dict(ends)}
+
+    @property
     def equity_names(self) -> set[str]:
         """Equities its value depends on."""
         found = {e.equity for e in self.equities}

@@ -22,6 +22,7 @@ from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
 from xva.valuation.event_scalars import EventScalars
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.frame import Frame, make_frame
+from xva.valuation.interpolants import Orders
 from xva.valuation.measures import XvaSpec, measure_weights
 from xva.valuation.set_inputs import SetInputs, set_inputs
 from xva.valuation.state import (
@@ -32,9 +33,19 @@ from xva.valuation.state import (
     event_state,
     grid_state,
 )
-from xva.valuation.world import BuildWorld, World
+from xva.valuation.world import AtHorizon, BuildWorld, World, measure_name, plain
 
 Floats = NDArray[np.float64]
+
+HORIZON = 0.75
+"""Maturity of the numeraire's bond as a share of the last exposure date.
+
+Under it a bond of T seen at t has its value ``|T - T*| sqrt(t) sigma`` standard deviations from where paths are (without mean
+reversion): the largest over ``t <= T`` of the book's is smallest, for late flows early on and late, at three quarters. Paths
+then meet what both sides of a long swap are worth. (*Measured*, 30-year payer at 100 bp of normal volatility, standard
+deviation of CVA and DVA over 60 seeds: 215 and 7,026 with T* at 0; 188 and 691 at 0.5; 337 and 273 at 0.75; 691 and 205 at 1.)
+It depends on dates alone, so that whoever has the grid has the same paths.
+"""
 
 
 @dataclass(frozen=True)
@@ -106,13 +117,15 @@ class RunConstants:
     """What depends on the market but is held fixed: a bump keeps it from the base run, derivatives do not see it.
 
     ``softness`` per netting set ``(swaption,)``: width of the exercise (4.5.4). ``centre``, ``scale``
-    ``(time, currency)``: Chebyshev intervals, without which the interpolation error moves with a bump (*measured* on the
-    demo bank's mean reversions: 2e-5 of the largest sensitivity, 3e-11 with them).
+    ``(time, currency)``: Chebyshev intervals, ``orders`` per netting set the nodes on them, without which the interpolation
+    error moves with a bump (*measured* on the demo bank's mean reversions: 2e-5 of the largest sensitivity, 3e-11 with
+    them).
     """
 
     softness: tuple[NDArray[np.float64], ...]
     centre: Tensor
     scale: Tensor
+    orders: tuple[Orders, ...]
 
 
 @dataclass(frozen=True)
@@ -148,7 +161,7 @@ class ExposureEngine:
         xva: XvaSpec,
         simulation: Simulation,
     ) -> None:
-        self.book, self.quotes, self.build = book, quotes, build
+        self.book, self.quotes = book, quotes
         self.xva, self.simulation = xva, simulation
         as_of = book.context.as_of
         self.dates = np.union1d([as_of], np.concatenate([dates, *_observed(book)])).astype("datetime64[D]")
@@ -156,7 +169,8 @@ class ExposureEngine:
         self.day_zero = int(as_of.astype("datetime64[D]").astype(np.int64))
         self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks)
         self.credit = book.credit_curves()
-        self.world = build(quotes)
+        self.build = AtHorizon(plain(build), HORIZON * float(self.times[-1]))
+        self.world = self.build(quotes)
         self._rotation = brownian_rotation(self.times[1:])
 
     def frame(self, world: World) -> tuple[Frame, EventScalars]:
@@ -176,20 +190,23 @@ class ExposureEngine:
         events = event_state(frame.model, frame.table, self.times, grid, layout, scalars)
         return StateTensors(grid, events), layout
 
-    def inputs(self, compiled: CompiledSet, frame: Frame) -> SetInputs:
-        """A netting set's inputs."""
-        return set_inputs(compiled, frame, self.simulation.exercise_width)
+    def inputs(self, compiled: CompiledSet, frame: Frame, orders: Orders | None = None) -> SetInputs:
+        """A netting set's inputs, interpolated as decided here or with the ``orders`` of a run."""
+        return set_inputs(compiled, frame, self.simulation.exercise_width, orders)
 
     def constants(self, data: ExposureData) -> RunConstants:
         """What a bump of the run that ``data`` belongs to keeps."""
-        return RunConstants(tuple(s.live.softness for s in data.sets), data.centre, data.scale)
+        softness, orders = tuple(s.live.softness for s in data.sets), tuple(s.orders for s in data.sets)
+        return RunConstants(softness, data.centre, data.scale, orders)
 
     def held_inputs(
         self, constants: RunConstants, numbers: Sequence[int], frame: Frame
     ) -> tuple[SetInputs, ...]:
         """Inputs of some netting sets on another market than the run's, with the run's constants."""
         held = replace(frame, centre=constants.centre, scale=constants.scale)
-        found = [(self.inputs(self.compiled[i], held), constants.softness[i]) for i in numbers]
+        found = [
+            (self.inputs(self.compiled[i], held, constants.orders[i]), constants.softness[i]) for i in numbers
+        ]
         return tuple(replace(s, live=replace(s.live, softness=w)) for s, w in found)
 
     def data(self, adjoint: bool = True) -> ExposureData:
@@ -221,6 +238,7 @@ class ExposureEngine:
             adjoint,
             s.dtype,
             s.device,
+            measure=measure_name(frame.model.domestic, self.dates[0], self.build.years),
         )
 
     def _path_trades(self, compiled: CompiledSet) -> list[PathTrade]:

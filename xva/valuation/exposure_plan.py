@@ -70,6 +70,8 @@ class ExposureData:
         Whether to accumulate derivatives.
     dtype, device : str
         Of the path part.
+    measure : str
+        Under which paths are; for people.
     """
 
     noise: PathNoise
@@ -91,6 +93,7 @@ class ExposureData:
     adjoint: bool
     dtype: str = "float64"
     device: str = "cpu"
+    measure: str = ""
 
     def __repr__(self) -> str:
         paths = self.n_blocks * self.noise.block_size
@@ -140,6 +143,7 @@ class ExposurePlan(Plan):
             ("value", "exposure"),
             d.currency,
             netted=d.netted,
+            measure=d.measure,
         )
 
     @property
@@ -149,7 +153,7 @@ class ExposurePlan(Plan):
         rows = max((int(np.diff(s.rows.edges).max(initial=0)) for s in d.sets), default=0)
         units = max((len(s.units) for s in d.sets), default=1)
         live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.step) * 2
-        working = 12 * rows + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 300
+        working = 12 * rows + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 600
         largest = max((len(r.trades) for r in self.residuals.values()), default=0)
         residual = n_dates * (12 * n_states + 40) * min(largest, 1) + 2 * n_dates * largest
         return 8 * paths * (live + working + residual)
@@ -209,13 +213,7 @@ def noise_paths(data: ExposureData, noise: BlockNoise) -> tuple[Tensor, Tensor]:
 
 def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> DateContext:
     """What the netting sets see of date ``t``."""
-    degrees = [
-        max(
-            int(s.smooth.degree[t, c]) if not len(s.live.unit) else max(int(s.smooth.degree[t, c]), 12)
-            for s in data.sets
-        )
-        for c in range(data.centre.shape[1])
-    ]
+    degrees = [max(s.highest_degree(t, c) for s in data.sets) for c in range(data.centre.shape[1])]
     return date_context(t, states[t], data.centre[t], data.scale[t], events, degrees)
 
 

@@ -24,12 +24,25 @@ FIRST_SCALE = 1e-3  # of the state at as_of, which has no spread
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Law of the currencies' states ``(date, currency)``, without graph.
+
+    ``mean``, ``deviation``; ``reach`` is the largest exponent ``|H| scale`` that a bond of the book has on the interval.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    reach: Tensor
+
+
+@dataclass(frozen=True)
 class Frame:
     """What all netting sets of a run share: market, model, dates, covariances, Chebyshev intervals, events.
 
-    ``times`` ``(date,)`` starts at 0; ``centre`` and ``scale`` ``(date, currency)`` map states to [-1, 1];
-    ``event_of`` finds an event's number by its key (`reset_key`, `exercise_key`); ``day_zero`` is `as_of` in days
-    from 1970-01-01.
+    ``times`` ``(date,)`` starts at 0; ``centre`` and ``scale`` ``(date, currency)`` map states to [-1, 1]: the interval
+    takes in 5.5 standard deviations around the paths' mean and around where a deflated bond of the book has its value,
+    which is at ``-H zeta``. ``event_of`` finds an event's number by its key (`reset_key`, `exercise_key`); ``day_zero`` is
+    `as_of` in days from 1970-01-01.
     """
 
     curves: CurveSource
@@ -38,12 +51,18 @@ class Frame:
     table: CovarianceTable
     centre: Tensor
     scale: Tensor
+    spread: Spread
     event_of: dict[EventKey, int]
     day_zero: int
 
     @property
     def currencies(self) -> tuple[str, ...]:
         return tuple(self.model.rates)
+
+    def price_of(self, currency: str) -> float:
+        """Today's price of one unit of a currency, without graph."""
+        fx = self.model.fx.get(currency)
+        return 1.0 if fx is None else float(fx.spot.detach())
 
     def nodes(self, currency: str, count: int) -> Tensor:
         """Chebyshev nodes in the currency's state, ``(date, count)``; constants of the run."""
@@ -68,16 +87,36 @@ def make_frame(
     scalars = event_scalars(curves, model, float(times[-1]), with_events, day_zero)
     expiries = np.array(sorted(set().union(*(s.expiries for s in with_expiries))))
     table = covariance_table(model, [times, scalars.time, expiries])
-    centre, scale = _intervals(model, table, times)
+    centre, scale, spread = _intervals(model, table, times, _last_times(model, with_expiries))
     numbers = {key: k for k, key in enumerate(scalars.keys)}
-    return Frame(curves, model, times, table, centre, scale, numbers, day_zero), scalars
+    return Frame(curves, model, times, table, centre, scale, spread, numbers, day_zero), scalars
 
 
-def _intervals(model: CrossAssetModel, table: CovarianceTable, times: Floats) -> tuple[Tensor, Tensor]:
+def _last_times(model: CrossAssetModel, sets: Sequence[CompiledSet]) -> Floats:
+    """``(currency,)`` last time to which the sets' flows discount; 0 where there are none."""
+    found = [s.last_times for s in sets]
+    return np.array([max((f.get(c, 0.0) for f in found), default=0.0) for c in model.rates])
+
+
+def _intervals(
+    model: CrossAssetModel, table: CovarianceTable, times: Floats, last: Floats
+) -> tuple[Tensor, Tensor, Spread]:
     n = len(model.rates)
     with torch.no_grad():
         covariance = table.at(times)
-        centre = model.drifts(covariance)[:, :n]
-        scale = HALF_WIDTH_SD * torch.sqrt(torch.diagonal(covariance, dim1=1, dim2=2)[:, :n])
-        scale = torch.where(scale > 0, scale, torch.full_like(scale, FIRST_SCALE))
-    return centre.detach(), scale.detach()
+        mean = model.drifts(covariance)[:, :n]
+        deviation = torch.sqrt(torch.diagonal(covariance, dim1=1, dim2=2)[:, :n])
+        deviation = torch.where(
+            deviation > 0, deviation, torch.full_like(deviation, FIRST_SCALE / HALF_WIDTH_SD)
+        )
+        ends = np.maximum(times[:, None], last[None, :])
+        h = torch.stack(
+            [torch.stack([lgm.h(times), lgm.h(ends[:, c])]) for c, lgm in enumerate(model.rates.values())],
+            dim=-1,
+        )
+        value = -h * deviation**2
+        lower = torch.minimum(mean - HALF_WIDTH_SD * deviation, value.amin(0) - HALF_WIDTH_SD * deviation)
+        upper = torch.maximum(mean + HALF_WIDTH_SD * deviation, value.amax(0) + HALF_WIDTH_SD * deviation)
+        centre, scale = 0.5 * (lower + upper), 0.5 * (upper - lower)
+        spread = Spread(mean.detach(), deviation.detach(), (h.abs().amax(0) * scale).detach())
+    return centre.detach(), scale.detach(), spread

@@ -24,7 +24,8 @@ class CubeSchema:
     """Labels of the exposure cube ``(path, time, netting_set)``.
 
     ``dates`` is ``(time,)`` datetime64[D]; ``year_fractions`` Actual/365 (Fixed) from the valuation date. ``netted`` says
-    of each netting set whether its exposure is the positive part of its value; empty where that is not known.
+    of each netting set whether its exposure is the positive part of its value; empty where that is not known. ``measure``
+    names the measure of the paths, which quantiles depend on.
     """
 
     dates: NDArray[np.datetime64]
@@ -35,6 +36,7 @@ class CubeSchema:
     units: str
     deflated: bool = True
     netted: tuple[bool, ...] = ()
+    measure: str = ""
 
     def __post_init__(self) -> None:
         if self.dates.shape != self.year_fractions.shape:

@@ -132,7 +132,9 @@ def _set_graph(
     small = replace(world, model=world.model.leading(count))
     frame, scalars = engine.set_frame(small, number, events)
     state, _ = engine.state(frame, scalars)
-    inputs = engine.inputs(compiled, frame)
+    # the run's intervals and orders: its adjoints are to their coefficients
+    frame = replace(frame, centre=data.centre, scale=data.scale)
+    inputs = engine.inputs(compiled, frame, data.sets[number].orders)
     weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
     fixed = data.weights[:, number]
     prefix = f"adjoint/{number}/"

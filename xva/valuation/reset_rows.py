@@ -192,15 +192,18 @@ def _sorted_rows(terms: list[_Terms], frame: Frame) -> ResetRows:
     )
 
 
-def future_reset_values(compiled: CompiledSet, unit: int, currency: str, frame: Frame, x: Tensor) -> Tensor:
-    """``(date, node)`` value, in units of the base ``currency``'s numeraire, of periods that have not begun."""
+def future_reset_values(
+    compiled: CompiledSet, unit: int, currency: str, frame: Frame, dates: Ints, x: Tensor
+) -> Tensor:
+    """``(date, node)`` value on some dates, in the base ``currency``'s numeraire, of periods that have not begun."""
     total = torch.zeros_like(x)
+    times = frame.times[dates]
     lgm = frame.model.rates[currency]
     for resets in compiled.resets:
         if resets.base_currency != currency:
             continue
         begins = np.minimum(resets.start - _SAME_TIME, resets.until)
-        date, row = np.nonzero((frame.times[:, None] < begins) & (resets.unit == unit))
+        date, row = np.nonzero((times[:, None] < begins) & (resets.unit == unit))
         if not date.size:
             continue
         leg = frame.curves.discount_curve(resets.currency)
@@ -209,7 +212,7 @@ def future_reset_values(compiled: CompiledSet, unit: int, currency: str, frame: 
         bond = frame.curves.discount_curve(currency).log_discount(resets.start)
         weight = torch.from_numpy(resets.amount) * (grown - 1.0) * torch.exp(bond)
         pick = torch.from_numpy(row)
-        zeta = at_unique(lgm.zeta, frame.times[date])
+        zeta = at_unique(lgm.zeta, times[date])
         each = torch.exp(-h[pick, None] * x[torch.from_numpy(date)] - (0.5 * h[pick] ** 2 * zeta)[:, None])
         total = total.index_add(0, torch.from_numpy(date), weight[pick, None] * each)
     return total

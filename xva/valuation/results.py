@@ -80,7 +80,7 @@ def results(
         "paths": data.n_blocks * data.noise.block_size,
         "scrambles": data.noise.scrambles,
         "exercise_width": engine.simulation.exercise_width,
-        "measure": "domestic LGM",
+        "measure": data.measure,
         "fx_forwards": POINTS_KEPT,
     }
     return found
@@ -122,6 +122,7 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
     spots = np.array([float(engine.world.market.fx_spot(c).detach()) for c in own])
     variables["value0_own_currency"] = (("netting_set",), value0 / spots)
     variables["discount"] = (("time",), discount)
+    variables["interpolation_bound"] = (dims, np.stack([s.bound for s in data.sets]))
     coordinates = {
         "netting_set": list(data.netting_sets),
         "counterparty": ("netting_set", list(data.counterparties)),

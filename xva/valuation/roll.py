@@ -33,7 +33,7 @@ from xva.valuation.plan import BlockResult
 from xva.valuation.pullback import scramble_means
 from xva.valuation.sensitivities import MEASURE_NAMES, standard_error
 from xva.valuation.truncation import measure_samples, sides
-from xva.valuation.world import WorldBuilder
+from xva.valuation.world import WorldBuilder, plain
 
 Floats = NDArray[np.float64]
 MapRun = Callable[[Callable[[int], BlockResult], Iterable[int]], Iterable[BlockResult]]
@@ -102,7 +102,7 @@ def rolled(engine: ExposureEngine, business_days: int = 1) -> ExposureEngine:
         that is not built from quotes by a `WorldBuilder`.
     """
     engine.refuse_path_trades("a roll to another date")
-    build, book = engine.build, engine.book
+    build, book = plain(engine.build), engine.book
     if not isinstance(build, WorldBuilder):
         raise DomainError(f"a roll: expected a market built by WorldBuilder, got {type(build).__name__}")
     if business_days < 1:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.lgm_swaption import SwaptionTerms
-from xva.numerics import chebyshev
 from xva.pricing.affine import node_values
 from xva.pricing.caplet import caplet_rows
 from xva.pricing.exchange import AffineRows, exchange_node_values
@@ -23,20 +22,29 @@ from xva.pricing.swaption import book_swaption
 from xva.valuation.compiled import CompiledSet
 from xva.valuation.exchange_rows import ExchangeRows, exchange_rows, lift_rows
 from xva.valuation.frame import Frame
+from xva.valuation.interpolants import (
+    LINEAR_TOLERANCE,
+    OPTION_TOLERANCE,
+    Floats,
+    Ints,
+    NodeValues,
+    Orders,
+    at_orders,
+    decided,
+    direct_from,
+    first_orders,
+    to_width,
+)
 from xva.valuation.reset_rows import ResetRows, future_reset_values, reset_rows
 from xva.valuation.swaption_rows import (
     LiveSwaptions,
     SwaptionPairs,
     TiedRows,
+    far_swaptions,
     live_swaptions,
-    option_node_values,
     swaption_pairs,
     tied_rows,
 )
-
-LINEAR_NODES = 12
-OPTION_NODES = 48
-DIRECT_YEARS = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,11 @@ class ChebyshevPart:
 
 @dataclass(frozen=True)
 class SetInputs:
-    """All inputs of one netting set; ``equity`` ``(date, equity, unit)`` multiplies Z."""
+    """All inputs of one netting set.
+
+    ``equity`` ``(date, equity, unit)`` multiplies Z; ``orders`` say how the interpolants were made and ``bound`` ``(date,)``
+    how far off they are at most where paths are, in the reporting currency (0 where the orders were given).
+    """
 
     units: tuple[str, ...]
     smooth: ChebyshevPart
@@ -70,40 +82,81 @@ class SetInputs:
     live: LiveSwaptions
     tied: TiedRows
     resets: ResetRows
+    orders: Orders
+    bound: Floats
+
+    def highest_degree(self, date: int, currency: int) -> int:
+        """Chebyshev polynomials that the set needs of one currency's state."""
+        live = self.live.degree[date, self.live.currency == currency]
+        return max(int(self.smooth.degree[date, currency]), int(live.max(initial=0)))
 
 
-def set_inputs(compiled: CompiledSet, frame: Frame, smoothing: float) -> SetInputs:
-    """Build the inputs of one netting set; ``smoothing`` is the exercise width in sd of the state (4.5.4)."""
+def set_inputs(
+    compiled: CompiledSet, frame: Frame, smoothing: float, orders: Orders | None = None
+) -> SetInputs:
+    """Build the inputs of one netting set.
+
+    Parameters
+    ----------
+    smoothing : float
+        The exercise's width in standard deviations of the state.
+    orders : Orders, optional
+        Of a run on the same dates, to keep; by default they are decided here.
+    """
     options = tuple(
         book_swaption(s.underlying, s.expiry, frame.curves, frame.model.rates[s.currency], s.label, s.cash)
         for s in compiled.swaptions
     )
     caplets = _direct_caplets(compiled, frame)
+    smooth, linear, optional, bound = _chebyshev_part(compiled, options, frame, orders)
+    live, live_order, live_bound = live_swaptions(compiled, options, frame, smoothing, orders)
     return SetInputs(
         compiled.units,
-        _chebyshev_part(compiled, options, frame),
+        smooth,
         _equity_part(compiled, frame),
         exchange_rows(compiled, frame.curves, frame.model, frame.times, frame.table, caplets),
-        swaption_pairs(compiled, options, frame, DIRECT_YEARS),
-        live_swaptions(compiled, options, frame, smoothing, LINEAR_NODES),
+        swaption_pairs(compiled, options, frame),
+        live,
         tied_rows(compiled, frame),
         reset_rows(compiled, frame),
+        Orders(linear, optional, smooth.degree, live_order, live.degree),
+        bound + live_bound,
     )
 
 
-def _chebyshev_part(compiled: CompiledSet, options: tuple[SwaptionTerms, ...], frame: Frame) -> ChebyshevPart:
-    degree = np.zeros((len(frame.times), len(frame.currencies)), dtype=np.int64)
+def _chebyshev_part(
+    compiled: CompiledSet, options: tuple[SwaptionTerms, ...], frame: Frame, orders: Orders | None
+) -> tuple[ChebyshevPart, Ints, Ints, Floats]:
+    """The smooth part, its numbers of nodes for linear flows and for options ``(date, pair)``, and its bound ``(date,)``."""
     pairs = _pairs(compiled, frame)
-    blocks = [_pair_coefficients(compiled, options, unit, c, frame, degree[:, c]) for c, unit in pairs]
+    shape = (len(frame.times), len(pairs))
+    linear, optional = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    degree, bound = np.zeros((len(frame.times), len(frame.currencies)), dtype=np.int64), np.zeros(shape[0])
+    blocks = []
+    for k, (c, unit) in enumerate(pairs):
+        parts = _pair_functions(compiled, options, unit, frame.currencies[c], frame)
+        for part, order in zip(parts, (linear, optional)):
+            if orders is None:
+                series = decided(part.values, part.first, part.tolerance, frame, frame.currencies[c])
+                order[:, k] = series.order
+                np.maximum(degree[:, c], series.degree, out=degree[:, c])
+                bound += series.bound * frame.price_of(frame.currencies[c])
+                blocks.append(series.coefficients)
+            else:
+                order[:, k] = (orders.linear if order is linear else orders.optional)[:, k]
+                blocks.append(at_orders(part.values, order[:, k], frame, frame.currencies[c]))
+    if orders is not None:
+        degree = orders.degree
     width = max(int(degree.max(initial=0)), 1)
-    empty = torch.zeros(len(frame.times), 0, OPTION_NODES, dtype=torch.float64)
-    found = torch.stack(blocks, dim=1) if blocks else empty
-    return ChebyshevPart(
-        found[..., :width],
+    empty = torch.zeros(len(frame.times), 0, width, dtype=torch.float64)
+    both = [to_width(a, width) + to_width(b, width) for a, b in zip(blocks[::2], blocks[1::2])]
+    smooth = ChebyshevPart(
+        torch.stack(both, dim=1) if both else empty,
         np.array([unit for _, unit in pairs], dtype=np.int64),
         np.array([c for c, _ in pairs], dtype=np.int64),
         degree,
     )
+    return smooth, linear, optional, bound
 
 
 def _pairs(compiled: CompiledSet, frame: Frame) -> list[tuple[int, int]]:
@@ -113,61 +166,66 @@ def _pairs(compiled: CompiledSet, frame: Frame) -> list[tuple[int, int]]:
     return sorted((frame.currencies.index(currency), unit) for unit, currency in keys)
 
 
-def _pair_coefficients(
-    compiled: CompiledSet,
-    options: tuple[SwaptionTerms, ...],
-    unit: int,
-    currency_number: int,
-    frame: Frame,
-    degree: NDArray[np.int64],
-) -> Tensor:
-    """``(date, OPTION_NODES)`` coefficients of one unit in one currency; raises ``degree`` ``(date,)`` to what it needs."""
-    currency = frame.currencies[currency_number]
+@dataclass(frozen=True)
+class _Function:
+    """What is to be interpolated: values on dates at states, a guess of the nodes ``(date,)``, the tolerance."""
+
+    values: NodeValues
+    first: Ints
+    tolerance: float
+
+
+def _pair_functions(
+    compiled: CompiledSet, options: tuple[SwaptionTerms, ...], unit: int, currency: str, frame: Frame
+) -> tuple[_Function, _Function]:
+    """Linear flows and options of one unit in one currency."""
+    book = compiled.books.get((unit, currency))
+    starts = [r.start[r.unit == unit] for r in compiled.resets if r.base_currency == currency]
+    last = max((float(s.max()) for s in starts if s.size), default=0.0)
+    last = max(last, book.last) if book is not None else last
     lgm = frame.model.rates[currency]
-    x12, x48 = frame.nodes(currency, LINEAR_NODES), frame.nodes(currency, OPTION_NODES)
-    linear = future_reset_values(compiled, unit, currency, frame, x12)
-    last = max(
-        (
-            float(r.start.max())
-            for r in compiled.resets
-            if r.base_currency == currency and (r.unit == unit).any()
-        ),
-        default=0.0,
+
+    def linear(dates: Ints, x: Tensor) -> Tensor:
+        found = future_reset_values(compiled, unit, currency, frame, dates, x)
+        if book is not None:
+            found = found + node_values(book, frame.curves, lgm, frame.times[dates], x)
+        return found
+
+    far = far_swaptions(compiled, options, unit, currency, frame)
+    caplets = _caplet_dates(compiled, unit, currency, frame, near=False)
+
+    def optional(dates: Ints, x: Tensor) -> Tensor:
+        found = far.values(dates, x)
+        if caplets is not None and len(caplets.date):
+            found = found + exchange_node_values(_on_dates(caplets, dates), x)
+        return found
+
+    kink = np.minimum(far.kinks(), _caplet_kinks(compiled, unit, currency, frame))
+    seen = np.isfinite(kink)
+    return (
+        _Function(linear, first_orders(frame, currency, frame.times < last), LINEAR_TOLERANCE),
+        _Function(optional, first_orders(frame, currency, seen, kink), OPTION_TOLERANCE),
     )
-    if (unit, currency) in compiled.books:
-        book = compiled.books[unit, currency]
-        linear = linear + node_values(book, frame.curves, lgm, frame.times, x12)
-        last = max(last, book.last)
-    np.maximum(degree, LINEAR_NODES * (frame.times < last), out=degree)
-    coefficients = linear @ chebyshev.coefficient_matrix(LINEAR_NODES).T
-    coefficients = torch.nn.functional.pad(coefficients, (0, OPTION_NODES - LINEAR_NODES))
-    optional, seen = _option_nodes(compiled, options, unit, currency, frame, x48)
-    if optional is not None:
-        coefficients = coefficients + optional @ chebyshev.coefficient_matrix(OPTION_NODES).T
-        np.maximum(degree, OPTION_NODES * seen, out=degree)
-    return coefficients
 
 
-def _option_nodes(
-    compiled: CompiledSet,
-    options: tuple[SwaptionTerms, ...],
-    unit: int,
-    currency: str,
-    frame: Frame,
-    x: Tensor,
-) -> tuple[Tensor | None, NDArray[np.bool_]]:
-    """Options more than half a year from expiry at the nodes, and the dates that have any."""
-    seen = np.zeros(len(frame.times), dtype=bool)
-    total: Tensor | None = None
-    rows = _caplet_dates(compiled, unit, currency, frame, near=False)
-    if rows is not None and len(rows.date):
-        total = exchange_node_values(rows, x)
-        seen[rows.date] = True
-    swaptions, dates = option_node_values(compiled, options, unit, currency, frame, DIRECT_YEARS, x)
-    if swaptions is not None:
-        total = swaptions if total is None else total + swaptions
-        seen |= dates
-    return total, seen
+def _on_dates(rows: AffineRows, dates: Ints) -> AffineRows:
+    """The rows of some dates, increasing, with the dates' places among these as their numbers."""
+    place = np.minimum(np.searchsorted(dates, rows.date), len(dates) - 1)
+    kept = np.flatnonzero(dates[place] == rows.date)
+    pick = torch.from_numpy(kept)
+    return AffineRows(place[kept].astype(np.int64), *(column[pick] for column in rows[1:]))
+
+
+def _caplet_kinks(compiled: CompiledSet, unit: int, currency: str, frame: Frame) -> Floats:
+    """``(date,)`` smallest spread of the state until a far caplet fixes; infinite where there is none."""
+    book = compiled.caplets.get((unit, currency))
+    if book is None:
+        return np.full(len(frame.times), np.inf)
+    table, lgm = book.book.forwards, frame.model.rates[currency]
+    far = frame.times[:, None] < np.minimum(direct_from(table.fixing), table.until)
+    left = lgm.zeta(table.fixing).detach().numpy() - lgm.zeta(frame.times).detach().numpy()[:, None]
+    found: Floats = np.sqrt(np.where(far, left, np.inf)).min(axis=1, initial=np.inf)
+    return found
 
 
 def _caplet_dates(
@@ -178,7 +236,7 @@ def _caplet_dates(
     if book is None:
         return None
     table = book.book.forwards
-    split = np.minimum(table.fixing - DIRECT_YEARS, table.until)
+    split = np.minimum(direct_from(table.fixing), table.until)
     times = frame.times[:, None]
     inside = (times >= split) & (times < table.until) if near else times < split
     date, row = np.nonzero(inside)

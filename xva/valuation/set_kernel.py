@@ -139,13 +139,13 @@ def _with_live(
         if s.live.first[j] > at.date:
             continue
         c, unit = int(s.live.currency[j]), int(s.live.unit[j])
-        count = s.live.coefficients.shape[-1]
+        count = int(s.live.degree[at.date, j])
         decision = at.events[int(s.live.event[j])]
         tied = _tied_slice(s, at.date, j)
         sign = torch.from_numpy(s.tied.sign[tied]).to(value)[:, None]
         log = s.tied.log[tied, None] + s.tied.load[tied] @ at.state - s.tied.tie[tied, None] * decision
         running = sign * torch.exp(log)
-        swap = at.y[c] * (s.live.coefficients[at.date, j] @ at.basis[c][:count]) + running.sum(0)
+        swap = at.y[c] * (s.live.coefficients[at.date, j, :count] @ at.basis[c][:count]) + running.sum(0)
         gap = float(s.live.sense[j]) * (decision - s.live.root[j])
         softness = float(s.live.softness[j])
         exercised = torch.sigmoid(gap / softness)
@@ -230,8 +230,8 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
     for live in tape.live:
         j = live.number
         c, unit_mask = int(s.live.currency[j]), _unit_mask(mask, int(s.live.unit[j]))
-        count = s.live.coefficients.shape[-1]
-        slope = _derivative(count, g) @ s.live.coefficients[t, j] / at.scale[c]
+        count = int(s.live.degree[t, j])
+        slope = _derivative(count, g) @ s.live.coefficients[t, j, :count] / at.scale[c]
         weight = live.exercised * unit_mask
         g[c] += weight * at.y[c] * (slope @ at.basis[c][:count])
         if c:
@@ -328,7 +328,8 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
             c = int(s.live.currency[live.number])
             weight = live.exercised * at.y[c]
             masked = torch.stack([weight * mask[int(s.live.unit[live.number])], weight])
-            coefficients[:, live.number] = masked @ at.basis[c][: coefficients.shape[-1]].T
+            count = int(s.live.degree[t, live.number])
+            coefficients[:, live.number, :count] = masked @ at.basis[c][:count].T
         found["live.coefficients"] = coefficients
         found.update(_pull_tied(s, at, tape, mask))
     if tape.resets is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,11 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.lgm_swaption import SwaptionTerms, swaption_value
-from xva.numerics import chebyshev
 from xva.pricing.affine import forward_weights, node_values, tied_exponents
 from xva.valuation.compiled import CompiledSet, CompiledSwaption
 from xva.valuation.event_scalars import EventKey, exercise_key
 from xva.valuation.frame import Frame
+from xva.valuation.interpolants import (
+    LINEAR_TOLERANCE,
+    Orders,
+    at_orders,
+    decided,
+    direct_from,
+    first_orders,
+    to_width,
+)
 
 Ints = NDArray[np.int64]
 
@@ -45,7 +54,8 @@ class LiveSwaptions:
 
     ``unit``, ``currency``, ``event``, ``sense`` ``(swaption,)``; ``softness`` is the width of the exercise in the state,
     a constant of the run; ``coefficients`` ``(date, swaption, degree)`` of the swap (with the position) less its running
-    coupons (`TiedRows`), zero before expiry; ``root`` ``(swaption,)`` the exercise boundary.
+    coupons (`TiedRows`), zero before expiry, of which ``degree`` ``(date, swaption)`` count; ``root`` ``(swaption,)`` the
+    exercise boundary.
     """
 
     unit: Ints
@@ -55,6 +65,7 @@ class LiveSwaptions:
     softness: NDArray[np.float64]
     first: Ints
     coefficients: Tensor
+    degree: Ints
     root: Tensor
 
 
@@ -75,40 +86,57 @@ class TiedRows:
     tie: Tensor
 
 
-def option_node_values(
-    compiled: CompiledSet,
-    options: Sequence[SwaptionTerms],
-    unit: int,
-    currency: str,
-    frame: Frame,
-    near: float,
-    x: Tensor,
-) -> tuple[Tensor | None, NDArray[np.bool_]]:
-    """Sum ``(date, node)`` of a unit's swaptions more than ``near`` years from expiry, and the dates that have any."""
-    times = frame.times
-    seen = np.zeros(len(times), dtype=bool)
-    zeta = frame.model.rates[currency].zeta(times)
-    total: Tensor | None = None
-    for swaption, terms in zip(compiled.swaptions, options):
-        if swaption.unit != unit or swaption.currency != currency:
-            continue
-        count = int(np.searchsorted(times, min(swaption.expiry - near, swaption.stop)))
-        if count:
-            value = swaption.position * swaption_value(terms, x[:count], zeta[:count, None])
-            padded = torch.nn.functional.pad(value, (0, 0, 0, len(times) - count))
-            total = padded if total is None else total + padded
-            seen[:count] = True
-    return total, seen
+@dataclass(frozen=True)
+class FarSwaptions:
+    """Swaptions of one unit and currency on the dates at which they are interpolated."""
+
+    items: tuple[tuple[CompiledSwaption, SwaptionTerms], ...]
+    count: Ints
+    """``(swaption,)`` leading dates of each."""
+    zeta: Tensor
+    """``(date,)``"""
+
+    def values(self, dates: Ints, x: Tensor) -> Tensor:
+        """Sum ``(date, node)`` on some dates, increasing, at states ``x`` ``(date, node)``."""
+        total = torch.zeros_like(x)
+        for (swaption, terms), count in zip(self.items, self.count):
+            inside = int(np.searchsorted(dates, count))
+            if inside:
+                zeta = self.zeta[torch.from_numpy(dates[:inside]), None]
+                value = swaption.position * swaption_value(terms, x[:inside], zeta)
+                total = total + torch.nn.functional.pad(value, (0, 0, 0, len(dates) - inside))
+        return total
+
+    def kinks(self) -> NDArray[np.float64]:
+        """``(date,)`` smallest spread of the state from the date to an expiry; infinite where there is none."""
+        found = np.full(len(self.zeta), np.inf)
+        zeta = self.zeta.detach().numpy()
+        for (_, terms), count in zip(self.items, self.count):
+            left = np.sqrt(float(terms.zeta_expiry.detach()) - zeta[:count])
+            found[:count] = np.minimum(found[:count], left)
+        return found
 
 
-def swaption_pairs(
-    compiled: CompiledSet, options: Sequence[SwaptionTerms], frame: Frame, near: float
-) -> SwaptionPairs:
-    """Swaptions on the dates within ``near`` years before expiry."""
+def far_swaptions(
+    compiled: CompiledSet, options: Sequence[SwaptionTerms], unit: int, currency: str, frame: Frame
+) -> FarSwaptions:
+    """A unit's swaptions in a currency, until they are evaluated path by path (`direct_from`) or stop."""
+    mine = [(s, o) for s, o in zip(compiled.swaptions, options) if s.unit == unit and s.currency == currency]
+    ends = [min(_direct_from(s), s.stop) for s, _ in mine]
+    count = np.searchsorted(frame.times, np.array(ends)).astype(np.int64)
+    return FarSwaptions(tuple(mine), count, frame.model.rates[currency].zeta(frame.times))
+
+
+def _direct_from(swaption: CompiledSwaption) -> float:
+    return float(direct_from(np.array(swaption.expiry)))
+
+
+def swaption_pairs(compiled: CompiledSet, options: Sequence[SwaptionTerms], frame: Frame) -> SwaptionPairs:
+    """Swaptions on the dates before expiry at which they are evaluated path by path (`direct_from`)."""
     times = frame.times
     found: list[tuple[int, int]] = []
     for j, swaption in enumerate(compiled.swaptions):
-        inside = (times >= swaption.expiry - near) & (times < min(swaption.expiry, swaption.stop))
+        inside = (times >= _direct_from(swaption)) & (times < min(swaption.expiry, swaption.stop))
         found += [(int(t), j) for t in np.flatnonzero(inside)]
     found.sort()
     columns: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
@@ -134,35 +162,63 @@ def swaption_pairs(
 
 
 def live_swaptions(
-    compiled: CompiledSet, options: Sequence[SwaptionTerms], frame: Frame, smoothing: float, count: int
-) -> LiveSwaptions:
-    """Physically settled swaptions that can be exercised within the grid; ``count`` Chebyshev nodes."""
+    compiled: CompiledSet,
+    options: Sequence[SwaptionTerms],
+    frame: Frame,
+    smoothing: float,
+    held: Orders | None = None,
+) -> tuple[LiveSwaptions, Ints, NDArray[np.float64]]:
+    """Physically settled swaptions that can be exercised within the grid.
+
+    Returns
+    -------
+    swaptions : LiveSwaptions
+    order : ndarray
+        ``(date, swaption)`` numbers of nodes, those ``held`` if any are.
+    bound : ndarray
+        ``(date,)`` of the interpolation's error; 0 with orders that are held.
+    """
     chosen = _chosen(compiled, frame)
     swaptions = [compiled.swaptions[j] for j in chosen]
-    coefficients, first = [], []
-    for swaption in swaptions:
-        start = int(np.searchsorted(frame.times, swaption.expiry - 1e-9))
-        x = frame.nodes(swaption.currency, count)[start:]
-        lgm = frame.model.rates[swaption.currency]
-        value = node_values(
-            swaption.underlying, frame.curves, lgm, frame.times[start:], x, with_running=False
-        )
-        fitted = swaption.position * value @ chebyshev.coefficient_matrix(count).T
-        coefficients.append(torch.nn.functional.pad(fitted, (0, 0, start, 0)))
-        first.append(start)
-    empty = torch.zeros(len(frame.times), 0, count, dtype=torch.float64)
+    first = [int(np.searchsorted(frame.times, s.expiry - 1e-9)) for s in swaptions]
+    order = np.zeros((len(frame.times), len(chosen)), dtype=np.int64)
+    degree, bound = np.zeros_like(order), np.zeros(len(frame.times))
+    found = []
+    for k, swaption in enumerate(swaptions):
+        values = partial(_swap_values, swaption, frame)
+        alive = (np.arange(len(frame.times)) >= first[k]) & (frame.times < swaption.underlying.last)
+        if held is None:
+            guess = first_orders(frame, swaption.currency, alive)
+            series = decided(values, guess, LINEAR_TOLERANCE, frame, swaption.currency)
+            found.append(series.coefficients)
+            order[:, k], degree[:, k] = series.order, series.degree
+            bound += series.bound * frame.price_of(swaption.currency)
+        else:
+            order[:, k], degree[:, k] = held.live[:, k], held.live_degree[:, k]
+            found.append(at_orders(values, order[:, k], frame, swaption.currency))
+    width = int(degree.max(initial=1))
+    empty = torch.zeros(len(frame.times), 0, width, dtype=torch.float64)
     roots = [options[j].root for j in chosen]
     spread = [smoothing * float(torch.sqrt(options[j].zeta_expiry.detach())) for j in chosen]
-    return LiveSwaptions(
+    live = LiveSwaptions(
         np.array([s.unit for s in swaptions], dtype=np.int64),
         np.array([frame.currencies.index(s.currency) for s in swaptions], dtype=np.int64),
         np.array([frame.event_of[_key(s, frame)] for s in swaptions], dtype=np.int64),
         np.array([options[j].sense for j in chosen], dtype=np.int64),
         np.array(spread),
         np.array(first, dtype=np.int64),
-        torch.stack(coefficients, dim=1) if coefficients else empty,
+        torch.stack([to_width(c, width) for c in found], dim=1) if found else empty,
+        degree,
         torch.stack(roots) if roots else empty.new_zeros(0),
     )
+    return live, order, bound
+
+
+def _swap_values(swaption: CompiledSwaption, frame: Frame, dates: Ints, x: Tensor) -> Tensor:
+    """``(date, node)`` of the swap that a swaption becomes, less its running coupons."""
+    lgm, times = frame.model.rates[swaption.currency], frame.times[dates]
+    value = node_values(swaption.underlying, frame.curves, lgm, times, x, with_running=False)
+    return swaption.position * value
 
 
 def tied_rows(compiled: CompiledSet, frame: Frame) -> TiedRows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -47,6 +47,31 @@ class BuildWorld(Protocol):
     """Rebuilds the world from quotes; with ``previous``, what a quote does not reach is reused bit for bit."""
 
     def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World: ...
+
+
+@dataclass(frozen=True)
+class AtHorizon:
+    """Worlds of a builder, with the zero bond of ``years`` as every currency's numeraire."""
+
+    plain: BuildWorld
+    years: float
+
+    def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
+        if previous is not None:  # what is reused has to be what would be built, to the last bit
+            previous = replace(previous, model=previous.model.at_horizon(0.0))
+        world = self.plain(quotes, previous)
+        return replace(world, model=world.model.at_horizon(self.years))
+
+
+def measure_name(currency: str, as_of: np.datetime64, horizon: float) -> str:
+    """Of the measure that a horizon makes, with the bond's maturity."""
+    maturity = as_of.astype("datetime64[D]") + np.timedelta64(round(365.0 * horizon), "D")
+    return f"forward measure of the {currency} zero bond of {maturity} (LGM)"
+
+
+def plain(build: BuildWorld) -> BuildWorld:
+    """The builder without a horizon of its own."""
+    return build.plain if isinstance(build, AtHorizon) else build
 
 
 @dataclass(frozen=True)
