@@ -19,7 +19,7 @@ from pipelines.exposure_job import job_of, resume_run
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.scenarios import read_scenarios, scenario_document
 from pipelines.results.run import Run, open_run
-from pipelines.results.stress import STRESS
+from pipelines.results.stress import REUSED, STRESS
 from pipelines.storage.durable import canonical_json, digest_bytes
 from pipelines.storage.identity import RunIdentity, differing_keys, environment
 from pipelines.storage.layout import RunLayout
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _TOLD = {
     "anew": "learned anew",
     "certified": "reused where certified on the scenario's market, else learned anew",
-    "reused": "reused, not certified",
+    "reused": REUSED,
 }
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from types import EllipsisType
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -24,6 +25,7 @@ from pipelines.storage.results import open_cube, open_results
 from pipelines.storage.verify import check_files
 from xva.errors import DomainError, StoreError
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+from xva.exposure.schema import PLUG_IN
 from xva.market.shocks import FxForwards
 from xva.valuation.fx_kept import curve_kept_sensitivities
 
@@ -110,6 +112,9 @@ class Run:
         finished = self.layout.results.is_dir()
         if finished and "discount" in self.xva.variables:
             cube = cube.assign_coords(discount=("time", self.xva["discount"].values))
+        if finished and "surrogate_netting_set" in self.xva:
+            learned = np.isin(cube["netting_set"].values, self.xva["surrogate_netting_set"].values)
+            cube = cube.assign_coords({PLUG_IN: ("netting_set", learned)})
         return cube
 
     def _require_whole(self, files: Mapping[str, Digest]) -> None:

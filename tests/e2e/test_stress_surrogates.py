@@ -13,6 +13,7 @@ import pipelines
 from pipelines import ExposureJob
 from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.results.report.build import build_report
 from pipelines.results.run import Run
 from surrogates.book import LearnedBook
 from surrogates.stress import certified
@@ -73,9 +74,12 @@ def test_reused_surrogates_are_near_and_flagged(
     base: Run, rates_up: ScenarioSet, tmp_path: Path, how: Any, told: str
 ) -> None:
     anew = pipelines.stress(base, rates_up, "serial", output=tmp_path).xva
-    kept = pipelines.stress(
-        base, rates_up, "serial", output=tmp_path, options=StressOptions(surrogates=how)
-    ).xva
+    child = pipelines.stress(base, rates_up, "serial", output=tmp_path, options=StressOptions(surrogates=how))
+    kept, rough = child.xva, how == "reused"
+    assert ("APPROXIMATION" in str(child.stress.table().title)) == rough
+    assert ("15 % of CVA's change" in str(child.stress.table().caption)) == rough
+    assert child.stress.report()["Approximation"].str.startswith("approximation").all() == rough
+    assert ("approximation: surrogates" in build_report(base, [child])) == rough
     assert kept.attrs["surrogates"] == told
     tolerance = base.manifest.identity.job["job"]["surrogates"]["tolerance"]
     gap = np.abs((kept["total_stressed"] - anew["total_stressed"]).values)

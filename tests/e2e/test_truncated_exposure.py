@@ -129,3 +129,22 @@ def test_tables_say_so(run: Run, tmp_path: Path) -> None:
     assert header.endswith(",NPV,NPVSE,Truncated")
     assert "below zero by noise" in build_report(run)
     assert any(f"{m} -" in first for m in ("CVA", "DVA", "FCA", "FBA"))
+
+
+def test_a_plug_in_has_a_name_of_its_own(run: Run) -> None:
+    """The cube has surrogates' values on paths; what is reported as ``epe`` averages cash flows."""
+    mixed, closed = (run.cube.sel(netting_set=[name]).xva for name in ("ZERO", "ONE"))
+    assert [mixed.epe().name, mixed.ene().name, mixed.pfe().name] == [
+        "epe_plugin",
+        "ene_plugin",
+        "pfe_plugin",
+    ]
+    assert [mixed.ee().name, mixed.eee().name, mixed.eepe().name] == [
+        "ee_plugin",
+        "eee_plugin",
+        "eepe_plugin",
+    ]
+    assert [closed.epe().name, closed.eepe().name, run.cube.xva.epe().name] == ["epe", "eepe", "epe_plugin"]
+    assert mixed.epe().attrs["long_name"].endswith("plug-in of surrogates' values")
+    reported = run.xva["epe_plugin"].sel(netting_set="ZERO").values
+    np.testing.assert_allclose(mixed.epe().values[:, 0], reported, rtol=1e-5, atol=1e-2)

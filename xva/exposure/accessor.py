@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xva.errors import DomainError
 from xva.exposure import profiles
 from xva.exposure.schema import (
+    PLUG_IN,
     negative_part,
     nets_everywhere,
     positive_part,
@@ -48,7 +49,11 @@ class XvaAccessor:
         require_exposure(cube)
 
     def epe(self) -> xr.DataArray:
-        """Discounted expected positive exposure ``(time, netting_set)``, >= 0."""
+        """Discounted expected positive exposure ``(time, netting_set)``, >= 0.
+
+        Named ``epe_plugin`` where any of the netting sets has surrogates' values on its paths (coordinate ``plug_in``), the
+        other profiles alike: what a run reports as ``epe`` averages the paths' cash flows instead.
+        """
         return self._profile(positive_part, profiles.epe, "epe", "expected positive exposure, discounted")
 
     def ene(self) -> xr.DataArray:
@@ -72,13 +77,17 @@ class XvaAccessor:
             ``(time,)`` P(0, t); by default the cube's coordinate ``discount``.
         """
         result = self.epe() / self._discount(discount)
-        return result.rename("ee").assign_attrs(self._attrs("expected exposure, money of the date"))
+        return result.rename(self._name("ee")).assign_attrs(
+            self._attrs("expected exposure, money of the date")
+        )
 
     def eee(self, discount: NDArray[np.float64] | xr.DataArray | None = None) -> xr.DataArray:
         """Effective expected exposure: the running maximum of EE."""
         ee = self.ee(discount)
         result = ee.copy(data=profiles.eee(ee.values))
-        return result.rename("eee").assign_attrs(long_name="effective expected exposure")
+        return result.rename(self._name("eee")).assign_attrs(
+            long_name=f"effective expected exposure{self._of}"
+        )
 
     def eepe(
         self, maturity: float | None = None, discount: NDArray[np.float64] | xr.DataArray | None = None
@@ -88,8 +97,16 @@ class XvaAccessor:
         times = self._cube["year_fraction"].values
         average = profiles.eepe(ee.values, times, float(times[-1]) if maturity is None else maturity)
         labels = {name: coord for name, coord in ee.coords.items() if "time" not in coord.dims}
-        attrs = ee.attrs | {"long_name": "effective expected positive exposure"}
-        return xr.DataArray(average, labels, ee.dims[1:], "eepe", attrs)
+        attrs = ee.attrs | {"long_name": f"effective expected positive exposure{self._of}"}
+        return xr.DataArray(average, labels, ee.dims[1:], self._name("eepe"), attrs)
+
+    @property
+    def _of(self) -> str:
+        plug_in = PLUG_IN in self._cube.coords and bool(self._cube[PLUG_IN].any())
+        return ", plug-in of surrogates' values" if plug_in else ""
+
+    def _name(self, name: str) -> str:
+        return f"{name}_plugin" if self._of else name
 
     def _profile(
         self, side: Side, over_paths: Callable[[NDArray[Any]], Any], name: str, long_name: str
@@ -101,7 +118,7 @@ class XvaAccessor:
             parts.append(over_paths(_values(side(dates))[present]))
         like = _ordered(self._cube["value"]).isel(path=0, drop=True)
         attrs = self._attrs(long_name) | {"paths": int(present.sum())}
-        return xr.DataArray(np.concatenate(parts), like.coords, like.dims, name, attrs)
+        return xr.DataArray(np.concatenate(parts), like.coords, like.dims, self._name(name), attrs)
 
     def _present(self) -> NDArray[np.bool_]:
         first = _values(self._cube["value"].isel(time=slice(0, 1)))
@@ -120,7 +137,7 @@ class XvaAccessor:
         return self._cube["discount"].reset_coords(drop=True)
 
     def _attrs(self, long_name: str) -> dict[str, Any]:
-        return {"long_name": long_name, "units": self._cube.attrs["units"]}
+        return {"long_name": f"{long_name}{self._of}", "units": self._cube.attrs["units"]}
 
 
 def _by_dates(cube: xr.Dataset) -> Iterator[xr.Dataset]:

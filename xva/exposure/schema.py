@@ -11,6 +11,7 @@ import xarray as xr
 from xva.errors import DomainError, StoreError
 from xva.exposure.seal import LAST_BIT, SEAL, is_sealed
 
+PLUG_IN: Final = "plug_in"
 DIMS: Final = ("path", "time", "netting_set")
 
 
@@ -30,6 +31,9 @@ CUBE: Final = (
     Entry("collateral", DIMS, "f", "collateral held (+) or posted (-), same unit as value", required=False),
     Entry("exposure", DIMS, "f", "sum of max(value - collateral, 0) over what nets, >= 0", required=False),
     Entry("netted", ("netting_set",), "b", "false: exposures add up instead of values", required=False),
+    Entry(
+        "plug_in", ("netting_set",), "b", "true: surrogates' values are among those added up", required=False
+    ),
     Entry("time", ("time",), "M", "exposure dates"),
     Entry("year_fraction", ("time",), "f", "Actual/365 (Fixed) from the valuation date"),
     Entry("discount", ("time",), "f", "P(0, t), the reporting currency's discount factor", required=False),

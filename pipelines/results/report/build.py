@@ -143,6 +143,7 @@ def _stress(run: Run, child: Run) -> dict[str, Any]:
         "of": Source(store, results),
         "results": results,
         "scenarios": Ranked.of(known, _SCENARIOS),
+        "approximation": child.stress.approximation,
     }
 
 
