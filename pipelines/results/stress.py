@@ -23,8 +23,8 @@ STRESS: Final = "stress"
 """Key of a stress run's scenarios in its identity."""
 REUSED: Final = "reused, not certified"
 APPROXIMATION: Final = (
-    "approximation: surrogates and exercise policies of the base market, not certified here; the ± leaves out their error, not "
-    "measured here. In the sample book of exotics, swaption volatilities up by 15 %, it was 15 % of CVA's change (1,529 "
+    "approximation: surrogates and exercise policies of the base market, not certified here; the ± leaves out their error, "
+    "not measured here. In the sample book of exotics, swaption volatilities up by 15 %, it was 15 % of CVA's change (1,529 "
     "instead of 1,785); run with --surrogates anew to know"
 )
 _CUBE: Final = ("value", "exposure")
