@@ -25,7 +25,6 @@ _LABELS: Final = {
     "quote_curve": "curve",
     "quote_currency": "currency",
     "quote_tenor": "tenor",
-    "quote_unused": "unused",
 }
 _DIMS: Final = ("measure", "netting_set", "quote")
 
@@ -108,7 +107,8 @@ class Sensitivities:
         return self.data
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per measure, netting set and quote id (the index): labels, value per ``shift``, its error, derivative.
+        """One row per measure, netting set and quote id (the index): labels, value per ``shift``, its error, derivative, and
+        whether anything is built from the quote (``unused``).
 
         ``tenor`` is ordered by length, so that ``frame.pivot_table(index="tenor", columns="curve", values="value",
         aggfunc="sum")`` is a ladder.
@@ -133,6 +133,8 @@ class Sensitivities:
             },
             index=pd.Index(rows["quote"].to_numpy(), name="quote"),
         )
+        if "quote_unused" in full.coords:
+            frame["unused"] = np.tile(full["quote_unused"].values, times)
         if "tenor" in frame:
             frame["tenor"] = frame["tenor"].astype(ordered(frame["tenor"], self.as_of))
         return frame
