@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from xva.errors import DomainError
-from xva.models.random import PathNoise, brownian_rotation
+from xva.models.random import PathNoise, brownian_rotation, merged_rotation
 
 TIMES = np.array([0.25, 1.0, 1.5, 4.0])
 FACTORS, SCRAMBLES = 3, 4
@@ -77,6 +77,19 @@ def test_rotation_takes_principal_components_to_increments() -> None:
     sizes = (paths**2).sum(0)
     assert torch.all(sizes[:-1] >= sizes[1:])
     torch.testing.assert_close(sizes, torch.linalg.eigvalsh(covariance).flip(0), rtol=1e-12, atol=0)
+
+
+def test_what_is_left_of_a_rotation() -> None:
+    rotation, passed = brownian_rotation(TIMES), 2
+    left = merged_rotation(rotation, TIMES, passed)
+    torch.testing.assert_close(left @ left.T, torch.eye(2, dtype=torch.float64), rtol=0, atol=1e-13)
+    steps = torch.from_numpy(np.sqrt(np.diff(TIMES, prepend=0.0)))
+    level = (steps[: passed + 1, None] * rotation[: passed + 1]).sum(0) / np.sqrt(TIMES[passed])
+    torch.testing.assert_close(left[0], level)
+    torch.testing.assert_close(left[1:], rotation[passed + 1 :])
+    torch.testing.assert_close(merged_rotation(rotation, TIMES, 0), rotation)
+    whole, part = PathNoise(1, 2, 8, rotation, 3).grid(1), PathNoise(1, 2, 8, left, 3).grid(1)
+    torch.testing.assert_close(part[1:], whole[passed + 1 :])
 
 
 @pytest.mark.parametrize("size", [1, 6, 7, 32])

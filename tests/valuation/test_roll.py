@@ -19,6 +19,7 @@ from tests.valuation.flat_world import two_currencies
 from xva import dates
 from xva.errors import DomainError
 from xva.trades import FxOption
+from xva.trades.claims import FixedFlow, IborFlow
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.reconciliation import trade_values
 from xva.valuation.roll import implied_fixings, roll, rolled
@@ -113,6 +114,51 @@ def test_a_night_onto_a_reset_date(tmp_path: Path) -> None:
     # 5m at 1.15 are back at 1.10 and are lent again: what is left is small
     gone = 5e6 * (1.15 / 1.1 - 1.0)
     assert float(night["value_change"][0]) == pytest.approx(-gone + 5e6 * 0.03 / 4 - 5e6 * 0.01 / 4, abs=2e4)
+
+
+def swap_cva(engine: ExposureEngine) -> float:
+    """CVA of a book of one swap that starts after the grid, by quadrature over the LGM state of every date."""
+    market, (name,), (trade,) = engine.world.market, engine.credit, engine.book.trades
+    lgm, curve = engine.world.model.rates["EUR"], market.discount_curve("EUR")
+    bonds: list[tuple[float, float]] = []
+    for claim in trade.claims(engine.book.context):
+        if isinstance(claim, FixedFlow):
+            bonds.append((claim.pay, claim.amount))
+        else:  # its curve discounts too: a bond at the start less one at the end
+            assert isinstance(claim, IborFlow)
+            bonds += [(claim.start, claim.amount / claim.accrual), (claim.end, -claim.amount / claim.accrual)]
+    pay, amount = (np.array(column) for column in zip(*bonds))
+    weight, h = (f(pay).detach().numpy() for f in (curve.discount, lgm.h))
+    z = np.linspace(-9.0, 9.0, 20_001)
+    density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi) * (z[1] - z[0])
+    epe = []
+    for zeta in lgm.zeta(engine.times[1:]).detach().numpy():
+        values = np.exp(-np.outer(z * np.sqrt(zeta), h) - 0.5 * h * h * zeta) @ (weight * amount)
+        epe.append(float(np.maximum(values, 0.0) @ density))
+    survival = market.survival_curve(name).survival(engine.times).detach().numpy()
+    return float((1.0 - market.recovery(name)) * (np.array(epe) @ (survival[:-1] - survival[1:])))
+
+
+@pytest.mark.parametrize("grid", ["1M..2Y", "1D, 2D, 3D, 4D, 1M..2Y"])
+def test_a_night_has_the_error_of_a_difference(grid: str, tmp_path: Path) -> None:
+    """Also where the dates that it passes over leave the grid; against a quadrature of both days."""
+    terms = {
+        "trade_id": "S", "netting_set": "A", "currency": "EUR", "notional": 1e8, "side": "payer", "fixed_rate": 0.031,
+        "index": "EUR-EURIBOR-6M", "start_date": "2028-06-19", "maturity_date": "2033-06-19", "fixed_day_count": "30/360",
+    }  # fmt: skip
+    job = write_flat_job(tmp_path / "job", {"swaps": [terms]}, grid=f'grid = "{grid}"', paths=4096)
+    engine = Exposure(load_job(job)).engine
+    night = roll(engine, 2).sel(measure="CVA", netting_set="A")
+    later = rolled(engine, 2)  # over a weekend
+    passed = 4 if grid.startswith("1D") else 0
+    assert len(engine.dates) - len(later.dates) == passed
+    for found, name in ((engine, "before"), (later, "after")):
+        assert abs(float(night[name]) - swap_cva(found)) < 4.53 * float(night[f"{name}_se"])
+    exact = (swap_cva(later) - swap_cva(engine)) / 4.0
+    theta, error = float(night["theta"]), float(night["theta_se"])
+    assert abs(theta - exact) < 4.53 * error
+    assert 4.0 * error < 0.1 * float(night["before_se"])
+    assert abs(exact) > 10.0 * error
 
 
 def test_theta_is_per_calendar_day(night: xr.Dataset) -> None:

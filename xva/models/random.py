@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from xva.errors import DomainError
 
+Floats = NDArray[np.float64]
 MAX_DIMENSION: int = SobolEngine.MAXDIM
 _SOBOL: Any = SobolEngine  # torch leaves it untyped
 
@@ -35,7 +37,7 @@ class PathNoise:
     block_size : int
         Paths per block; a power of two keeps the points balanced.
     rotation : Tensor
-        ``(date, date)`` orthogonal matrix from `brownian_rotation`.
+        ``(date, component)`` orthonormal rows: `brownian_rotation`, or what `merged_rotation` has left of one.
     n_factors : int
     """
 
@@ -46,22 +48,22 @@ class PathNoise:
     n_factors: int
 
     def __post_init__(self) -> None:
-        dimension = self.rotation.shape[0] * self.n_factors
+        dimension = self.rotation.shape[1] * self.n_factors
         if dimension > MAX_DIMENSION:
             raise DomainError(
-                f"dates x factors: expected at most {MAX_DIMENSION} (Sobol's limit), got {self.rotation.shape[0]} x "
+                f"dates x factors: expected at most {MAX_DIMENSION} (Sobol's limit), got {self.rotation.shape[1]} x "
                 f"{self.n_factors} = {dimension}; use fewer dates"
             )
 
     def grid(self, block: int) -> Tensor:
         """``(date, factor, path)`` independent standard normals of a block's increments."""
-        n_dates = self.rotation.shape[0]
+        n_dates, n_components = self.rotation.shape
         seeds = np.random.SeedSequence(self.seed).spawn(self.scrambles)
         scramble_seed = int(seeds[block % self.scrambles].generate_state(1, np.uint32)[0])
         first = (block // self.scrambles) * self.block_size
-        uniform = scrambled_sobol(n_dates * self.n_factors, scramble_seed, self.block_size, first)
+        uniform = scrambled_sobol(n_components * self.n_factors, scramble_seed, self.block_size, first)
         normal: Tensor = torch.special.ndtri(uniform.clamp(2.0**-31, 1.0 - 2.0**-31))
-        components = normal.T.reshape(n_dates, self.n_factors * self.block_size)
+        components = normal.T.reshape(n_components, self.n_factors * self.block_size)
         return (self.rotation @ components).reshape(n_dates, self.n_factors, self.block_size)
 
     def event(self, block: int, day: int, factor: str) -> Tensor:
@@ -104,3 +106,14 @@ def brownian_rotation(times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Te
     component = vector * torch.sqrt(eigenvalue)
     increment = torch.diff(component, dim=0, prepend=torch.zeros_like(component[:1]))
     return increment / torch.sqrt(torch.diff(t, prepend=t.new_zeros(1)))[:, None]
+
+
+def merged_rotation(rotation: Tensor, times: Floats, passed: int) -> Tensor:
+    """``(date - passed, component)``: the rotation once the first ``passed`` of its ``times`` ``(date,)`` have gone by.
+
+    Later increments keep their numbers. The first one left takes those of the path up to its date: in the paths of another
+    day, everything else being equal, what differs is the length of that step and nothing else.
+    """
+    steps = np.diff(times[: passed + 1], prepend=0.0)
+    share = torch.from_numpy(np.sqrt(steps / times[passed]))
+    return torch.cat([share[None, :] @ rotation[: passed + 1], rotation[passed + 1 :]])

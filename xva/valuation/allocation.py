@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.errors import DomainError
-from xva.models.random import PathNoise, brownian_rotation
+from xva.models.random import PathNoise
 from xva.numerics import tree
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import PathTrade, living
@@ -91,9 +91,8 @@ class Portfolios:
             owners = [credit[item.netting_set.name] for item in self.items]
             weights = measure_weights(world.market, owners, engine.times, engine.xva)
         s, model = engine.simulation, frame.model
-        rotation = brownian_rotation(engine.times[1:])
         exposure = ExposureData(
-            PathNoise(s.seed, s.scrambles, s.block_size, rotation, len(model.factors)),
+            PathNoise(s.seed, s.scrambles, s.block_size, engine.rotation, len(model.factors)),
             s.n_blocks,
             engine.dates.astype(np.int64),
             engine.times,

@@ -150,6 +150,9 @@ class ExposureEngine:
         market join them.
     xva : XvaSpec
     simulation : Simulation
+    rotation : Tensor, optional
+        ``(date, component)`` of the paths' random numbers, ``date`` being those after ``as_of``; the grid's own principal
+        components by default. Another one shares its numbers with another grid.
     """
 
     def __init__(
@@ -160,6 +163,7 @@ class ExposureEngine:
         dates: NDArray[np.datetime64],
         xva: XvaSpec,
         simulation: Simulation,
+        rotation: Tensor | None = None,
     ) -> None:
         self.book, self.quotes = book, quotes
         self.xva, self.simulation = xva, simulation
@@ -171,7 +175,11 @@ class ExposureEngine:
         self.credit = book.credit_curves()
         self.build = AtHorizon(plain(build), HORIZON * float(self.times[-1]))
         self.world = self.build(quotes)
-        self._rotation = brownian_rotation(self.times[1:])
+        self.rotation = brownian_rotation(self.times[1:]) if rotation is None else rotation
+        if len(self.rotation) != len(self.times) - 1:
+            raise DomainError(
+                f"rotation: expected a row for each of {len(self.times) - 1} dates, got {len(self.rotation)}"
+            )
 
     def frame(self, world: World) -> tuple[Frame, EventScalars]:
         """Frame and event scalars of all netting sets on a world."""
@@ -219,7 +227,7 @@ class ExposureEngine:
             weights = measure_weights(detached.market, self.credit, self.times, self.xva)
         s = self.simulation
         return ExposureData(
-            PathNoise(s.seed, s.scrambles, s.block_size, self._rotation, len(frame.model.factors)),
+            PathNoise(s.seed, s.scrambles, s.block_size, self.rotation, len(frame.model.factors)),
             s.n_blocks,
             self.dates.astype(np.int64),
             self.times,

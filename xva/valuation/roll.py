@@ -6,8 +6,8 @@ taken as today's market implies them: index rates and FX rates at their forwards
 gone from the value the day after, which is what a desk sees.
 
 It is a revaluation and not a derivative: schedules jump with the date, so the limit of a small step means little. Dates that
-the roll passes over leave the grid; what the measures had on them, and the change of random numbers behind them, is part of
-the difference and of its standard error.
+the roll passes over leave the grid, and what the measures had on them is part of the difference. Random numbers stay where
+they were, on a grid that has lost dates too, so that a difference has the error of a difference.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from xva import dates
 from xva.errors import DomainError
 from xva.market.indices import RateIndex, currency_calendar
 from xva.market.market import Market
+from xva.models.random import merged_rotation
 from xva.trades.context import TradeContext
 from xva.valuation.engine import ExposureEngine
 from xva.valuation.exposure_plan import ExposurePlan
@@ -118,11 +119,9 @@ def rolled(engine: ExposureEngine, business_days: int = 1) -> ExposureEngine:
     fixings = {**implied_fixings(engine.world.market, book.context, later), **book.context.fixings}
     there = replace(book, context=TradeContext(later, book.context.indices, fixings))
     builder = replace(build, config=replace(build.config, as_of=later))
-    found = ExposureEngine(there, engine.quotes, builder, ahead, engine.xva, engine.simulation)
-    if len(found.times) == len(engine.times):
-        # today's: any rotation is right, and the signs of principal components jump with the times
-        found._rotation = engine._rotation
-    return found
+    passed = len(engine.dates) - 1 - len(ahead)
+    rotation = merged_rotation(engine.rotation, engine.times[1:], passed)
+    return ExposureEngine(there, engine.quotes, builder, ahead, engine.xva, engine.simulation, rotation)
 
 
 def implied_fixings(
