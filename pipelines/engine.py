@@ -137,7 +137,14 @@ def settings_of(job: LoadedJob) -> TrainingSettings:
 
 
 def _book(job: LoadedJob) -> Book:
-    return Book(job.netting_sets, job.counterparties, job.trades, job.context, job.spec.exposure.breaks)
+    return Book(
+        job.netting_sets,
+        job.counterparties,
+        job.trades,
+        job.context,
+        job.spec.exposure.breaks,
+        job.spec.simulation.fixing,
+    )
 
 
 def _world(job: LoadedJob) -> WorldBuilder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from xva.market.quotes import QuoteSet
 from xva.trades.trade import Trade
 from xva.valuation.allocation import Means, Portfolio, Portfolios, allocated
 from xva.valuation.allocation_plan import AllocationData, AllocationPlan
-from xva.valuation.engine import Book, ExposureEngine
+from xva.valuation.engine import ExposureEngine
 from xva.valuation.residual import ResidualTrade
 from xva.valuation.what_if import changed, increments
 from xva.valuation.world import World
@@ -167,7 +167,7 @@ def _learned(
     """The trades without closed form of the netting sets touched: the run's own surrogates, new ones trained."""
     homes = tuple(n for n in engine.book.netting_sets if n.name in touched)
     trades = tuple(t for t in engine.book.trades if t.netting_set in touched)
-    book = Book(homes, engine.book.counterparties, trades, engine.book.context, engine.book.breaks)
+    book = replace(engine.book, netting_sets=homes, trades=trades)
 
     def same_world(quotes: QuoteSet, previous: World | None = None) -> World:
         return engine.world

@@ -92,7 +92,9 @@ def _rows(report: ValidationReport) -> Iterator[tuple[str, str]]:
         else ""
     )
     yield "dates", f"{report.dates}, {report.first_date} to {report.last_date}{own}"
-    events = f"{report.resets} notional resets, {report.exercises} exercises"
-    yield "event dates", f"{len(report.event_dates)} ({events})"
+    events = (
+        f"{report.resets} notional resets, {report.exercises} exercises, {report.fixings} fixings of coupons"
+    )
+    yield "event dates", f"{len(report.event_dates)} ({events}; fixing = {report.fixing})"
     yield "Sobol", f"{report.sobol_dimensions:,} dimensions, {report.scrambles} scrambles"
     yield "paths", f"{report.paths:,} in {report.blocks} blocks, about {memory:,.0f} MB each"

@@ -49,7 +49,10 @@ class Inputs(Section):
 class Simulation(Section):
     """How the paths are drawn. ``grid`` is steps like ``1M..5Y, 3M..10Y``, or a list of dates.
 
-    ``+ cashflows`` behind the steps adds the book's own dates, and years up to its last payment.
+    ``+ cashflows`` behind the steps adds the book's own dates, and years up to its last payment. ``fixing`` is whose fixing
+    coupons have between it (of overnight coupons, the start of their period) and their payment: the ``path``'s own, their
+    mean given the state (``projected``), or the former only where a coupon is longer than a tenth of its trade's life
+    (``auto``).
     """
 
     paths: int = Field(default=8192, ge=1)
@@ -58,7 +61,7 @@ class Simulation(Section):
     seed: int = Field(default=42, ge=0, lt=2**63)
     dtype: Literal["float64", "float32"] = "float64"
     device: str = Field(default="cpu", pattern=_DEVICE)
-    fixing: Literal["projected"] = "projected"
+    fixing: Literal["auto", "path", "projected"] = "auto"
     grid: str | list[date] = "1M..1Y, 3M..10Y, 6M..30Y + cashflows"
 
     @model_validator(mode="after")

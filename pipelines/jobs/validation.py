@@ -12,6 +12,9 @@ from pipelines.jobs.grid import grid_dates, most_dates
 from pipelines.jobs.inputs import LoadedJob
 from xva.market.labels import quote_info
 from xva.trades.claims import ResetPeriod, SwaptionClaim
+from xva.valuation.compiled import compile_sets
+from xva.valuation.coupon_events import coupon_events
+from xva.valuation.event_keys import EventKey
 
 _BYTES = {"float64": 8, "float32": 4}
 _COPIES = 4
@@ -53,8 +56,11 @@ class ValidationReport:
         Of the book; exposure after ``last_date`` is left out.
     resets, exercises : int
         Different dates of notional resets and of physical exercise, simulated beside the grid.
+    fixings : int
+        Different fixings of running coupons, and what has accrued between them on the grid's dates, that are the path's own
+        under the job's ``fixing``.
     event_dates : ndarray
-        ``(event,)`` datetime64[D], both together.
+        ``(event,)`` datetime64[D], all together; of fixings those that are not on the grid.
     sobol_dimensions : int
         Grid dates times factors.
     bytes_per_block : int
@@ -83,6 +89,8 @@ class ValidationReport:
     last_payment: np.datetime64
     resets: int
     exercises: int
+    fixing: str
+    fixings: int
     event_dates: NDArray[np.datetime64]
     sobol_dimensions: int
     paths: int
@@ -109,9 +117,13 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         if isinstance(c, SwaptionClaim) and c.settlement == "physical"
     }
     simulation, dates, last = job.spec.simulation, len(job.dates), max(t.maturity for t in job.trades)
+    fixings = _fixings(job)
     sizes = Counter(t.netting_set for t in job.trades)
-    days = np.array(sorted(round(365.0 * t) for t in resets | exercises), dtype="timedelta64[D]")
+    grid = set((job.dates - job.as_of).astype(np.int64).tolist())
+    beside = {round(365.0 * t) for t in fixings.values()} - grid
+    days = np.array(sorted({round(365.0 * t) for t in resets | exercises} | beside), dtype="timedelta64[D]")
     cells = dates * (_COPIES * len(job.factors) + 3 * len(job.netting_sets)) + days.size * len(job.factors)
+    cells += _COPIES * len(fixings)
     return ValidationReport(
         name=job.spec.name,
         quotes=len(job.quotes.ids),
@@ -135,6 +147,8 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         last_payment=last,
         resets=len(resets),
         exercises=len(exercises),
+        fixing=simulation.fixing,
+        fixings=len(fixings),
         event_dates=job.as_of + days,
         sobol_dimensions=dates * len(job.factors),
         paths=simulation.paths,
@@ -142,6 +156,18 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         scrambles=simulation.scrambles,
         bytes_per_block=simulation.block_size * cells * _BYTES[simulation.dtype],
     )
+
+
+def _fixings(job: LoadedJob) -> dict[EventKey, float]:
+    spec = job.spec
+    sets = compile_sets(
+        job.netting_sets, job.trades, job.context, spec.exposure.breaks, spec.simulation.fixing
+    )
+    times = np.asarray((job.dates - job.as_of).astype(np.int64) / 365.0)
+    found: dict[EventKey, float] = {}
+    for compiled in sets:
+        found.update(coupon_events(compiled, times, int(job.as_of.astype("datetime64[D]").astype(np.int64))))
+    return {key: t for key, t in found.items() if t <= times[-1] + 1e-9}
 
 
 def _ended(job: LoadedJob) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pipelines.exposure_job import ExposureJob
 from pipelines.jobs.identity import identity_inputs
 from pipelines.jobs.inputs import load_job
 from pipelines.jobs.validation import validate_job
-from xva.trades.claims import ResetPeriod, SwaptionClaim
+from xva.trades.claims import CompoundedFlow, IborFlow, ResetPeriod, SwaptionClaim
 
 BANK = Path(__file__).parents[2] / "examples" / "bank"
 
@@ -43,6 +43,34 @@ def test_demo(demo):
     assert demo.claims[7] == demo.trades[7].claims(demo.context)
 
 
+def coupon_keys(job):
+    """Currencies, kinds and dates of what running coupons of more than a tenth of their trade's life take from the paths."""
+    times = (job.dates - job.as_of).astype(int) / 365.0
+    found = set()
+    for trade, claims in zip(job.trades, job.claims, strict=True):
+        stop = np.inf if trade.break_date is None else job.context.time(trade.break_date)
+        swaps = [c for c in claims if not isinstance(c, SwaptionClaim)]
+        underlyings = [
+            (c.expiry, c.flows) for c in claims if isinstance(c, SwaptionClaim) and c.settlement == "physical"
+        ]
+        for since, flows in [(0.0, swaps), *underlyings]:
+            coupons = [c for c in flows if isinstance(c, (IborFlow, CompoundedFlow, ResetPeriod))]
+            if not coupons:
+                continue
+            end = max(c.pay for c in flows if hasattr(c, "pay"))
+            life = end - max(0.0, min(min(c.start, c.end) for c in coupons))
+            for c in coupons:
+                overnight = isinstance(c, CompoundedFlow) or (
+                    isinstance(c, ResetPeriod) and c.index and job.context.index(c.index).overnight
+                )
+                begins = c.start if overnight else c.fixing
+                seen = times[(times > begins + 1e-9) & (times < min(c.pay, stop)) & (times >= since - 1e-9)]
+                if abs(c.end - c.start) > 0.1 * life and len(seen) and getattr(c, "index", ""):
+                    upto = [min(t, c.end) for t in seen.tolist()] if overnight else []
+                    found |= {(c.currency, overnight, round(365.0 * t)) for t in (begins, *upto) if t > 1e-9}
+    return found
+
+
 def test_factors_do_not_depend_on_the_order_of_trades(demo, full):
     assert demo.factors == full.factors
     assert demo.factors[:7] == ("IR:EUR", "IR:GBP", "IR:JPY", "IR:USD", "FX:GBP", "FX:JPY", "FX:USD")
@@ -56,7 +84,11 @@ def test_validation_counts_what_the_claims_say(demo):
     resets = {c.start for c in claims if isinstance(c, ResetPeriod)} - {0.0}
     physical = {c.expiry for c in claims if isinstance(c, SwaptionClaim) and c.settlement == "physical"}
     assert (report.resets, report.exercises) == (len(resets), len(physical))
-    assert report.event_dates.shape == (len(resets | physical),)
+    apart = {round(365.0 * t) for t in resets | physical}
+    days = set((report.event_dates - demo.as_of).astype(int).tolist())
+    assert apart <= days
+    assert (report.fixing, report.fixings) == ("auto", len(coupon_keys(demo)))
+    assert 0 < len(days - apart) <= report.fixings
     assert (report.event_dates > demo.as_of).all()
     assert (report.paths, report.blocks, report.scrambles) == (2048, 8, 8)
     assert report.sobol_dimensions == 40 * 17

@@ -15,9 +15,11 @@ from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
 from xva.models.random import PathNoise, brownian_rotation
 from xva.pricing.flow_book import BondTable, FlowBook, flow_book
+from xva.trades.claims import CompoundedFlow, IborFlow
 from xva.trades.netting import NettingSet
 from xva.valuation.compiled import CompiledResets, CompiledSet, CompiledSwaption
-from xva.valuation.event_scalars import event_scalars, exercise_key, reset_key
+from xva.valuation.event_keys import reset_key, state_key
+from xva.valuation.event_scalars import event_scalars
 from xva.valuation.state import (
     covariance_table,
     event_layout,
@@ -197,7 +199,7 @@ def _events() -> CompiledSet:
         )
 
     swaptions = tuple(
-        CompiledSwaption("S", 0, "EUR", float(t), np.inf, 1, True, flow_book("EUR", [])) for t in EVENTS
+        CompiledSwaption("S", 0, "EUR", float(t), np.inf, 1, True, flow_book("EUR", []), None) for t in EVENTS
     )
     alone = NettingSet("N", "C", "EUR")
     return CompiledSet(alone, ("N",), {}, {}, swaptions, (), (), (resets("EUR", "USD"), resets("USD", "GBP")))
@@ -205,7 +207,7 @@ def _events() -> CompiledSet:
 
 @pytest.fixture(scope="module")
 def bridged(model: CrossAssetModel):  # type: ignore[no-untyped-def]
-    scalars = event_scalars(Curves(), model, float(GRID[-1]), [_events()], 0)
+    scalars = event_scalars(Curves(), model, GRID, [_events()], 0)
     table = covariance_table(model, [GRID, scalars.time])
     state = grid_state(model, table, GRID)
     layout = event_layout(scalars, GRID)
@@ -217,7 +219,7 @@ def test_event_states_have_the_right_joint_law(model: CrossAssetModel, bridged) 
     scalars, table, state, layout, events = bridged
     row = model.index["IR:EUR"]
     for time in EVENTS:
-        j = scalars.keys.index(exercise_key("EUR", float(time), 0))
+        j = scalars.keys.index(state_key("EUR", float(time), 0))
         k = int(layout.step[j])
         zeta = [float(model.rates["EUR"].zeta(t)) for t in (GRID[k], float(time))]
         before = events.load[j] @ table.at(GRID[k])
@@ -248,7 +250,7 @@ def test_martingales_on_event_dates(model: CrossAssetModel, bridged) -> None:  #
         ]
         found = event_paths(events, layout, states, normals, residuals)
         for time in EVENTS.tolist():
-            x = found[scalars.keys.index(exercise_key("EUR", time, 0))]
+            x = found[scalars.keys.index(state_key("EUR", time, 0))]
             dollar = found[scalars.keys.index(reset_key("USD", "EUR", time, 0))]
             cross = found[scalars.keys.index(reset_key("GBP", "USD", time, 0))]
             h, square = (float(v) for v in model.rates["EUR"].log_numeraire_terms(time))
@@ -289,3 +291,76 @@ def test_factors_must_fit_together(model: CrossAssetModel) -> None:
         CrossAssetModel("EUR", model.rates, model.fx, model.equities, torch.eye(6, dtype=torch.float64))
     with pytest.raises(MarketDataError, match="domestic currency first"):
         CrossAssetModel("USD", model.rates, model.fx, model.equities, model.correlation)
+
+
+COUPONS = np.array([(36, 128), (128, 219), (219, 402), (402, 403), (403, 404), (404, 803)]) / 365.0
+
+
+@pytest.mark.parametrize("currency", ["EUR", "USD"])
+def test_what_coupons_accrue_has_the_right_joint_law(model: CrossAssetModel, currency: str) -> None:
+    """Means, and covariances with one another and with x, of ``int x dH``: from the tensors, without a simulation."""
+    flows = [CompoundedFlow(currency, "I", a, b, b + 1.0, 1.0, 1.0) for a, b in COUPONS.tolist()]
+    flows += [IborFlow(currency, "I", a, a, b, b + 1.0, 1.0, b - a) for a, b in COUPONS[1:3].tolist()]
+    book = flow_book(currency, [(f, np.inf) for f in flows], [True] * len(flows))
+    only = CompiledSet(NettingSet("N", "C", "EUR"), ("N",), {(0, currency): book}, {}, (), (), (), ())
+    scalars = event_scalars(Curves(), model, GRID, [only], 0)
+    table = covariance_table(model, [GRID, scalars.time], GRID, scalars.accruals)
+    state = grid_state(model, table, GRID)
+    layout = event_layout(scalars, GRID)
+    events = event_state(model, table, GRID, state, layout, scalars)
+    rates, x, y = model.rates[currency], model.index[f"IR:{currency}"], model.index.get(f"FX:{currency}")
+    means, loads = _linear(model, state, layout, events)
+    kinds = np.array([key[0] for key in scalars.keys])
+    accrued, fixed = np.flatnonzero(kinds == "accrual"), np.flatnonzero(kinds == "state")
+    assert len(accrued) == 9
+    assert len(fixed) == 2
+
+    def covariance(s: float, t: float) -> tuple[float, float]:
+        """``cov(x_s, x_t)`` and ``cov(x_s, ln Y_t)``."""
+        at = covariance_table(model, [np.array([min(s, t)])]).values[-1]
+        return float(at[x, x]), 0.0 if y is None else float(at[x, y])
+
+    kappa = float(rates.mean_reversion)
+    for j in fixed.tolist():
+        np.testing.assert_allclose(loads[j] @ loads[j], covariance(scalars.time[j], 9.0)[0], rtol=1e-10)
+    # what one coupon has accrued: a difference of two, whatever they were counted from
+    pairs = [(a, b) for a, b in zip(accrued[:-1], accrued[1:]) if layout.base[b] in (a, layout.base[a])]
+    assert len(pairs) > 5
+    for a, b in pairs:
+        start, end = float(scalars.time[a]), float(scalars.time[b])
+        node, weight = np.polynomial.legendre.leggauss(12)
+        inner = sorted({*model.breaks.tolist(), *scalars.time[fixed].tolist()})
+        edges = [start, *[k for k in inner if start < k < end], end]
+        u = np.concatenate([0.5 * (p + q) + 0.5 * (q - p) * node for p, q in zip(edges[:-1], edges[1:])])
+        w = np.concatenate([0.5 * (q - p) * weight for p, q in zip(edges[:-1], edges[1:])])
+        w = w * np.exp(-kappa * u)  # dH
+        mean = -sum(wi * covariance(ui, ui)[1] for ui, wi in zip(u, w))
+        found = loads[b] - loads[a]
+        assert float(means[b] - means[a]) == pytest.approx(mean, rel=1e-6, abs=1e-15)
+        # the double integral by parts: twice int (H_end - H_u) zeta_u dH_u
+        rest = (np.exp(-kappa * u) - np.exp(-kappa * end)) / kappa
+        variance = 2.0 * sum(wi * ri * covariance(ui, ui)[0] for ui, wi, ri in zip(u, w, rest))
+        assert float(found @ found) == pytest.approx(variance, rel=1e-6)
+        for j in fixed.tolist():
+            t = float(scalars.time[j])
+            cross = sum(wi * covariance(ui, t)[0] for ui, wi in zip(u, w))
+            assert float(found @ loads[j]) == pytest.approx(cross, rel=1e-6, abs=1e-15)
+
+
+def _linear(model, state, layout, events):  # type: ignore[no-untyped-def]
+    """Every event as its mean ``(event,)`` and its loads ``(event, noise)`` on all normals of all intervals."""
+    n_steps, n = state.drift.shape
+    widths = [len(noise) for noise in layout.noises]
+    first = n_steps * n + np.concatenate([[0], np.cumsum(widths)])
+    means, loads = [], []
+    for j, k in enumerate(layout.step.tolist()):
+        load = torch.zeros(int(first[-1]), dtype=torch.float64)
+        for i in range(k):
+            load[i * n : (i + 1) * n] = state.factor[i].T @ events.load[j]
+        load[k * n : (k + 1) * n] = events.mix[j]
+        load[first[k] : first[k + 1]] = events.residual[j, : widths[k]]
+        mean = events.constant[j] + events.load[j] @ (state.initial + state.drift[:k].sum(0))
+        base = int(layout.base[j])
+        means.append(mean if base < 0 else mean + means[base])
+        loads.append(load if base < 0 else load + loads[base])
+    return torch.stack(means), torch.stack(loads)

@@ -33,6 +33,7 @@ from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.exposure_plan import ExposurePlan
+from xva.valuation.fixing import Fixing
 from xva.valuation.measures import XvaSpec
 from xva.valuation.results import results
 from xva.valuation.world import World
@@ -211,13 +212,19 @@ def make_engine(
     fixings: Mapping[tuple[str, str], float] | None = None,
     seed: int = 42,
     block_size: int = 1024,
+    fixing: Fixing = "auto",
 ) -> ExposureEngine:
     """Engine on ``dates`` (without the valuation date); one netting set per name that the trades give."""
     sets = tuple(
         NettingSet(n, COUNTERPARTY, "EUR", netted) for n in dict.fromkeys(t.netting_set for t in trades)
     )
     book = Book(
-        sets, (Counterparty(COUNTERPARTY, COUNTERPARTY),), tuple(trades), world.context(fixings), breaks
+        sets,
+        (Counterparty(COUNTERPARTY, COUNTERPARTY),),
+        tuple(trades),
+        world.context(fixings),
+        breaks,
+        fixing,
     )
     size = min(paths_per_scramble, block_size)
     simulation = Simulation(paths_per_scramble * scrambles, size, scrambles, seed=seed, exercise_width=width)

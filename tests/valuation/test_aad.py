@@ -62,7 +62,7 @@ def test_every_kind_of_trade_is_there() -> None:
     sets = data().sets
     for key in (*DATE_TENSORS, *ROW_TENSORS, "live.root"):
         assert any(input_tensor(s, key).numel() for s in sets), f"no netting set has {key}"
-    assert any((s.resets.event >= 0).any() for s in sets)
+    assert any((s.memory.event >= 0).any() for s in sets)
     assert any(len(s.units) > 1 for s in sets)
 
 

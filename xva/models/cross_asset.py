@@ -7,6 +7,7 @@ with ``Z = S exp(q t) [X]/N_d``. All are Gaussian with independent increments, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -150,18 +151,46 @@ class CrossAssetModel:
                 columns.append(alpha[driver] * h[driver] if kind == "bond" else alpha[driver])
         return torch.stack(columns, dim=1)
 
-    def covariances(self, knots: ArrayLike) -> Tensor:
-        """``(interval, state, state)`` covariances of the increments between consecutive ``knots``."""
+    def covariances(
+        self, knots: ArrayLike, accruals: Sequence[str] = (), grid: NDArray[np.float64] | None = None
+    ) -> Tensor:
+        """``(interval, state, state)`` covariances of the increments between consecutive ``knots``.
+
+        The states of ``accruals`` come after the model's: of each currency named ``int (H - H_k) dx``, H_k being its H at
+        the date of ``grid`` before; all of the grid's dates are knots.
+        """
         rule = composite_rule(knots, self.breaks)
         _, driver, combine = self._terms
         f = self._functions(rule.points)
+        if accruals:
+            assert grid is not None
+            before = grid[np.searchsorted(grid, rule.points) - 1]
+            f = torch.cat([f, *(self._accrual(c, rule.points, before) for c in accruals)], dim=1)
+            driver = torch.cat([driver, torch.tensor([self.index[f"IR:{c}"] for c in accruals])])
+            combine = torch.block_diag(combine, torch.eye(len(accruals), dtype=torch.float64))  # type: ignore[no-untyped-call]
         products = rule.integrate(f[:, :, None] * f[:, None, :])
         rho = self.correlation.index_select(0, driver).index_select(1, driver)
         half = (products * rho) @ combine.T
         return (half.transpose(1, 2) @ combine.T).transpose(1, 2)
 
-    def drifts(self, covariance: Tensor) -> Tensor:
-        """``(..., state)`` mean increments that belong to increments' covariances ``(..., state, state)``."""
+    def _accrual(self, currency: str, time: NDArray[np.float64], before: NDArray[np.float64]) -> Tensor:
+        """``(time, 1)`` loading ``(H - H_k) alpha`` on the currency's own Brownian motion."""
+        rates = self.rates[currency]
+        return ((rates.h(time) - rates.h(before)) * rates.alpha(time))[:, None]
+
+    def drifts(self, covariance: Tensor, accruals: Sequence[str] = ()) -> Tensor:
+        """``(..., state)`` mean increments that belong to increments' covariances ``(..., state, state)``.
+
+        With those of ``accruals`` behind, as `covariances` has them.
+        """
+        if accruals:
+            n = len(self.factors)
+            zero = torch.zeros_like(covariance[..., 0, 0])
+            more = [
+                zero if c == self.domestic else -covariance[..., n + k, self.index[f"FX:{c}"]]
+                for k, c in enumerate(accruals)
+            ]
+            return torch.cat([self.drifts(covariance[..., :n, :n]), torch.stack(more, dim=-1)], dim=-1)
         n_rates, n_fx = len(self.rates), len(self.fx)
         variance = torch.diagonal(covariance, dim1=-2, dim2=-1)
         foreign = [-covariance[..., 1 + k, n_rates + k] for k in range(n_fx)]

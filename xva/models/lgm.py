@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from xva.errors import MarketDataError
+from xva.numerics.quadrature import composite_rule
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,21 @@ class Lgm:
         d_h = self._pieces(time, lambda t: -torch.exp(-kappa * t) / kappa)
         d_up = self._pieces(time, lambda t: torch.exp(kappa * t) / kappa)
         return (offset * d_h + scale * d_up).sum(-1)
+
+    def zeta_moments(self, time: ArrayLike | Tensor) -> Tensor:
+        """``int_0^t H^n dzeta`` for n = 0, 1, 2, ``(..., 3)`` beside the shape of ``time``.
+
+        By quadrature, whose moments belong to each other whatever the mean reversion and the level of H.
+        """
+        t = np.asarray(_tensor(time))
+        knots, position = np.unique(np.append(0.0, t.ravel()), return_inverse=True)
+        if len(knots) == 1:
+            return self.sigmas.new_zeros(*t.shape, 3)
+        rule = composite_rule(knots, self.times[:-1])
+        h, density = self.h(rule.points), self.alpha(rule.points) ** 2
+        steps = rule.integrate(torch.stack([density, density * h, density * h**2], dim=-1))
+        total = torch.cat([steps.new_zeros(1, 3), torch.cumsum(steps, 0)])
+        return total[torch.from_numpy(position[1:].reshape(t.shape))]
 
     def _pieces(self, time: ArrayLike | Tensor, primitive) -> Tensor:  # type: ignore[no-untyped-def]
         """Increments of ``primitive`` over the part of each pillar interval before ``time``: (..., pillar)."""

@@ -14,6 +14,7 @@ from xva.models.lgm import Lgm, at_unique
 from xva.pricing.flow_book import FlowBook, ForwardTable
 
 Floats = NDArray[np.float64]
+_SAME_TIME = 1e-9
 
 
 class Discounting(Protocol):
@@ -73,14 +74,19 @@ def affine_terms(book: FlowBook, curves: CurveSource, lgm: Lgm) -> AffineTerms:
         torch.cat([torch.from_numpy(bonds.amount) * torch.exp(log_p), forward_weights(book, curves)]),
         torch.cat([h_bond, h_forward]),
         torch.cat([h_bond**2, h_forward**2]),
-        np.concatenate([bonds.until, np.minimum(table.fixing, table.until)]),
+        np.concatenate([bonds.until, np.minimum(forward_until(table), table.until)]),
     )
 
 
+def forward_until(table: ForwardTable) -> Floats:
+    """When each row stops being a forward: at its fixing; just after it where the path's own fixing takes over."""
+    return np.where(table.simulated, table.fixing + _SAME_TIME, table.fixing)
+
+
 def running_terms(book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats) -> RunningTerms:
-    """Forwards between fixing (or start of accrual) and payment, one term per coupon and date ``times``."""
+    """Forwards between fixing (or start of accrual) and payment that are not simulated, one term per coupon and date."""
     table = book.forwards
-    inside = (times[:, None] >= table.fixing) & (times[:, None] < table.until)
+    inside = (times[:, None] >= table.fixing) & (times[:, None] < table.until) & ~table.simulated
     date, row = np.nonzero(inside)
     weight = forward_weights(book, curves, torch.from_numpy(row))
     h, shift = running_exponents(table, row, times[date], lgm)
@@ -117,6 +123,33 @@ def tied_exponents(
     return h, forward - h, -0.5 * forward**2 * zeta - 0.5 * h**2 * since
 
 
+def path_exponents(
+    table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: Lgm
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``(h, fixed, shift)`` ``(row,)`` each: coupons seen at ``time``, after their fixing, with the path's own fixing.
+
+    Seen from the currency's own numeraire a coupon is the martingale ``exp(-int g dx - int g^2 dzeta/2)``, with
+    ``g = H_S - H_E + H_p`` until it fixes and ``H_p`` from then on; an overnight coupon fixes all along its period, where
+    ``g(u) = H_u - H_E + H_p``. By parts the term is ``exp(-h x_t - fixed x_F + shift)`` for a rate fixed at F and
+    ``exp(-h x_t + K_m - K_S + shift)`` for a compounded one (``fixed`` is then not used), ``K_t = int_0^t x dH`` and m the
+    earlier of ``time`` and the period's end.
+    """
+    compounded = torch.from_numpy(table.compounded[row])
+    accrued_to = np.minimum(time, table.end[row])
+    since = np.where(table.compounded[row], table.start[row], table.fixing[row])
+    h_s, h_e = at_unique(lgm.h, table.start[row]), at_unique(lgm.h, table.end[row])
+    h_p, h_m = at_unique(lgm.h, table.pay[row]), at_unique(lgm.h, accrued_to)
+    to_m, to_fix = at_unique(lgm.zeta_moments, accrued_to), at_unique(lgm.zeta_moments, since)
+    zeta_t = at_unique(lgm.zeta_moments, time)[..., 0]
+    until = torch.where(compounded, to_m[..., 0], to_fix[..., 0])
+    centre = h_e - h_p
+    powers = torch.stack([centre**2, -2.0 * centre, torch.ones_like(centre)], dim=-1)
+    accrual = torch.where(compounded, ((to_m - to_fix) * powers).sum(-1), torch.zeros_like(h_p))
+    variance = (h_s - centre) ** 2 * to_fix[..., 0] + accrual + h_p**2 * (zeta_t - until)
+    h = torch.where(compounded, h_m - centre, h_p)
+    return h, h_s - h_e, -0.5 * variance
+
+
 def _regression(table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: Lgm, anchor: float) -> Tensor:
     """Regression ``(row,)`` of the coupons' exponents on the state's increment from ``anchor`` to ``time``."""
     before = lgm.zeta(anchor)
@@ -142,7 +175,7 @@ def node_values(
 ) -> Tensor:
     """Deflated values ``(date, node)`` of the book, in its own currency, at states ``x`` ``(date, node)``.
 
-    Without ``with_running`` coupons count until they fix or begin to accrue.
+    Without ``with_running`` coupons count until they fix or begin to accrue, as simulated ones always do.
     """
     terms = affine_terms(book, curves, lgm)
     alive = torch.from_numpy((times[:, None] < terms.until).astype(np.float64))

@@ -46,6 +46,7 @@ def caplet_book(currency: str, caplets: Sequence[tuple[Caplet, float]]) -> Caple
     table = ForwardTable(
         np.array([indices.index(c.index) for c, _ in caplets], dtype=np.int64),
         np.zeros(len(caplets), dtype=bool),
+        np.zeros(len(caplets), dtype=bool),
         *columns.T,
     )
     return CapletBook(

@@ -147,7 +147,9 @@ class Portfolios:
         for p in self.tables:
             item = self.items[p]
             wanted.append((replace(item.netting_set, netted=False), item.singles))
-        return tuple(compile_set(home, trades, book.context, book.breaks) for home, trades in wanted)
+        return tuple(
+            compile_set(home, trades, book.context, book.breaks, book.fixing) for home, trades in wanted
+        )
 
     def _places(self, compiled: Sequence[CompiledSet]) -> tuple[tuple[tuple[int, int], ...], ...]:
         members = [item.trades for item in self.items] + [self.items[p].singles for p in self.tables]

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from xva.valuation.measures import MEASURES, SIDES
 from xva.valuation.set_inputs import SetInputs
-from xva.valuation.set_kernel import DateContext, DateTape, event_gradients, pull, state_gradient
+from xva.valuation.set_kernel import (
+    DateContext,
+    DateTape,
+    boundary_gradients,
+    event_gradients,
+    pull,
+    state_gradient,
+)
 
 if TYPE_CHECKING:
     from xva.valuation.exposure_plan import BlockNoise, ExposureData
@@ -29,8 +36,9 @@ ROW_TENSORS = {
     "tied.log": "tied.edges",
     "tied.load": "tied.edges",
     "tied.tie": "tied.edges",
-    "resets.log": "resets.edges",
-    "resets.load": "resets.edges",
+    "memory.log": "memory.edges",
+    "memory.load": "memory.edges",
+    "memory.tie": "memory.edges",
 }
 DATE_TENSORS = ("smooth.coefficients", "equity", "live.coefficients")
 
@@ -40,7 +48,8 @@ class SetAdjoint:
 
     Per side (EPE, ENE) and date: derivatives to the date's inputs, ``<part>.<tensor>`` with a leading side axis. Per measure
     (with its weights): derivatives to the state's increments (``grid.initial``, ``grid.drift``, ``grid.factor``, only rows of
-    active states), to event scalars (``events.*``) and exercise boundaries (``live.root``).
+    active states), to the event scalars that it depends on (``events.*``, in the order of `SetInputs.events`) and exercise
+    boundaries (``live.root``).
     """
 
     def __init__(self, data: ExposureData, number: int, states: Tensor) -> None:
@@ -63,8 +72,10 @@ class SetAdjoint:
                 self.sums[key] = states.new_zeros(2, *tensor.shape)
         self.spans = {key: row_edges(self.inputs, key) for key in ROW_TENSORS}
         self.event_adjoint: dict[int, Tensor] = {}
-        if len(self.inputs.live.unit) or (self.inputs.resets.event >= 0).any():
-            n_events = len(self.layout.step)
+        own = self.inputs.events(self.layout)
+        self.place = {event: k for k, event in enumerate(own.tolist())}
+        if self.inputs.has_events:
+            n_events = len(own)
             width = data.events.residual.shape[1]
             self.sums["live.root"] = states.new_zeros(n_measures, len(self.inputs.live.unit))
             self.sums["events.constant"] = states.new_zeros(n_measures, n_events)
@@ -95,15 +106,24 @@ class SetAdjoint:
         weight = self.weights[:, at.date]
         for m, side in enumerate(SIDES):
             self.acc[m].addcmul_(sided[side], weight[m])
-        self._events(at, tape, (positive, positive - 1.0), weight)
+        self._events(at, tape, positive, weight)
 
-    def _events(self, at: DateContext, tape: DateTape, masks: tuple[Tensor, Tensor], weight: Tensor) -> None:
-        for event, unit, swaption, slope in event_gradients(self.inputs, at, tape):
+    def _events(self, at: DateContext, tape: DateTape, positive: Tensor, weight: Tensor) -> None:
+        masks = (positive, positive - 1.0)
+        for event, unit, swaption, slope in boundary_gradients(self.inputs, tape):
             found = torch.stack([weight[m] * masks[side][unit] * slope for m, side in enumerate(SIDES)])
-            if swaption >= 0:
-                self.sums["live.root"][:, swaption] -= found.sum(-1)
-            before = self.event_adjoint.get(event)
-            self.event_adjoint[event] = found if before is None else before + found
+            self.sums["live.root"][:, swaption] -= found.sum(-1)
+            self._add_event(event, found)
+        for events, masked, every in event_gradients(self.inputs, at, tape, positive):
+            sided = (masked, masked - every)
+            bars = torch.stack([weight[m] * sided[side] for m, side in enumerate(SIDES)], dim=1)
+            for event, bar in zip(events.tolist(), bars):
+                self._add_event(event, bar)
+
+    def _add_event(self, event: int, bar: Tensor) -> None:
+        """Add to an event's adjoint ``(measure, path)``."""
+        before = self.event_adjoint.get(event)
+        self.event_adjoint[event] = bar if before is None else before + bar
 
     def step(self, t: int, noise: BlockNoise, states: Tensor) -> None:
         """All dates >= t are in: book the increment that led to t (the initial state for t = 0)."""
@@ -117,13 +137,15 @@ class SetAdjoint:
         flat = self.acc.reshape(n_measures * n_active, paths)
         self.sums["grid.factor"][:, k] = (flat @ normals.T).reshape(n_measures, n_active, len(normals))
         for event in [e for e in self.event_adjoint if self.layout.step[e] == k]:
-            bar = self.event_adjoint.pop(event)
-            self.sums["events.constant"][:, event] = bar.sum(-1)
-            self.sums["events.load"][:, event] = bar @ states[k].T
-            self.sums["events.mix"][:, event] = bar @ noise.normals[k].T
+            bar, place = self.event_adjoint.pop(event), self.place[event]
+            self.sums["events.constant"][:, place] = bar.sum(-1)
+            self.sums["events.load"][:, place] = bar @ states[k].T
+            self.sums["events.mix"][:, place] = bar @ noise.normals[k].T
             own = noise.residuals[k]
-            self.sums["events.residual"][:, event, : own.shape[0]] = bar @ own.T
+            self.sums["events.residual"][:, place, : own.shape[0]] = bar @ own.T
             self.acc += self.load[event][self.active][None, :, None] * bar[:, None]
+            if self.layout.base[event] >= 0:
+                self._add_event(int(self.layout.base[event]), bar)
 
     def add_states(self, found: dict[str, Tensor]) -> None:
         """Add adjoints of the state's increments, rows of all states, that came from elsewhere (`residual_adjoint`)."""
@@ -152,7 +174,7 @@ def row_edges(inputs: SetInputs, key: str) -> NDArray[np.int64]:
             return inputs.pairs.edges
         case "tied.edges":
             return inputs.tied.edges
-        case "resets.edges":
-            return inputs.resets.edges
+        case "memory.edges":
+            return inputs.memory.edges
         case _:
             return inputs.pairs.term_edges[inputs.pairs.edges]

@@ -102,7 +102,7 @@ class Revaluer:
             (found.grid.factor[:, rows], self.base.grid.factor[:, rows]),
         ]
         own = self._inputs.sets[number]
-        if len(own.live.unit) or (own.resets.event >= 0).any():
+        if own.has_events:
             pairs.append((found.events, self._inputs.events))
         return all(tree.equal(a, b) for a, b in pairs)
 

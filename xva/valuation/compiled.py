@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from xva.errors import TradeError
 from xva.pricing.caplet import CapletBook, caplet_book
 from xva.pricing.cash_swaption import CashBook, cash_book
-from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable, flow_book
+from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable, LinearFlow, flow_book
 from xva.trades.claims import (
     Caplet,
+    Claim,
     CompoundedFlow,
     EquityFlow,
     ExchangeOption,
@@ -26,6 +27,7 @@ from xva.trades.claims import (
 from xva.trades.context import TradeContext
 from xva.trades.netting import NettingSet
 from xva.trades.trade import Trade
+from xva.valuation.fixing import Fixing, simulated
 
 Breaks = Literal["truncate", "ignore"]
 _PAY_TOLERANCE = 1e-9
@@ -139,12 +141,20 @@ class CompiledSet:
         """Times at which the joint law of the factors is needed: option expiries, starts of resetting periods."""
         return {e.option.expiry for e in self.exchanges} | {t for r in self.resets for t in r.start.tolist()}
 
+    @property
+    def floating(self) -> list[tuple[FlowBook, float]]:
+        """Books whose coupons may be simulated, and the time from which they live."""
+        found = [(book, 0.0) for book in self.books.values()]
+        found += [(r.growth, 0.0) for r in self.resets]
+        return found + [(s.underlying, s.expiry) for s in self.swaptions if s.physical]
+
 
 def compile_sets(
     netting_sets: Sequence[NettingSet],
     trades: Sequence[Trade],
     context: TradeContext,
     breaks: Breaks = "truncate",
+    fixing: Fixing = "auto",
 ) -> tuple[CompiledSet, ...]:
     """Compile every netting set, in the order given.
 
@@ -162,15 +172,19 @@ def compile_sets(
                 [trade.trade_id],
             )
         groups[trade.netting_set].append(trade)
-    return tuple(compile_set(n, groups[n.name], context, breaks) for n in netting_sets)
+    return tuple(compile_set(n, groups[n.name], context, breaks, fixing) for n in netting_sets)
 
 
 def compile_set(
-    netting_set: NettingSet, trades: Sequence[Trade], context: TradeContext, breaks: Breaks = "truncate"
+    netting_set: NettingSet,
+    trades: Sequence[Trade],
+    context: TradeContext,
+    breaks: Breaks = "truncate",
+    fixing: Fixing = "auto",
 ) -> CompiledSet:
     """Compile one netting set."""
     units = (netting_set.name,) if netting_set.netted else tuple(t.trade_id for t in trades)
-    sorter = _Sorter()
+    sorter = _Sorter(fixing)
     for k, trade in enumerate(trades):
         stop = np.inf
         if breaks == "truncate" and trade.break_date is not None:
@@ -179,7 +193,7 @@ def compile_set(
     return CompiledSet(
         netting_set,
         units,
-        {key: flow_book(key[1], flows) for key, flows in sorter.flows.items()},
+        {key: _book(key[1], rows) for key, rows in sorter.flows.items()},
         {key: caplet_book(key[1], rows) for key, rows in sorter.caplets.items()},
         tuple(sorter.swaptions),
         tuple(sorter.exchanges),
@@ -191,23 +205,25 @@ def compile_set(
 class _Sorter:
     """Collects the claims of one netting set by kind."""
 
-    def __init__(self) -> None:
-        self.flows: dict[tuple[int, str], list[tuple[FixedFlow | IborFlow | CompoundedFlow, float]]] = {}
+    def __init__(self, fixing: Fixing) -> None:
+        self.fixing = fixing
+        self.flows: dict[tuple[int, str], list[tuple[LinearFlow, float, bool]]] = {}
         self.caplets: dict[tuple[int, str], list[tuple[Caplet, float]]] = {}
         self.swaptions: list[CompiledSwaption] = []
         self.exchanges: list[CompiledExchange] = []
         self.equities: list[CompiledEquity] = []
-        self.resets: dict[tuple[str, str], list[tuple[int, str, ResetPeriod, float]]] = {}
+        self.resets: dict[tuple[str, str], list[tuple[int, str, ResetPeriod, float, bool]]] = {}
 
     def add(self, unit: int, trade: Trade, context: TradeContext, stop: float) -> None:
-        for claim in trade.claims(context):
+        claims: list[Claim] = list(trade.claims(context))
+        for claim, own in zip(claims, simulated(self.fixing, claims), strict=True):
             match claim:
                 case FixedFlow() | IborFlow() | CompoundedFlow():
-                    self.flows.setdefault((unit, claim.currency), []).append((claim, stop))
+                    self.flows.setdefault((unit, claim.currency), []).append((claim, stop, own))
                 case Caplet():
                     self.caplets.setdefault((unit, claim.currency), []).append((claim, stop))
                 case SwaptionClaim():
-                    self.swaptions.append(_swaption(unit, trade.trade_id, claim, stop))
+                    self.swaptions.append(_swaption(unit, trade.trade_id, claim, stop, self.fixing))
                 case ExchangeOption():
                     self.exchanges.append(CompiledExchange(unit, claim, min(claim.expiry, stop)))
                 case EquityFlow():
@@ -215,16 +231,16 @@ class _Sorter:
                     self.equities.append(CompiledEquity(unit, claim.equity, claim.pay, until, claim.quantity))
                 case ResetPeriod():
                     key = (claim.currency, claim.base_currency)
-                    self.resets.setdefault(key, []).append((unit, trade.trade_id, claim, stop))
+                    self.resets.setdefault(key, []).append((unit, trade.trade_id, claim, stop, own))
 
 
 def _resets(
     currency: str,
     base: str,
-    rows: Sequence[tuple[int, str, ResetPeriod, float]],
+    rows: Sequence[tuple[int, str, ResetPeriod, float, bool]],
     context: TradeContext,
 ) -> CompiledResets:
-    late = [(trade, p) for _, trade, p, _ in rows if abs(p.pay - p.end) > _PAY_TOLERANCE]
+    late = [(trade, p) for _, trade, p, _, _ in rows if abs(p.pay - p.end) > _PAY_TOLERANCE]
     if late:
         trade, p = late[0]
         raise TradeError(
@@ -232,13 +248,14 @@ def _resets(
             f"{365 * (p.pay - p.end):.0f} days later; use an index without payment lag",
             [trade],
         )
-    periods = [p for _, _, p, _ in rows]
-    until = np.array([min(p.pay, stop) for _, _, p, stop in rows])
+    periods = [p for _, _, p, _, _ in rows]
+    until = np.array([min(p.pay, stop) for _, _, p, stop, _ in rows])
     indices = tuple(sorted({p.index for p in periods if p.index}))
     grows = np.array([bool(p.index) for p in periods])
     table = ForwardTable(
         np.array([indices.index(p.index) if p.index else 0 for p in periods], dtype=np.int64),
         np.array([bool(p.index) and context.index(p.index).overnight for p in periods]),
+        np.array([own for _, _, _, _, own in rows]) & grows,
         np.array([p.start if not p.index or context.index(p.index).overnight else p.fixing for p in periods]),
         np.array([p.start for p in periods]),
         np.array([p.end for p in periods]),
@@ -250,7 +267,7 @@ def _resets(
     return CompiledResets(
         currency,
         base,
-        np.array([unit for unit, _, _, _ in rows], dtype=np.int64),
+        np.array([unit for unit, _, _, _, _ in rows], dtype=np.int64),
         np.array([p.base_amount for p in periods]),
         table.start,
         table.pay,
@@ -261,7 +278,11 @@ def _resets(
     )
 
 
-def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float) -> CompiledSwaption:
+def _book(currency: str, rows: Sequence[tuple[LinearFlow, float, bool]]) -> FlowBook:
+    return flow_book(currency, [(flow, stop) for flow, stop, _ in rows], [own for _, _, own in rows])
+
+
+def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float, fixing: Fixing) -> CompiledSwaption:
     return CompiledSwaption(
         label,
         unit,
@@ -270,6 +291,6 @@ def _swaption(unit: int, label: str, claim: SwaptionClaim, stop: float) -> Compi
         stop,
         claim.position,
         claim.settlement == "physical",
-        flow_book(claim.currency, [(flow, stop) for flow in claim.flows]),
+        flow_book(claim.currency, [(flow, stop) for flow in claim.flows], simulated(fixing, claim.flows)),
         cash_book(claim.currency, claim.par_yield) if claim.par_yield else None,
     )

@@ -21,6 +21,7 @@ from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
 from xva.valuation.event_scalars import EventScalars
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
+from xva.valuation.fixing import Fixing
 from xva.valuation.frame import Frame, make_frame
 from xva.valuation.interpolants import Orders
 from xva.valuation.measures import XvaSpec, measure_weights
@@ -86,13 +87,17 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Book:
-    """Who owes whom what: netting sets, their counterparties and all trades, as of ``context.as_of``."""
+    """Who owes whom what: netting sets, their counterparties and all trades, as of ``context.as_of``.
+
+    ``fixing`` says whose fixing running coupons have (`xva.valuation.fixing`).
+    """
 
     netting_sets: tuple[NettingSet, ...]
     counterparties: tuple[Counterparty, ...]
     trades: tuple[Trade, ...]
     context: TradeContext
     breaks: Breaks = "truncate"
+    fixing: Fixing = "auto"
 
     def __repr__(self) -> str:
         return f"Book({len(self.trades):,} trades in {len(self.netting_sets):,} netting sets, as of {self.context.as_of})"
@@ -171,7 +176,7 @@ class ExposureEngine:
         self.dates = np.union1d([as_of], np.concatenate([dates, *_observed(book)])).astype("datetime64[D]")
         self.times: Floats = np.asarray((self.dates - as_of).astype(np.int64) / 365.0)
         self.day_zero = int(as_of.astype("datetime64[D]").astype(np.int64))
-        self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks)
+        self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks, book.fixing)
         self.credit = book.credit_curves()
         self.build = AtHorizon(plain(build), HORIZON * float(self.times[-1]))
         self.world = self.build(quotes)
@@ -193,10 +198,20 @@ class ExposureEngine:
 
     def state(self, frame: Frame, scalars: EventScalars) -> tuple[StateTensors, EventLayout]:
         """The state's tensors and where its events lie."""
-        grid = grid_state(frame.model, frame.table, self.times)
         layout = event_layout(scalars, self.times)
-        events = event_state(frame.model, frame.table, self.times, grid, layout, scalars)
-        return StateTensors(grid, events), layout
+        return self.state_of(frame, scalars, layout), layout
+
+    def state_of(
+        self,
+        frame: Frame,
+        scalars: EventScalars,
+        layout: EventLayout,
+        rows: NDArray[np.int64] | None = None,
+    ) -> StateTensors:
+        """The state's tensors with all events, or those numbered ``rows``."""
+        grid = grid_state(frame.model, frame.table, self.times)
+        events = event_state(frame.model, frame.table, self.times, grid, layout, scalars, rows)
+        return StateTensors(grid, events)
 
     def inputs(self, compiled: CompiledSet, frame: Frame, orders: Orders | None = None) -> SetInputs:
         """A netting set's inputs, interpolated as decided here or with the ``orders`` of a run."""

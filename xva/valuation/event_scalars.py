@@ -1,6 +1,8 @@
-"""Scalars that trades take from the paths between grid dates: FX fixings of resets, states at exercises.
+"""Scalars that trades take from the paths: FX fixings of resets, states at exercises and fixings, what coupons accrue.
 
-Each is ``constant + sum_f coefficient_f s_f`` of the state at the event date, keyed by what it is and when.
+Each is ``constant + sum_f coefficient_f s_f`` of the state at the event date, keyed by what it is and when. The state is the
+model's, and of each currency with overnight coupons also ``A = int (H - H_k) dx`` since the grid date k before, because
+``K_t = int_0^t x dH`` is ``K_k + (H_t - H_k) x_t - A_t``.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from torch import Tensor
 from xva.models.cross_asset import CrossAssetModel
 from xva.pricing.affine import CurveSource
 from xva.valuation.compiled import CompiledSet
+from xva.valuation.coupon_events import coupon_events
+from xva.valuation.event_keys import EventKey, accrual_key, reset_key, state_key
 
 Floats = NDArray[np.float64]
-EventKey = tuple[str, str, str, int]
 WIDTH = 4  # states an event scalar depends on: x and ln Y of two currencies
 _SAME_TIME = 1e-9
 
@@ -27,8 +30,9 @@ _SAME_TIME = 1e-9
 class EventScalars:
     """Events in date order.
 
-    ``time``, ``day`` ``(event,)``; ``states`` ``(event, 4)`` state numbers and ``used`` which of them count; ``constant``
-    ``(event,)`` and ``coefficients`` ``(event, 4)``, zero where not used.
+    ``time``, ``day`` ``(event,)``; ``states`` ``(event, 4)`` state numbers and ``used`` which of them count; ``base``
+    ``(event,)`` the event that an accrual goes on from, -1 where it begins anew; ``constant`` ``(event,)`` and
+    ``coefficients`` ``(event, 4)``, zero where not used. ``accruals`` are the currencies whose A follow the model's states.
     """
 
     keys: tuple[EventKey, ...]
@@ -36,34 +40,24 @@ class EventScalars:
     day: NDArray[np.int64]
     states: NDArray[np.int64]
     used: NDArray[np.bool_]
+    base: NDArray[np.int64]
+    accruals: tuple[str, ...]
     constant: Tensor
     coefficients: Tensor
 
 
-def reset_key(base: str, leg: str, start: float, day_zero: int) -> EventKey:
-    """Key of the price of one ``base`` in ``leg`` currency at the start of a reset period."""
-    return ("reset", base, leg, day_zero + round(365.0 * start))
-
-
-def exercise_key(currency: str, expiry: float, day_zero: int) -> EventKey:
-    """Key of the state at a physically settled swaption's expiry."""
-    return ("exercise", currency, "", day_zero + round(365.0 * expiry))
-
-
 def event_scalars(
-    curves: CurveSource, model: CrossAssetModel, last: float, sets: Sequence[CompiledSet], day_zero: int
+    curves: CurveSource, model: CrossAssetModel, times: Floats, sets: Sequence[CompiledSet], day_zero: int
 ) -> EventScalars:
-    """All events of ``sets`` after `as_of` and up to time ``last``; what happens on `as_of` has no law (`spot_cross`)."""
-    found: dict[EventKey, float] = {}
-    for compiled in sets:
-        for reset in compiled.resets:
-            for start in reset.start[reset.start > _SAME_TIME].tolist():
-                found[reset_key(reset.base_currency, reset.currency, start, day_zero)] = start
-        for swaption in compiled.swaptions:
-            if swaption.physical and swaption.stop > swaption.expiry:
-                found[exercise_key(swaption.currency, swaption.expiry, day_zero)] = swaption.expiry
-    keys = sorted((k for k, t in found.items() if t <= last + _SAME_TIME), key=lambda k: (found[k], k))
-    times = np.array([found[k] for k in keys])
+    """All events of ``sets`` after `as_of` and up to the last of ``times``; those on `as_of` have no law (`spot_cross`).
+
+    ``times`` are the grid's.
+    """
+    found = _wanted(sets, times, day_zero)
+    last = float(times[-1]) + _SAME_TIME
+    keys = sorted((k for k, t in found.items() if t <= last), key=lambda k: (found[k], k))
+    at = np.array([found[k] for k in keys])
+    accruals = tuple(c for c in model.rates if any(k[:2] == ("accrual", c) for k in keys))
     constant = torch.zeros(len(keys), dtype=torch.float64)
     coefficients = torch.zeros(len(keys), WIDTH, dtype=torch.float64)
     states = np.zeros((len(keys), WIDTH), dtype=np.int64)
@@ -71,19 +65,56 @@ def event_scalars(
     for kind, one, other in sorted({k[:3] for k in keys}):
         mine = np.flatnonzero([k[:3] == (kind, one, other) for k in keys])
         pick = torch.from_numpy(mine)
-        if kind == "exercise":
-            states[mine, 0], used[mine, 0] = model.index[f"IR:{one}"], True
-            weights = torch.zeros(len(mine), WIDTH, dtype=torch.float64)
+        weights = torch.zeros(len(mine), WIDTH, dtype=torch.float64)
+        columns: tuple[int | None, ...] = (model.index[f"IR:{one}"],)
+        if kind == "state":
             weights[:, 0] = 1.0
+        elif kind == "accrual":
+            columns += (len(model.factors) + accruals.index(one),)
+            h = model.rates[one].h
+            gain = h(at[mine]) - h(interval_start(times, at[mine]))
+            weights = torch.cat([torch.stack([gain, -torch.ones_like(gain)], dim=1), weights[:, 2:]], dim=1)
         else:
-            level, weights = _log_cross(curves, model, one, other, times[mine])
+            level, weights = _log_cross(curves, model, one, other, at[mine])
             constant = constant.index_put((pick,), level)
-            for column, factor in enumerate((f"IR:{one}", f"FX:{one}", f"IR:{other}", f"FX:{other}")):
-                if factor in model.index:
-                    states[mine, column], used[mine, column] = model.index[factor], True
+            names = (f"IR:{one}", f"FX:{one}", f"IR:{other}", f"FX:{other}")
+            columns = tuple(model.index.get(name) for name in names)
+        for column, state in enumerate(columns):
+            if state is not None:
+                states[mine, column], used[mine, column] = state, True
         coefficients = coefficients.index_put((pick,), weights)
     day = np.array([k[3] for k in keys], dtype=np.int64)
-    return EventScalars(tuple(keys), times, day, states, used, constant, coefficients)
+    base = _bases(keys, at, times, day_zero)
+    return EventScalars(tuple(keys), at, day, states, used, base, accruals, constant, coefficients)
+
+
+def interval_start(grid: Floats, time: Floats) -> Floats:
+    """The grid date before each ``time``; before, not at."""
+    return grid[np.searchsorted(grid, time - _SAME_TIME) - 1]
+
+
+def _wanted(sets: Sequence[CompiledSet], times: Floats, day_zero: int) -> dict[EventKey, float]:
+    found: dict[EventKey, float] = {}
+    for compiled in sets:
+        for reset in compiled.resets:
+            for start in reset.start[reset.start > _SAME_TIME].tolist():
+                found[reset_key(reset.base_currency, reset.currency, start, day_zero)] = start
+        for swaption in compiled.swaptions:
+            if swaption.physical and swaption.stop > swaption.expiry:
+                found[state_key(swaption.currency, swaption.expiry, day_zero)] = swaption.expiry
+        found.update(coupon_events(compiled, times, day_zero))
+    return found
+
+
+def _bases(keys: Sequence[EventKey], at: Floats, times: Floats, day_zero: int) -> NDArray[np.int64]:
+    """``(event,)`` number of what its currency had accrued on the grid date before, -1 where nobody needs that."""
+    numbers = {key: k for k, key in enumerate(keys)}
+    base = np.full(len(keys), -1, dtype=np.int64)
+    for k, key in enumerate(keys):
+        if key[0] == "accrual":
+            before = float(interval_start(times, at[k : k + 1])[0])
+            base[k] = numbers.get(accrual_key(key[1], before, day_zero), -1)
+    return base
 
 
 def spot_cross(curves: CurveSource, model: CrossAssetModel, base: str, leg: str) -> Tensor:

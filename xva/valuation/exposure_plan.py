@@ -152,7 +152,8 @@ class ExposurePlan(Plan):
         n_dates, n_states = len(d.days), len(d.factors)
         rows = max((int(np.diff(s.rows.edges).max(initial=0)) for s in d.sets), default=0)
         units = max((len(s.units) for s in d.sets), default=1)
-        live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.step) * 2
+        live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.step) * 3
+        rows += max((int(np.diff(s.memory.edges).max(initial=0)) for s in d.sets), default=0)
         working = 12 * rows + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 600
         largest = max((len(r.trades) for r in self.residuals.values()), default=0)
         residual = n_dates * (12 * n_states + 40) * min(largest, 1) + 2 * n_dates * largest
@@ -196,8 +197,9 @@ class BlockNoise:
 def block_noise(data: ExposureData, block: int) -> BlockNoise:
     """Draw what a block is made of; it depends on no market."""
     like = data.grid.initial
+    names = (*data.factors, *(f"ACCRUAL:{c}" for c in data.layout.accruals))
     residuals = tuple(
-        torch.stack([data.noise.event(block, day, data.factors[s]) for day, s in noise]).to(like)
+        torch.stack([data.noise.event(block, day, names[s]) for day, s in noise]).to(like)
         if noise
         else like.new_zeros(0, data.noise.block_size)
         for noise in data.layout.noises

@@ -14,7 +14,8 @@ from xva.models.cross_asset import CrossAssetModel
 from xva.numerics import chebyshev
 from xva.pricing.affine import CurveSource
 from xva.valuation.compiled import CompiledSet
-from xva.valuation.event_scalars import EventKey, EventScalars, event_scalars
+from xva.valuation.event_keys import EventKey
+from xva.valuation.event_scalars import EventScalars, event_scalars
 from xva.valuation.state import CovarianceTable, covariance_table
 
 Floats = NDArray[np.float64]
@@ -41,7 +42,7 @@ class Frame:
 
     ``times`` ``(date,)`` starts at 0; ``centre`` and ``scale`` ``(date, currency)`` map states to [-1, 1]: the interval
     takes in 5.5 standard deviations around the paths' mean and around where a deflated bond of the book has its value,
-    which is at ``-H zeta``. ``event_of`` finds an event's number by its key (`reset_key`, `exercise_key`); ``day_zero`` is
+    which is at ``-H zeta``. ``event_of`` finds an event's number by its key (`event_keys`); ``day_zero`` is
     `as_of` in days from 1970-01-01.
     """
 
@@ -69,6 +70,17 @@ class Frame:
         c = self.currencies.index(currency)
         return self.centre[:, c, None] + self.scale[:, c, None] * chebyshev.nodes(count)
 
+    def unit(self, factor: str) -> Tensor:
+        """``(state,)``: 1 for one factor's state."""
+        unit = torch.zeros(len(self.model.factors), dtype=torch.float64)
+        unit[self.model.index[factor]] = 1.0
+        return unit
+
+    def bond_load(self, currency: str, h: Tensor) -> Tensor:
+        """``(term, state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` on x."""
+        load = -h[:, None] * self.unit(f"IR:{currency}")
+        return load if currency == self.model.domestic else load + self.unit(f"FX:{currency}")
+
 
 def make_frame(
     curves: CurveSource,
@@ -84,9 +96,9 @@ def make_frame(
     option expiries of the netting sets named: of all sets in a run, of one in its reverse pass (whose events come with
     everybody's, since bridges inside an interval share their noise).
     """
-    scalars = event_scalars(curves, model, float(times[-1]), with_events, day_zero)
+    scalars = event_scalars(curves, model, times, with_events, day_zero)
     expiries = np.array(sorted(set().union(*(s.expiries for s in with_expiries))))
-    table = covariance_table(model, [times, scalars.time, expiries])
+    table = covariance_table(model, [times, scalars.time, expiries], times, scalars.accruals)
     centre, scale, spread = _intervals(model, table, times, _last_times(model, with_expiries))
     numbers = {key: k for k, key in enumerate(scalars.keys)}
     return Frame(curves, model, times, table, centre, scale, spread, numbers, day_zero), scalars

@@ -22,6 +22,7 @@ from xva.valuation.engine import ExposureEngine, StateTensors
 from xva.valuation.exposure_plan import ExposureData
 from xva.valuation.measures import SIDES, measure_weights
 from xva.valuation.set_inputs import SetInputs
+from xva.valuation.state import event_layout
 from xva.valuation.world import World
 
 Sums = Mapping[str, NDArray[Any]]
@@ -131,10 +132,11 @@ def _set_graph(
     # states beyond those the set depends on do not touch it (an event's bridge touches all): leave them out
     small = replace(world, model=world.model.leading(count))
     frame, scalars = engine.set_frame(small, number, events)
-    state, _ = engine.state(frame, scalars)
+    layout = event_layout(scalars, engine.times)
     # the run's intervals and orders: its adjoints are to their coefficients
     frame = replace(frame, centre=data.centre, scale=data.scale)
     inputs = engine.inputs(compiled, frame, data.sets[number].orders)
+    state = engine.state_of(frame, scalars, layout, inputs.events(layout))
     weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
     fixed = data.weights[:, number]
     prefix = f"adjoint/{number}/"

@@ -128,7 +128,7 @@ def _by_kernel(book: Book, trades: Sequence[Trade], world: World) -> Tensor:
     market, model = world.market, world.model
     alone = NettingSet("one trade each", "nobody", model.domestic, netted=False)
     own = [replace(trade, netting_set=alone.name) for trade in trades]
-    compiled = compile_set(alone, own, book.context, book.breaks)
+    compiled = compile_set(alone, own, book.context, book.breaks, book.fixing)
     day_zero = int(book.context.as_of.astype("datetime64[D]").astype(np.int64))
     frame, _ = make_frame(market, model, np.zeros(1), (), (compiled,), day_zero)
     inputs = set_inputs(compiled, frame, _ANY_WIDTH)

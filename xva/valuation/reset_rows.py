@@ -9,9 +9,6 @@ state and the path's own FX fixing; that of a period which starts on `as_of` and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,87 +17,79 @@ from torch import Tensor
 from xva.models.lgm import at_unique
 from xva.pricing.affine import forward_weights, running_exponents
 from xva.valuation.compiled import CompiledResets, CompiledSet
-from xva.valuation.event_scalars import reset_key, spot_cross
+from xva.valuation.event_keys import reset_key
+from xva.valuation.event_rows import NO_EVENT, EventTerms, event_columns, tie_columns
+from xva.valuation.event_scalars import spot_cross
 from xva.valuation.frame import Frame
+from xva.valuation.running_coupons import path_terms
 
 Ints = NDArray[np.int64]
-NO_EVENT = -1
 _SAME_TIME = 1e-9
 
 
-@dataclass(frozen=True)
-class ResetRows:
-    """One term of a period at one date each, sorted by date: ``sign exp(log + load . s + u_event)``.
+def reset_terms(compiled: CompiledSet, frame: Frame) -> list[EventTerms]:
+    """All terms of the set's resetting legs that are not bonds in the base currency.
 
-    ``edges`` ``(date + 1,)``; ``unit``, ``sign``, ``log`` ``(row,)``; ``event`` is the FX fixing that set the notional, or
-    `NO_EVENT` for a period still to come; ``load`` ``(row, state)``.
+    A period's notional is an event of its own, from its start on.
     """
-
-    edges: Ints
-    unit: Ints
-    event: Ints
-    sign: NDArray[np.float64]
-    log: Tensor
-    load: Tensor
-
-
-class _Terms(NamedTuple):
-    """Terms of one kind; ``date``, ``unit``, ``event``, ``sign``, ``log`` ``(term,)``, ``load`` ``(term, state)``."""
-
-    date: Ints
-    unit: Ints
-    event: Ints
-    sign: NDArray[np.float64]
-    log: Tensor
-    load: Tensor
-
-
-def reset_rows(compiled: CompiledSet, frame: Frame) -> ResetRows:
-    """All terms of the set's resetting legs that are not bonds in the base currency."""
-    terms: list[_Terms] = []
+    terms: list[EventTerms] = []
     times = frame.times[:, None]
     for resets in compiled.resets:
         begun = times >= resets.start - _SAME_TIME
         alive = times < resets.until
         with_fixed = alive & (resets.fixed != 0.0)
+        growing = begun & alive & resets.grows
+        # at the start of its period a coupon is still its forward, whosever its fixing
+        own = resets.growth.forwards.simulated & (times > resets.growth.forwards.fixing + _SAME_TIME)
         for found, make in (
-            (begun & alive & resets.grows, _growing),
+            (growing & ~own, _growing),
+            (growing & own, _simulated),
             (begun & with_fixed, _fixed),
             (~begun & with_fixed, _coming),
         ):
             date, row = np.nonzero(found)
             if date.size:
                 terms.append(make(resets, date, row, frame))
-    return _sorted_rows(terms, frame)
+    return terms
 
 
-def _growing(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
+def _growing(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
     """Running periods: what the notional has grown and will grow to at the index."""
     lgm = frame.model.rates[resets.currency]
     h, shift = running_exponents(resets.growth.forwards, row, frame.times[date], lgm)
     # periods without an index have weight zero and no rows here
     weight = forward_weights(resets.growth, frame.curves)[torch.from_numpy(row)]
-    load = _leg_load(resets.currency, h, frame)
+    load = frame.bond_load(resets.currency, h)
     return _terms(resets, date, row, frame, resets.amount[row], torch.log(weight) + shift, load, True)
 
 
-def _fixed(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
+def _simulated(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
+    """As `_growing`, with the path's own fixing."""
+    h, shift, event, tie = path_terms(resets.growth, date, row, frame)
+    weight = forward_weights(resets.growth, frame.curves)[torch.from_numpy(row)]
+    load = frame.bond_load(resets.currency, h)
+    found = _terms(resets, date, row, frame, resets.amount[row], torch.log(weight) + shift, load, True)
+    event = event_columns(found.event[:, 0], event[:, 0], event[:, 1])
+    return found._replace(event=event, tie=tie_columns(event, found.tie[:, 0], tie[:, 0], tie[:, 1]))
+
+
+def _fixed(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
     """Running periods: the fixed multiple of the notional, a bond in the leg's currency."""
     lgm = frame.model.rates[resets.currency]
     h = at_unique(lgm.h, resets.pay[row])
     log = at_unique(frame.curves.discount_curve(resets.currency).log_discount, resets.pay[row])
     log = log - 0.5 * h**2 * at_unique(lgm.zeta, frame.times[date])
     amount = (resets.amount * resets.fixed)[row]
-    return _terms(resets, date, row, frame, amount, log, _leg_load(resets.currency, h, frame), True)
+    return _terms(resets, date, row, frame, amount, log, frame.bond_load(resets.currency, h), True)
 
 
-def _coming(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> _Terms:
+def _coming(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
     """``E_t[X(S) P_leg(S, pay)]``, deflated, of periods to come: Y_base, x_base and x_leg are jointly Gaussian."""
     base, leg = frame.model.rates[resets.base_currency], frame.model.rates[resets.currency]
     start, pay = resets.start[row], resets.pay[row]
     h_base, h_start, h_pay = at_unique(base.h, start), at_unique(leg.h, start), at_unique(leg.h, pay)
-    load = _leg_load(resets.base_currency, h_base, frame)
-    load = load + (h_start - h_pay)[:, None] * _unit(f"IR:{resets.currency}", frame)
+    load = frame.bond_load(resets.base_currency, h_base)
+    load = load + (h_start - h_pay)[:, None] * frame.unit(f"IR:{resets.currency}")
     leg_curve = frame.curves.discount_curve(resets.currency)
     log = at_unique(frame.curves.discount_curve(resets.base_currency).log_discount, start)
     log = log + at_unique(leg_curve.log_discount, pay) - at_unique(leg_curve.log_discount, start)
@@ -145,7 +134,7 @@ def _terms(
     log: Tensor,
     load: Tensor,
     begun: bool,
-) -> _Terms:
+) -> EventTerms:
     numbers = np.full(len(resets.start), NO_EVENT, dtype=np.int64)
     if begun:
         today = resets.start <= _SAME_TIME
@@ -155,41 +144,10 @@ def _terms(
         if today[row].any():
             spot = spot_cross(frame.curves, frame.model, resets.base_currency, resets.currency)
             log = log + spot * torch.from_numpy(today[row].astype(np.float64))
+    event = event_columns(numbers[row])
     size = torch.from_numpy(np.log(np.abs(amount)))
-    return _Terms(date, resets.unit[row], numbers[row], np.sign(amount), log + size, load)
-
-
-def _leg_load(currency: str, h: Tensor, frame: Frame) -> Tensor:
-    """``(term, state)`` load of a deflated bond of ``currency``: 1 on ln Y if foreign, ``-h`` on x."""
-    load = -h[:, None] * _unit(f"IR:{currency}", frame)
-    return load if currency == frame.model.domestic else load + _unit(f"FX:{currency}", frame)
-
-
-def _unit(factor: str, frame: Frame) -> Tensor:
-    unit = torch.zeros(len(frame.model.factors), dtype=torch.float64)
-    unit[frame.model.index[factor]] = 1.0
-    return unit
-
-
-def _sorted_rows(terms: list[_Terms], frame: Frame) -> ResetRows:
-    n_dates, n = len(frame.times), len(frame.model.factors)
-    if not terms:
-        none = np.zeros(0, dtype=np.int64)
-        empty = torch.zeros(0, n, dtype=torch.float64)
-        edges = np.zeros(n_dates + 1, dtype=np.int64)
-        return ResetRows(edges, none, none, np.zeros(0), empty.new_zeros(0), empty)
-    date = np.concatenate([t.date for t in terms])
-    unit = np.concatenate([t.unit for t in terms])
-    order = np.lexsort((unit, date))
-    pick = torch.from_numpy(order)
-    return ResetRows(
-        np.searchsorted(date[order], np.arange(n_dates + 1)),
-        unit[order],
-        np.concatenate([t.event for t in terms])[order],
-        np.concatenate([t.sign for t in terms])[order],
-        torch.cat([t.log for t in terms])[pick],
-        torch.cat([t.load for t in terms])[pick],
-    )
+    tie = tie_columns(event, torch.ones_like(log))
+    return EventTerms(date, resets.unit[row], event, np.sign(amount), log + size, load, tie)
 
 
 def future_reset_values(

@@ -20,6 +20,7 @@ from xva.pricing.caplet import caplet_rows
 from xva.pricing.exchange import AffineRows, exchange_node_values
 from xva.pricing.swaption import book_swaption
 from xva.valuation.compiled import CompiledSet
+from xva.valuation.event_rows import EventRows, sorted_rows
 from xva.valuation.exchange_rows import ExchangeRows, exchange_rows, lift_rows
 from xva.valuation.frame import Frame
 from xva.valuation.interpolants import (
@@ -35,11 +36,12 @@ from xva.valuation.interpolants import (
     first_orders,
     to_width,
 )
-from xva.valuation.reset_rows import ResetRows, future_reset_values, reset_rows
+from xva.valuation.reset_rows import future_reset_values, reset_terms
+from xva.valuation.running_coupons import coupon_terms
+from xva.valuation.state import EventLayout
 from xva.valuation.swaption_rows import (
     LiveSwaptions,
     SwaptionPairs,
-    TiedRows,
     far_swaptions,
     live_swaptions,
     swaption_pairs,
@@ -72,6 +74,8 @@ class SetInputs:
 
     ``equity`` ``(date, equity, unit)`` multiplies Z; ``orders`` say how the interpolants were made and ``bound`` ``(date,)``
     how far off they are at most where paths are, in the reporting currency (0 where the orders were given).
+    ``tied`` are the running coupons of ``live``, ``memory`` all other terms with a past: resets' notionals and running
+    coupons.
     """
 
     units: tuple[str, ...]
@@ -80,8 +84,8 @@ class SetInputs:
     rows: ExchangeRows
     pairs: SwaptionPairs
     live: LiveSwaptions
-    tied: TiedRows
-    resets: ResetRows
+    tied: EventRows
+    memory: EventRows
     orders: Orders
     bound: Floats
 
@@ -89,6 +93,24 @@ class SetInputs:
         """Chebyshev polynomials that the set needs of one currency's state."""
         live = self.live.degree[date, self.live.currency == currency]
         return max(int(self.smooth.degree[date, currency]), int(live.max(initial=0)))
+
+    def events(self, layout: EventLayout) -> NDArray[np.int64]:
+        """Sorted numbers of the events that values depend on, and of those that these go on from."""
+        found = set(self.live.event.tolist())
+        for rows in (self.tied, self.memory):
+            found |= set(rows.event[rows.event >= 0].tolist())
+        chain = list(found)
+        while chain:
+            before = int(layout.base[chain.pop()])
+            if before >= 0 and before not in found:
+                found.add(before)
+                chain.append(before)
+        return np.array(sorted(found), dtype=np.int64)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether values depend on anything but the states of their date."""
+        return bool(len(self.live.unit) or (self.tied.event >= 0).any() or (self.memory.event >= 0).any())
 
 
 def set_inputs(
@@ -118,10 +140,17 @@ def set_inputs(
         swaption_pairs(compiled, options, frame),
         live,
         tied_rows(compiled, frame),
-        reset_rows(compiled, frame),
+        _memory(compiled, frame),
         Orders(linear, optional, smooth.degree, live_order, live.degree),
         bound + live_bound,
     )
+
+
+def _memory(compiled: CompiledSet, frame: Frame) -> EventRows:
+    terms = reset_terms(compiled, frame)
+    for (unit, _), book in compiled.books.items():
+        terms += coupon_terms(book, unit, frame)
+    return sorted_rows(terms, len(frame.times), len(frame.model.factors))
 
 
 def _chebyshev_part(

@@ -17,6 +17,7 @@ from torch import Tensor
 from xva.numerics import chebyshev
 from xva.numerics.normal import normal_cdf
 from xva.pricing.exchange import ExchangeValue, exchange_value
+from xva.valuation.event_rows import EventRows
 from xva.valuation.set_inputs import SetInputs
 
 _INV_SQRT_2PI = 0.3989422804014327
@@ -93,7 +94,7 @@ class DateTape:
     rows: ExchangeValue | None
     pairs: tuple[Pair, ...]
     live: tuple[Live, ...]
-    resets: Tensor | None
+    memory: Tensor | None
 
 
 def date_values(s: SetInputs, at: DateContext) -> DateTape:
@@ -117,11 +118,12 @@ def date_values(s: SetInputs, at: DateContext) -> DateTape:
     pairs = tuple(_pair_value(s, at, p) for p in range(s.pairs.edges[t], s.pairs.edges[t + 1]))
     for pair in pairs:
         value = _add(value, int(s.pairs.unit[pair.number]), pair.value)
-    resets = _reset_values(s, at)
-    if resets is not None:
-        a, b = s.resets.edges[t], s.resets.edges[t + 1]
-        value = value.index_add(0, torch.from_numpy(s.resets.unit[a:b]).to(value.device), resets)
-    return _with_live(s, at, value, smooth, rows, pairs, resets)
+    memory = None
+    mine = s.memory.at(t)
+    if mine.start < mine.stop:
+        memory = _event_values(s.memory, mine, at)
+        value = value.index_add(0, torch.from_numpy(s.memory.owner[mine]).to(value.device), memory)
+    return _with_live(s, at, value, smooth, rows, pairs, memory)
 
 
 def _with_live(
@@ -131,7 +133,7 @@ def _with_live(
     smooth: dict[int, Tensor],
     rows: ExchangeValue | None,
     pairs: tuple[Pair, ...],
-    resets: Tensor | None,
+    memory: Tensor | None,
 ) -> DateTape:
     hard = half = value
     live = []
@@ -142,9 +144,7 @@ def _with_live(
         count = int(s.live.degree[at.date, j])
         decision = at.events[int(s.live.event[j])]
         tied = _tied_slice(s, at.date, j)
-        sign = torch.from_numpy(s.tied.sign[tied]).to(value)[:, None]
-        log = s.tied.log[tied, None] + s.tied.load[tied] @ at.state - s.tied.tie[tied, None] * decision
-        running = sign * torch.exp(log)
+        running = _event_values(s.tied, tied, at)
         swap = at.y[c] * (s.live.coefficients[at.date, j, :count] @ at.basis[c][:count]) + running.sum(0)
         gap = float(s.live.sense[j]) * (decision - s.live.root[j])
         softness = float(s.live.softness[j])
@@ -153,14 +153,14 @@ def _with_live(
         half = _add(half, unit, torch.sigmoid(2.0 * gap / softness) * swap)
         hard = _add(hard, unit, (gap > 0).to(swap) * swap)
         live.append(Live(j, exercised, swap, tied, running))
-    return DateTape(value, hard, half, smooth, rows, pairs, tuple(live), resets)
+    return DateTape(value, hard, half, smooth, rows, pairs, tuple(live), memory)
 
 
 def _tied_slice(s: SetInputs, date: int, number: int) -> slice:
     """The rows of one live swaption's running coupons on a date."""
-    a, b = int(s.tied.edges[date]), int(s.tied.edges[date + 1])
-    found = np.searchsorted(s.tied.swaption[a:b], [number, number + 1])
-    return slice(a + int(found[0]), a + int(found[1]))
+    every = s.tied.at(date)
+    found = np.searchsorted(s.tied.owner[every], [number, number + 1])
+    return slice(every.start + int(found[0]), every.start + int(found[1]))
 
 
 def _add(value: Tensor, unit: int, part: Tensor) -> Tensor:
@@ -188,17 +188,25 @@ def _pair_value(s: SetInputs, at: DateContext, number: int) -> Pair:
     return Pair(number, each, density, at.y[c] * (q.scale[a:b] @ each))
 
 
-def _reset_values(s: SetInputs, at: DateContext) -> Tensor | None:
-    a, b = int(s.resets.edges[at.date]), int(s.resets.edges[at.date + 1])
-    if a == b:
-        return None
-    sign = torch.from_numpy(s.resets.sign[a:b]).to(at.state)[:, None]
-    log = s.resets.log[a:b, None] + s.resets.load[a:b] @ at.state
-    event = s.resets.event[a:b]
-    if (event >= 0).any():
-        rows = torch.from_numpy(np.flatnonzero(event >= 0)).to(log.device)
-        log = log.index_add(0, rows, at.events[torch.from_numpy(event[event >= 0]).to(log.device)])
+def _event_values(rows: EventRows, some: slice, at: DateContext) -> Tensor:
+    """``(row, path)`` values of some rows of a date."""
+    sign = torch.from_numpy(rows.sign[some]).to(at.state)[:, None]
+    log = rows.log[some, None] + rows.load[some] @ at.state
+    known, numbers, place = _events_of(rows, some)
+    if len(numbers):
+        tie = rows.tie.new_zeros(len(rows.event[some]), len(numbers))
+        tie = tie.index_put((known[0], place), rows.tie[some][known])
+        log = log + tie @ at.events[torch.from_numpy(numbers).to(log.device)]
     return sign * torch.exp(log)
+
+
+def _events_of(rows: EventRows, some: slice) -> tuple[tuple[Tensor, Tensor], NDArray[np.int64], Tensor]:
+    """Where some rows have events ``(row, column)``, which events there are, and their positions among these."""
+    known = np.nonzero(rows.event[some] >= 0)
+    numbers, place = np.unique(rows.event[some][known], return_inverse=True)
+    device = rows.tie.device
+    where = tuple(torch.from_numpy(k).to(device) for k in known)
+    return (where[0], where[1]), numbers, torch.from_numpy(place).to(device)
 
 
 def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor | None = None) -> Tensor:
@@ -237,9 +245,9 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
         if c:
             g[n + c - 1] += weight * (live.swap - live.running.sum(0))
         g += s.tied.load[live.rows].T @ (weight * live.running)
-    if tape.resets is not None:
-        a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
-        g += s.resets.load[a:b].T @ _row_mask(tape.resets, s.resets.unit[a:b], mask)
+    if tape.memory is not None:
+        mine = s.memory.at(t)
+        g += s.memory.load[mine].T @ _row_mask(tape.memory, s.memory.owner[mine], mask)
     return g
 
 
@@ -332,24 +340,39 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
             coefficients[:, live.number, :count] = masked @ at.basis[c][:count].T
         found["live.coefficients"] = coefficients
         found.update(_pull_tied(s, at, tape, mask))
-    if tape.resets is not None:
-        a, b = int(s.resets.edges[t]), int(s.resets.edges[t + 1])
-        found["resets.log"], found["resets.load"] = _row_sums(tape.resets, s.resets.unit[a:b], mask, at.state)
+    if tape.memory is not None:
+        mine = s.memory.at(t)
+        masked = _row_mask(tape.memory, s.memory.owner[mine], mask)
+        found.update(_pull_rows("memory", s.memory, mine, at, (masked, tape.memory)))
     return found
 
 
 def _pull_tied(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[str, Tensor]:
     """As `pull`, for the running coupons of live swaptions; rows are in the swaptions' order."""
-    log, load, tie = [], [], []
-    for live in tape.live:
-        weighted = live.exercised * live.running
-        both = torch.stack([mask[int(s.live.unit[live.number])] * weighted, weighted])
-        log.append(both.sum(-1))
-        load.append(both @ at.state.T)
-        tie.append(-(both @ at.events[int(s.live.event[live.number])]))
     if not s.tied.edges[at.date + 1] - s.tied.edges[at.date]:
         return {}
-    return {"tied.log": torch.cat(log, 1), "tied.load": torch.cat(load, 1), "tied.tie": torch.cat(tie, 1)}
+    parts = []
+    for live in tape.live:
+        every = live.exercised * live.running
+        both = (every * mask[int(s.live.unit[live.number])], every)
+        parts.append(_pull_rows("tied", s.tied, live.rows, at, both))
+    return {key: torch.cat([part[key] for part in parts], 1) for key in parts[0]}
+
+
+def _pull_rows(
+    name: str, rows: EventRows, some: slice, at: DateContext, both: tuple[Tensor, Tensor]
+) -> dict[str, Tensor]:
+    """Derivatives to some rows of a date, from their values ``(row, path)``, masked and all."""
+    one = torch.cat([at.state, torch.ones_like(at.state[:1])])
+    sums = torch.stack([value @ one.T for value in both])
+    tie = sums.new_zeros(2, *rows.event[some].shape)
+    known, numbers, place = _events_of(rows, some)
+    if len(numbers):
+        events = at.events[torch.from_numpy(numbers).to(tie.device)]
+        for side, value in enumerate(both):
+            tie[side][known] = (value @ events.T)[known[0], place]
+    n = at.state.shape[0]
+    return {f"{name}.log": sums[..., n], f"{name}.load": sums[..., :n], f"{name}.tie": tie}
 
 
 def _row_sums(value: Tensor, unit: NDArray[np.int64], mask: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -389,22 +412,40 @@ def _pull_pairs(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor | No
     }
 
 
-def event_gradients(s: SetInputs, at: DateContext, tape: DateTape) -> list[tuple[int, int, int, Tensor]]:
-    """``(event, unit, swaption or -1, dV/du (path,))`` of every event scalar the date's values depend on.
+def boundary_gradients(s: SetInputs, tape: DateTape) -> list[tuple[int, int, int, Tensor]]:
+    """``(event, unit, swaption, dV/du (path,))`` of the states that decided the live swaptions' exercise.
 
-    The exercise boundary of a live swaption (number >= 0) has minus the same derivative.
+    The exercise boundary has minus the same derivative.
     """
     found = []
     for live in tape.live:
         j, exercised = live.number, live.exercised
-        event, unit = int(s.live.event[j]), int(s.live.unit[j])
         slope = float(s.live.sense[j]) / float(s.live.softness[j]) * exercised * (1.0 - exercised)
-        found.append((event, unit, j, slope * live.swap))
-        if live.running.shape[0]:
-            found.append((event, unit, -1, -exercised * (s.tied.tie[live.rows] @ live.running)))
-    if tape.resets is not None:
-        a = int(s.resets.edges[at.date])
-        for k, value in enumerate(tape.resets):
-            if s.resets.event[a + k] >= 0:
-                found.append((int(s.resets.event[a + k]), int(s.resets.unit[a + k]), -1, value))
+        found.append((int(s.live.event[j]), int(s.live.unit[j]), j, slope * live.swap))
     return found
+
+
+def event_gradients(
+    s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor
+) -> list[tuple[NDArray[np.int64], Tensor, Tensor]]:
+    """``(events, masked (event, path), all paths' (event, path))``: dV/du of what the date's terms remember."""
+    found = []
+    if tape.memory is not None:
+        mine = s.memory.at(at.date)
+        masked = _row_mask(tape.memory, s.memory.owner[mine], mask)
+        found += _remembered(s.memory, mine, masked, tape.memory)
+    for live in tape.live:
+        every = live.exercised * live.running
+        found += _remembered(s.tied, live.rows, every * mask[int(s.live.unit[live.number])], every)
+    return found
+
+
+def _remembered(
+    rows: EventRows, some: slice, masked: Tensor, every: Tensor
+) -> list[tuple[NDArray[np.int64], Tensor, Tensor]]:
+    known, numbers, place = _events_of(rows, some)
+    if not len(numbers):
+        return []
+    tie = rows.tie.new_zeros(len(numbers), len(every))
+    tie[place, known[0]] = rows.tie[some][known]
+    return [(numbers, tie @ masked, tie @ every)]

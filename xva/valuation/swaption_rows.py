@@ -14,7 +14,8 @@ from torch import Tensor
 from xva.models.lgm_swaption import SwaptionTerms, swaption_value
 from xva.pricing.affine import forward_weights, node_values, tied_exponents
 from xva.valuation.compiled import CompiledSet, CompiledSwaption
-from xva.valuation.event_scalars import EventKey, exercise_key
+from xva.valuation.event_keys import EventKey, state_key
+from xva.valuation.event_rows import EventRows, EventTerms, event_columns, sorted_rows, tie_columns
 from xva.valuation.frame import Frame
 from xva.valuation.interpolants import (
     LINEAR_TOLERANCE,
@@ -25,6 +26,7 @@ from xva.valuation.interpolants import (
     first_orders,
     to_width,
 )
+from xva.valuation.running_coupons import coupon_terms
 
 Ints = NDArray[np.int64]
 
@@ -54,7 +56,7 @@ class LiveSwaptions:
 
     ``unit``, ``currency``, ``event``, ``sense`` ``(swaption,)``; ``softness`` is the width of the exercise in the state,
     a constant of the run; ``coefficients`` ``(date, swaption, degree)`` of the swap (with the position) less its running
-    coupons (`TiedRows`), zero before expiry, of which ``degree`` ``(date, swaption)`` count; ``root`` ``(swaption,)`` the
+    coupons (`tied_rows`), zero before expiry, of which ``degree`` ``(date, swaption)`` count; ``root`` ``(swaption,)`` the
     exercise boundary.
     """
 
@@ -67,23 +69,6 @@ class LiveSwaptions:
     coefficients: Tensor
     degree: Ints
     root: Tensor
-
-
-@dataclass(frozen=True)
-class TiedRows:
-    """Running coupons of live swaptions, one at one date each: ``exercised(path) sign exp(log + load . s - tie u)``.
-
-    Sorted by date. Each is the coupon's conditional mean given the state and u, the state at exercise: what decided the
-    exercise also moved the coupon. ``edges`` ``(date + 1,)``; ``swaption`` (its number among the live ones), ``sign``,
-    ``log``, ``tie`` ``(row,)``; ``load`` ``(row, state)``.
-    """
-
-    edges: Ints
-    swaption: Ints
-    sign: NDArray[np.float64]
-    log: Tensor
-    load: Tensor
-    tie: Tensor
 
 
 @dataclass(frozen=True)
@@ -221,44 +206,38 @@ def _swap_values(swaption: CompiledSwaption, frame: Frame, dates: Ints, x: Tenso
     return swaption.position * value
 
 
-def tied_rows(compiled: CompiledSet, frame: Frame) -> TiedRows:
-    """Running coupons of the swaptions of `live_swaptions`, in its numbering."""
-    n = len(frame.model.factors)
-    unit = torch.eye(n, dtype=torch.float64)
-    dates, numbers, signs, logs, loads, ties = [], [], [], [], [], []
+def tied_rows(compiled: CompiledSet, frame: Frame) -> EventRows:
+    """Running coupons of the swaptions of `live_swaptions`, owners numbered as there.
+
+    A simulated coupon has the path's own fixing. Of another the row is the conditional mean given the states now and at
+    exercise: what decided the exercise also moved the coupon.
+    """
+    terms: list[EventTerms] = []
     for number, j in enumerate(_chosen(compiled, frame)):
         swaption = compiled.swaptions[j]
-        table, lgm = swaption.underlying.forwards, frame.model.rates[swaption.currency]
-        times = frame.times[:, None]
+        book, position = swaption.underlying, float(swaption.position)
+        terms += coupon_terms(book, number, frame, swaption.expiry, position)
+        table, times = book.forwards, frame.times[:, None]
         inside = (times >= table.fixing) & (times < table.until) & (times >= swaption.expiry - 1e-9)
-        date, row = np.nonzero(inside)
-        if not date.size:
-            continue
-        h, tie, shift = tied_exponents(table, row, frame.times[date], lgm, swaption.expiry)
-        weight = swaption.position * forward_weights(swaption.underlying, frame.curves)[torch.from_numpy(row)]
-        load = -h[:, None] * unit[frame.model.index[f"IR:{swaption.currency}"]]
-        if swaption.currency != frame.model.domestic:
-            load = load + unit[frame.model.index[f"FX:{swaption.currency}"]]
-        dates.append(date)
-        numbers.append(np.full(len(date), number, dtype=np.int64))
-        signs.append(np.sign(weight.detach().numpy()))
-        logs.append(torch.log(weight.abs()) + shift)
-        loads.append(load)
-        ties.append(tie)
-    if not dates:
-        none = torch.zeros(0, dtype=torch.float64)
-        edges, empty = np.zeros(len(frame.times) + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        return TiedRows(edges, empty, np.zeros(0), none, torch.zeros(0, n, dtype=torch.float64), none)
-    when = np.concatenate(dates)
-    order = np.argsort(when, kind="stable")
-    pick = torch.from_numpy(order)
-    return TiedRows(
-        np.searchsorted(when[order], np.arange(len(frame.times) + 1)),
-        np.concatenate(numbers)[order],
-        np.concatenate(signs)[order],
-        torch.cat(logs)[pick],
-        torch.cat(loads)[pick],
-        torch.cat(ties)[pick],
+        date, row = np.nonzero(inside & ~table.simulated)
+        if date.size:
+            terms.append(_mean_terms(swaption, number, date, row, frame))
+    return sorted_rows(terms, len(frame.times), len(frame.model.factors))
+
+
+def _mean_terms(swaption: CompiledSwaption, number: int, date: Ints, row: Ints, frame: Frame) -> EventTerms:
+    book, lgm = swaption.underlying, frame.model.rates[swaption.currency]
+    h, tie, shift = tied_exponents(book.forwards, row, frame.times[date], lgm, swaption.expiry)
+    weight = swaption.position * forward_weights(book, frame.curves)[torch.from_numpy(row)]
+    event = event_columns(np.full(len(date), frame.event_of[_key(swaption, frame)]))
+    return EventTerms(
+        date,
+        np.full(len(date), number, dtype=np.int64),
+        event,
+        np.sign(weight.detach().numpy()),
+        torch.log(weight.abs()) + shift,
+        frame.bond_load(swaption.currency, h),
+        tie_columns(event, -tie),
     )
 
 
@@ -272,4 +251,4 @@ def _chosen(compiled: CompiledSet, frame: Frame) -> list[int]:
 
 
 def _key(swaption: CompiledSwaption, frame: Frame) -> EventKey:
-    return exercise_key(swaption.currency, swaption.expiry, frame.day_zero)
+    return state_key(swaption.currency, swaption.expiry, frame.day_zero)

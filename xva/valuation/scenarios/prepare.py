@@ -235,7 +235,7 @@ def _same(base: ExposureData, found: ExposureData, number: int) -> bool:
         (found.grid.drift[:, rows], base.grid.drift[:, rows]),
         (found.grid.factor[:, rows], base.grid.factor[:, rows]),
     ]
-    if len(own.live.unit) or (own.resets.event >= 0).any():
+    if own.has_events:
         if not _equal_arrays(found.layout, base.layout):
             return False
         pairs.append((found.events, base.events))

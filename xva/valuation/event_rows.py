@@ -1,0 +1,92 @@
+"""Terms that remember what happened on their path: a reset's notional, a coupon that fixed or is running."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Ints = NDArray[np.int64]
+NO_EVENT = -1
+MOST_EVENTS = 3
+"""Of one term: an FX fixing, and the two ends of what a compounded coupon has accrued."""
+
+
+@dataclass(frozen=True)
+class EventRows:
+    """One term at one date each, sorted by date: ``sign exp(log + load . s + tie . u)``, u being events of the path.
+
+    ``edges`` ``(date + 1,)``; ``owner`` ``(row,)`` is a unit, or a swaption's number among the live ones; ``event``
+    ``(row, 3)`` numbers of event scalars, `NO_EVENT` beyond those the term has; ``sign``, ``log`` ``(row,)``, ``load``
+    ``(row, state)``, ``tie`` ``(row, 3)``, zero where there is no event.
+    """
+
+    edges: Ints
+    owner: Ints
+    event: Ints
+    sign: NDArray[np.float64]
+    log: Tensor
+    load: Tensor
+    tie: Tensor
+
+    def at(self, date: int) -> slice:
+        """The rows of a date."""
+        return slice(int(self.edges[date]), int(self.edges[date + 1]))
+
+
+class EventTerms(NamedTuple):
+    """Terms of one kind in any order; fields as of `EventRows`, ``date`` ``(term,)``."""
+
+    date: Ints
+    owner: Ints
+    event: Ints
+    sign: NDArray[np.float64]
+    log: Tensor
+    load: Tensor
+    tie: Tensor
+
+
+def sorted_rows(terms: Sequence[EventTerms], n_dates: int, n_states: int) -> EventRows:
+    """All terms by date, then owner."""
+    if not terms:
+        none, empty = np.zeros(0, dtype=np.int64), torch.zeros(0, dtype=torch.float64)
+        return EventRows(
+            np.zeros(n_dates + 1, dtype=np.int64),
+            none,
+            np.zeros((0, MOST_EVENTS), dtype=np.int64),
+            np.zeros(0),
+            empty,
+            empty.new_zeros(0, n_states),
+            empty.new_zeros(0, MOST_EVENTS),
+        )
+    date = np.concatenate([t.date for t in terms])
+    owner = np.concatenate([t.owner for t in terms])
+    order = np.lexsort((owner, date))
+    pick = torch.from_numpy(order)
+    return EventRows(
+        np.searchsorted(date[order], np.arange(n_dates + 1)),
+        owner[order],
+        np.concatenate([t.event for t in terms])[order],
+        np.concatenate([t.sign for t in terms])[order],
+        torch.cat([t.log for t in terms])[pick],
+        torch.cat([t.load for t in terms])[pick],
+        torch.cat([t.tie for t in terms])[pick],
+    )
+
+
+def event_columns(*columns: Ints) -> Ints:
+    """``(term, 3)`` from one ``(term,)`` column of event numbers each, the rest `NO_EVENT`."""
+    rest = np.full((len(columns[0]), MOST_EVENTS - len(columns)), NO_EVENT, dtype=np.int64)
+    return np.column_stack([*columns, rest]).astype(np.int64)
+
+
+def tie_columns(event: Ints, *columns: Tensor) -> Tensor:
+    """``(term, 3)`` from one ``(term,)`` column of coefficients each, zero where there is no event."""
+    first = columns[0]
+    rest = [torch.zeros_like(first)] * (MOST_EVENTS - len(columns))
+    return torch.stack([*columns, *rest], dim=1) * torch.from_numpy((event >= 0).astype(np.float64))
