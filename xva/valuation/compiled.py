@@ -45,7 +45,7 @@ class CompiledSwaption:
     position: int
     physical: bool
     underlying: FlowBook
-    cash: CashBook | None
+    cash: CashBook | None = None
 
 
 @dataclass(frozen=True)
