@@ -25,12 +25,12 @@ NodeValues = Callable[[Ints, Tensor], Tensor]
 """Values ``(date, node)`` on dates ``(date,)`` (numbers) at states ``(date, node)``."""
 
 ORDERS = np.array([8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128])
-LINEAR_TOLERANCE = 1e-9
+LINEAR_TOLERANCE = 1e-11
 OPTION_TOLERANCE = 1e-7
 """Of the mean of the absolute value on the date."""
 TODAY_TOLERANCE = 1e-13  # today's values are prices
 DIRECT_YEARS, DIRECT_SHARE = 0.5, 0.08
-_ROUNDING = 64.0 * float(np.finfo(np.float64).eps)  # exp(y) is off by y units in the last place
+_ROUNDING = 256.0 * float(np.finfo(np.float64).eps)  # exp(y) is off by y units in the last place
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def direct_from(expiry: Floats) -> Floats:
 def first_orders(frame: Frame, currency: str, alive: NDArray[np.bool_], kink: Floats | None = None) -> Ints:
     """First guess ``(date,)`` of the nodes; ``kink`` ``(date,)`` is the width in the state of the sharpest one of options."""
     c = frame.currencies.index(currency)
-    need = 8.0 + 2.0 * frame.spread.reach[:, c].numpy()
+    need = 10.0 + 2.0 * frame.spread.reach[:, c].numpy()
     if kink is not None:
         need = np.maximum(need, 4.0 * frame.scale[:, c].numpy() / np.where(alive, kink, np.inf))
     guess = ORDERS[np.minimum(np.searchsorted(ORDERS, need), len(ORDERS) - 1)]
