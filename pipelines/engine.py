@@ -21,8 +21,9 @@ from pipelines.results.reconciliation import as_dataset
 from pipelines.storage.durable import canonical_json
 from pipelines.storage.identity import environment
 from pipelines.training import Training
-from surrogates.book import LearnedBook
+from surrogates.book import LearnedBook, training_requests
 from surrogates.trade_training import TrainingSettings
+from surrogates.value_today import values_today
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.valuation.engine import Book, ExposureEngine, Simulation
 from xva.valuation.exposure_plan import ExposurePlan
@@ -86,9 +87,17 @@ class Exposure:
             return self.engine.plan(adjoint=adjoint)
 
     def reconciliation(self) -> pd.DataFrame:
-        """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's."""
+        """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's.
+
+        Trades without closed form are simulated; nothing but exercise policies is trained for that where nothing was yet.
+        """
         with own_library_state():
-            return reconcile(self.engine.book, self.engine.world)
+            if "learned" in vars(self):
+                simulated = self.learned.values_today()
+            else:
+                requests = training_requests(self.engine, settings_of(self.job))
+                simulated = values_today(requests.values())
+            return reconcile(self.engine.book, self.engine.world, simulated)
 
     def left_out(self) -> xr.Dataset:
         """What the grid leaves out of every measure by netting set (`xva.valuation.left_out`), and by trade in words."""

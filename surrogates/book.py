@@ -13,6 +13,7 @@ from surrogates.certificate.nested_pricer import NestedPricer
 from surrogates.exposure import SurrogatePlan
 from surrogates.trade_training import TrainingRequest, TrainingSettings, policy_paths
 from surrogates.trained import Trained
+from surrogates.value_today import value_today
 from xva.errors import DomainError
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.numerics import tree
@@ -21,6 +22,7 @@ from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths
 from xva.trades.path_trade import PathTrade
 from xva.valuation.engine import ExposureEngine, path_trades
+from xva.valuation.reconciliation import Simulated
 from xva.valuation.residual import ConditionalPricer, Residual, ResidualTrade
 from xva.valuation.residual_pullback import PolicyPull, ResidualPullback
 from xva.valuation.world import World
@@ -76,6 +78,13 @@ class LearnedBook:
         units = {i: len(self.engine.compiled[i].units) for i in found}
         context = self.engine.book.context
         return {i: Residual(tuple(items), units[i], context) for i, items in found.items()}
+
+    def values_today(self) -> dict[str, Simulated]:
+        """Values at t = 0 by trade id, under the policies that were learned, on paths that nothing was learned on."""
+        return {
+            request.trade.trade_id: value_today(request, self.trained[place].policy)
+            for place, request in self.requests.items()
+        }
 
     def pullback(self) -> ResidualPullback:
         """How derivatives of the plan go on to quotes."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from pipelines import ExposureJob
+from pipelines.engine import Exposure
 from pipelines.execution.status import verify
 from pipelines.exposure_job import resume_run
 from pipelines.results.certificates import kept, uncovered
@@ -70,6 +72,28 @@ def test_what_the_result_says(serial: Run) -> None:
     np.testing.assert_allclose(
         xva["epe_plugin"].isel(time=0), xva["value0"].clip(min=0.0), rtol=0.02, atol=300
     )
+
+
+def test_today_s_prices_are_in_the_reconciliation(serial: Run, job: ExposureJob) -> None:
+    """Also of what another netting set has; the same from a job that has trained nothing but policies."""
+    xva = serial.xva
+    value, error = (xva[name].to_series() for name in ("trade_value", "trade_value_se"))
+    assert (error[["BERM", "CLIQ", "BERM_2"]] > 0.0).all()
+    assert error["IRS"] == 0.0
+    apart = np.hypot(error["BERM"], error["BERM_2"])
+    assert 0.0 < abs(value["BERM"] - value["BERM_2"]) < 5.2 * apart
+    assert str(xva["trade_note"].sel(trade="BERM").values).startswith(
+        "valued by simulation under a fitted exercise policy"
+    )
+    for name in ("A", "B", "C"):
+        mine = xva["trade_netting_set"].to_series() == name
+        noise = np.hypot(np.linalg.norm(error[mine]), float(xva["value0_se"].sel(netting_set=name)))
+        assert (
+            abs(value[mine].sum() - float(xva["value0"].sel(netting_set=name))) < 5.41 * noise
+        )  # t(7) at 99.95 %
+    before = Exposure(job.job).reconciliation()
+    np.testing.assert_array_equal(before["value"], value[before.index])
+    np.testing.assert_array_equal(before["value_se"], error[before.index])
 
 
 def test_sensitivities_see_what_a_user_s_product_looks_at(serial: Run) -> None:
@@ -171,6 +195,11 @@ def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> Non
     )
     assert str(run.xva.sel(surrogate="REMEMBERS")["surrogate_pricer"].values) == "surrogate"
     assert uncovered(run.xva) == ()
+    price, error = (
+        run.xva[n].to_series()[["REMEMBERS", "FORGETS"]] for n in ("trade_value", "trade_value_se")
+    )
+    assert abs(np.subtract(*price)) < 5.2 * np.linalg.norm(error)
+    assert error.max() < 0.01 * price.abs().min()
     # the same trade with its memory, and the nested values, agree
     by_surrogate, by_nested = (run.xva["epe_plugin"].sel(netting_set=n) for n in ("B", "C"))
     np.testing.assert_allclose(by_nested, by_surrogate, rtol=0.05, atol=1e4)
@@ -210,6 +239,7 @@ def test_a_forward_on_paths_is_the_one_in_closed_form(home: str, tmp_path: Path)
     sets = tmp_path / "job" / "netting_sets.csv"
     sets.write_text(sets.read_text() + "D,CPTY_A,EUR,false\n")
     xva = ExposureJob.from_toml(file).run("serial").xva
+    _prices_of_today_agree(xva, longs, home)
     mine, exact = xva.sel(netting_set=home), xva.sel(netting_set=other)
     size = float(exact["epe"].max())
     assert size > 1e5
@@ -221,6 +251,20 @@ def test_a_forward_on_paths_is_the_one_in_closed_form(home: str, tmp_path: Path)
     assert stopped.sum() > 2
     ours, theirs = (x["sensitivity"].sel(measure="CVA") for x in (mine, exact))
     assert float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)) < 0.06
+
+
+def _prices_of_today_agree(xva: xr.Dataset, trades: Iterable[str], home: str) -> None:
+    """Each with its closed form within t(15) at 99.99 %, and their sum with the set's value on the run's own paths."""
+    value, error = (xva[name].to_series() for name in ("trade_value", "trade_value_se"))
+    for name in trades:
+        assert 0.0 < error[f"{name}_PATH"] < 2e-3 * 1e5 * 48.0
+        assert error[name] == 0.0
+        assert abs(value[f"{name}_PATH"] - value[name]) < 5.2 * error[f"{name}_PATH"]
+    total = value[[f"{name}_PATH" for name in trades]].sum()
+    own = np.linalg.norm(error[[f"{name}_PATH" for name in trades]])
+    noise = float(np.hypot(own, xva["value0_se"].sel(netting_set=home)))
+    assert abs(total - float(xva["value0"].sel(netting_set=home))) < 5.2 * noise
+    assert xva["trade_note"].sel(trade="F1_PATH") == "valued by simulation"
 
 
 def test_nothing_to_certify_is_said(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pipelines.results.export import export_csv
 from pipelines.results.reconciliation import as_dataset, reconciliation_report, reconciliation_table
 from pipelines.results.run import open_run
 from tests.results.conftest import make_run
+from xva.valuation.reconciliation import SIMULATED
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def table() -> pd.DataFrame:
             "booked_value": [900.0, np.nan, -5.5],
             "quoted_vol": [np.nan, 0.1, np.nan],
             "quoted_vol_value": [np.nan, 21.0, np.nan],
+            "value_se": [0.0, 0.0, 0.0],
             "note": ["", "", "no volatility quoted for GBP/USD; the model's is 6.86 %"],
         },
         pd.Index(["IRS_1", "FXO_1", "FXO_2"], name="trade_id"),
@@ -75,3 +77,37 @@ def test_table_of_a_book_without_booked_values(table: pd.DataFrame) -> None:
     out = io.StringIO()
     Console(file=out, width=100).print(reconciliation_table(table, "EUR"))
     assert "0 of 3 trades booked" in out.getvalue()
+
+
+def test_simulated_trades_have_their_error_in_table_and_csv(
+    tmp_path: Path, results: xr.Dataset, table: pd.DataFrame
+) -> None:
+    table.loc["BERM", ["netting_set", "type", "value", "value_se", "note"]] = [
+        "CP_B",
+        "bermudan_swaptions",
+        300.0,
+        1.5,
+        SIMULATED,
+    ]
+    table.loc["AUTO", ["netting_set", "type", "value", "value_se", "note"]] = [
+        "CP_B",
+        "autocallables",
+        -700.0,
+        2.0,
+        SIMULATED,
+    ]
+    out = io.StringIO()
+    Console(file=out, width=120).print(reconciliation_table(table, "EUR"))
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    simulated = [
+        line.removeprefix("valued by simulation ")
+        for line in lines
+        if line.startswith("valued by simulation")
+    ]
+    assert simulated == ["AUTO CP_B -700 ± 2.00", "BERM CP_B 300 ± 1.50", "sum of 2 -400 ± 2.50"]
+    assert "1 options not compared" in out.getvalue()
+    run = open_run(make_run(tmp_path / "run", results.merge(as_dataset(table)), blocks=2, finished=True))
+    export_csv(run, tmp_path / "out")
+    report = pd.read_csv(tmp_path / "out" / "reconciliation.csv", index_col="#TradeId")
+    assert report.loc["BERM", ["NPV(Base)", "NPVSE"]].tolist() == [300.0, 1.5]
+    assert report.loc["IRS_1", "NPVSE"] == 0.0

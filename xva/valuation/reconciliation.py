@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 import pandas as pd
@@ -29,13 +30,27 @@ from xva.valuation.world import World
 
 _ANY_WIDTH = 1.0  # of exercises, all of which lie ahead at t = 0
 _SAME_VOL = 5e-5  # half of what a note shows
-_SIMULATED = "valued by simulation"
+SIMULATED = "valued by simulation"
+_BY_POLICY = f"{SIMULATED} under a fitted exercise policy, whose own error is not in the ±"
 _NOTHING_LEFT = "no option left: expired, or all is fixed"
 Pair = tuple[str, str]
 Floats = NDArray[np.float64]
 
 
-def reconcile(book: Book, world: World, simulated: Mapping[str, float] | None = None) -> pd.DataFrame:
+@final
+@dataclass(frozen=True)
+class Simulated:
+    """Value at t = 0 of a trade without closed form and its standard error, in reporting currency.
+
+    ``by_policy``: it has decisions, and they are a fitted policy's.
+    """
+
+    value: float
+    error: float
+    by_policy: bool = False
+
+
+def reconcile(book: Book, world: World, simulated: Mapping[str, Simulated] | None = None) -> pd.DataFrame:
     """One row per trade, in the order of the book.
 
     Parameters
@@ -43,22 +58,23 @@ def reconcile(book: Book, world: World, simulated: Mapping[str, float] | None = 
     book : Book
     world : World
         Market and calibrated model.
-    simulated : mapping, optional
-        Values at t = 0 of the trades without closed form, by trade id.
+    simulated : mapping of trade id to Simulated, optional
+        Of the trades without closed form.
 
     Returns
     -------
     DataFrame
         Indexed by ``trade_id``: ``netting_set``, ``type``, ``value`` (the model's at t = 0),
         ``booked_value``, ``difference`` (value - booked), ``quoted_vol``, ``quoted_vol_value``,
-        ``model_minus_quoted``, ``note``.
+        ``model_minus_quoted``, ``value_se``, ``note``.
         Values are in reporting currency, positive when in our favour; NaN where nothing is booked, quoted or
-        optional, and for options ``note`` says why. They add up to the engine's ``value0`` by netting set.
+        optional, and for options ``note`` says why. They add up to the engine's ``value0`` by netting set; ``value_se``
+        is the standard error of those that are simulated, and 0 for the others.
     """
     flat = tree.map_tensors(world, lambda t: t.detach())
     with torch.no_grad():
         claims = [trade.claims(book.context) for trade in book.trades]
-        values = _with_simulated(_values(book, claims, flat).numpy(), book, simulated or {})
+        values, errors = _with_simulated(_values(book, claims, flat).numpy(), book, simulated or {})
         at_quotes = _at_quotes(book, claims, flat)
     booked = [np.nan if t.booked_value is None else t.booked_value for t in book.trades]
     quoted = np.array([_number(q.value) for q in at_quotes])
@@ -72,25 +88,36 @@ def reconcile(book: Book, world: World, simulated: Mapping[str, float] | None = 
             "quoted_vol": [_number(q.vol) for q in at_quotes],
             "quoted_vol_value": quoted,
             "model_minus_quoted": values - quoted,
-            "note": [_note(book, t, c, q.note) for t, c, q in zip(book.trades, claims, at_quotes)],
+            "value_se": errors,
+            "note": [
+                _note(book, t, c, q.note, simulated or {}) for t, c, q in zip(book.trades, claims, at_quotes)
+            ],
         },
         pd.Index([t.trade_id for t in book.trades], name="trade_id"),
     )
 
 
-def _with_simulated(values: Floats, book: Book, simulated: Mapping[str, float]) -> Floats:
+def _with_simulated(values: Floats, book: Book, simulated: Mapping[str, Simulated]) -> tuple[Floats, Floats]:
+    """Values and standard errors ``(trade,)``; NaN where a trade without closed form was not simulated."""
     alive = {t.trade_id for t in living(book.trades, book.context.as_of)}
-    rows = [k for k, trade in enumerate(book.trades) if trade.trade_id in alive]
-    found = values.copy()
-    found[rows] = [simulated.get(book.trades[k].trade_id, np.nan) for k in rows]
-    return found
+    found, errors = values.copy(), np.zeros_like(values)
+    for k, trade in enumerate(book.trades):
+        if trade.trade_id in alive and _counts(book, k):
+            one = simulated.get(trade.trade_id, Simulated(np.nan, np.nan))
+            found[k], errors[k] = one.value, one.error
+    return found, errors
 
 
-def _note(book: Book, trade: Trade, claims: Sequence[Claim], at_quotes: str) -> str:
+def _note(
+    book: Book, trade: Trade, claims: Sequence[Claim], at_quotes: str, simulated: Mapping[str, Simulated]
+) -> str:
     """Why a trade counts as 0, how it is valued, or what there is to say of its quoted volatility."""
     if why := trade.ended(claims, book.context.as_of, book.breaks):
         return why
-    return _SIMULATED if isinstance(trade, PathTrade) else at_quotes
+    if not isinstance(trade, PathTrade):
+        return at_quotes
+    one = simulated.get(trade.trade_id)
+    return _BY_POLICY if one is not None and one.by_policy else SIMULATED
 
 
 def trade_values(book: Book, world: World) -> Tensor:
