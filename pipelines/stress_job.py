@@ -30,7 +30,8 @@ from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
 from pipelines.training import SURROGATES, Training
-from surrogates.stress import Learn, StressedSurrogates, SurrogateStressPlan, certified, reused
+from surrogates.reused_error import PATHS, SurrogateStressPlan, rough
+from surrogates.stress import Learn, StressedSurrogates, certified, freshly, reused
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet
 from xva.trades.path_trade import living
@@ -199,12 +200,15 @@ class StressJob:
         if not living(engine.book.trades, self.job.as_of):
             with own_library_state():
                 return prepare(engine, self.scenarios, blocks, self.options)
-        learn: Learn = partial(self.training.learn, settings=settings_of(self.job))
+        settings = settings_of(self.job)
+        anew: Learn = partial(self.training.learn, settings=settings)
+        worlds = StressedSurrogates(anew)
         if self.options.surrogates == "certified":
-            learn = certified(exposure.learned, learn)
+            worlds = StressedSurrogates(certified(exposure.learned, anew))
         elif self.options.surrogates == "reused":
-            learn = reused(exposure.learned)
-        worlds = StressedSurrogates(learn)
+            aside = replace(self.training, folders=(), again=False)  # not kept: nothing certifies them
+            beside: Learn = partial(aside.learn, settings=rough(settings))
+            worlds = StressedSurrogates(reused(exposure.learned), freshly(exposure.learned, beside))
         with own_library_state():
             return prepare(engine, self.scenarios, blocks, self.options, SurrogateStressPlan, worlds)
 
@@ -220,6 +224,9 @@ def finish(plan: StressPlan, sums: Sequence[Arrays], identity: RunIdentity) -> x
     surrogates = "none"
     if isinstance(plan, SurrogateStressPlan):
         surrogates = _TOLD[identity.job["surrogates"]]
+        if identity.job["surrogates"] == "reused":
+            found = found.assign(plan.reused_errors())
+            found.attrs["reused_error_paths"] = min(plan.block_size, PATHS) * plan.base.scrambles
     parent: dict[str, str] = identity.job["parent"]
     return found.assign_attrs(
         parent_run_id=parent["run_id"], parent_root_hash=parent["root_hash"], surrogates=surrogates

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import torch
 
 from surrogates.book import LearnedBook, training_requests
 from surrogates.exposure import SurrogatePlan
+from surrogates.reused_error import measured, routed
 from surrogates.trade_training import certified_again
 from xva.valuation.engine import ExposureEngine, path_trades
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
-from xva.valuation.scenarios.plan import StressPlan
+from xva.valuation.residual import Residual
 
 Learn = Callable[[ExposureEngine], LearnedBook]
-
-
-class SurrogateStressPlan(StressPlan):
-    """A `StressPlan` whose worlds may hold surrogates."""
-
-    kind: ClassVar[str] = "stress-surrogates"
-    world_plan: ClassVar[type[ExposurePlan]] = SurrogatePlan
 
 
 @final
@@ -34,24 +28,38 @@ class StressedSurrogates:
     ----------
     learn : callable
         What is known of an engine's trades without closed form on its own market.
+    beside : callable, optional
+        What ``learn`` is measured against, where it is an approximation.
     """
 
     learn: Learn
+    beside: Learn | None = None
 
     def __call__(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> ExposurePlan:
         names = [engine.book.netting_sets[i].name for i in numbers]
         if not any(path_trades(engine.book, name) for name in names):
             return SurrogatePlan(data, {})
+        residuals = self._residuals(self.learn, engine, numbers)
+        if self.beside is None:
+            return SurrogatePlan(data, residuals)
+        return measured(data, residuals, self._residuals(self.beside, engine, numbers))
+
+    def _residuals(self, learn: Learn, engine: ExposureEngine, numbers: Sequence[int]) -> dict[int, Residual]:
         with torch.enable_grad():  # markets are built without
-            residuals = self.learn(engine).residuals()
-        return SurrogatePlan(data, {k: residuals[i] for k, i in enumerate(numbers) if i in residuals})
+            found = learn(engine).residuals()
+        return {k: found[i] for k, i in enumerate(numbers) if i in found}
+
+
+def freshly(base: LearnedBook, learn: Learn) -> Learn:
+    """What a ``learn`` that judges nothing finds on other markets, priced as in the base run: for `StressedSurrogates`."""
+    return lambda engine: routed(base, learn(engine), engine)
 
 
 def reused(base: LearnedBook) -> Learn:
     """Surrogates and exercise policies of the base market on others.
 
     Cash flows, discounting and closed forms are the scenario's own; what is reused says on which side of zero a netting set
-    is, and when to exercise. Both errors are of second order in how far the market has moved, and nothing certifies them.
+    is, and when to exercise. Nothing certifies either; `reused_error` measures what they do to the adjustments.
     """
 
     def learn(engine: ExposureEngine) -> LearnedBook:

@@ -23,16 +23,17 @@ STRESS: Final = "stress"
 """Key of a stress run's scenarios in its identity."""
 REUSED: Final = "reused, not certified"
 APPROXIMATION: Final = (
-    "approximation: surrogates and exercise policies of the base market, not certified here; the ± leaves out their error, "
-    "not measured here. In the sample book of exotics, swaption volatilities up by 15 %, it was 15 % of CVA's change (1,529 "
-    "instead of 1,785); run with --surrogates anew to know"
+    "approximation: surrogates and exercise policies of the base market, not certified here; "
+    "the ± leaves out their error"
 )
+_ANEW: Final = "run with --surrogates anew for numbers without it"
 _CUBE: Final = ("value", "exposure")
 _REPORT: Final = (
     "Scenario", "NettingSetId", "Measure", "Base", "Stressed", "StressedError", "Change", "ChangeError", "Percent",
-    "Reason", "Approximation",
+    "Reason", "Approximation", "ReusedError", "ReusedErrorSE", "ReusedErrorPercent",
 )  # fmt: skip
 _COLUMNS: Final = ("base", "stressed", "stressed_se", "change", "change_se")
+_ERRORS: Final = ("reused_error", "reused_error_se")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Stress:
         """One row per scenario and measure: base, stressed, change, standard errors, change in percent of the base.
 
         ``change_se`` is the error of the change itself, on common random numbers. A scenario that could not be computed
-        has NaN, and says why in ``reason``.
+        has NaN, and says why in ``reason``. Where surrogates were reused, ``reused_error`` is what that makes of the stressed
+        measure (also in per cent of it), measured against surrogates learned on the scenario's market; subtract it.
 
         Raises
         ------
@@ -65,14 +67,17 @@ class Stress:
             if name is not None:
                 chosen = chosen.sel({dim: [_known(chosen, dim, name)]})
         prefix = "total_" if netting_set is None else ""
-        part = chosen[[f"{prefix}{c}" for c in _COLUMNS]].rename({f"{prefix}{c}": c for c in _COLUMNS})
+        kept = (*_COLUMNS, *(_ERRORS if self.measured else ()))
+        part = chosen[[f"{prefix}{c}" for c in kept]].rename({f"{prefix}{c}": c for c in kept})
         part = part.squeeze("netting_set", drop=True) if netting_set is not None else part
-        columns = ["scenario", "measure", *_COLUMNS]
+        columns = ["scenario", "measure", *kept]
         order = ["scenario", "measure"]
         plain = part.drop_vars([n for n in part.coords if n not in order]).transpose(*order, ...)
         frame = plain.to_dataframe().reset_index()[columns]
         with np.errstate(divide="ignore", invalid="ignore"):
             frame["percent"] = 100.0 * frame["change"] / frame["base"].abs()
+            if self.measured:
+                frame["reused_error_percent"] = 100.0 * frame["reused_error"] / frame["stressed"].abs()
         reason = chosen["reason"].to_series()
         frame["reason"] = frame["scenario"].map(reason)
         return frame.set_index(["scenario", "measure"])
@@ -82,8 +87,9 @@ class Stress:
         names = [None, *(str(n) for n in self.results["netting_set"].values)]
         parts = [self.to_frame(None, n).reset_index().assign(netting_set=n or "") for n in names]
         order = ["scenario", "netting_set", "measure", *_COLUMNS, "percent", "reason", "approximation"]
-        every = pd.concat(parts, ignore_index=True).assign(approximation=self.approximation)[order]
-        return every.set_axis(list(_REPORT), axis="columns")
+        every = pd.concat(parts, ignore_index=True).assign(approximation=self.approximation)
+        order += [*_ERRORS, "reused_error_percent"]
+        return every.reindex(columns=order).set_axis(list(_REPORT), axis="columns")
 
     def table(
         self, measure: str | None = None, netting_set: str | None = None, scenario: str | None = None
@@ -97,7 +103,7 @@ class Stress:
             table.caption, table.caption_style = self.approximation, "yellow"
         table.add_column("Scenario", overflow="fold")
         table.add_column("Measure", no_wrap=True)
-        for name in ("Base", "Stressed", "Change", "± s.e.", "%"):
+        for name in ("Base", "Stressed", "Change", "± s.e.", "%", *(("Error",) if self.measured else ())):
             table.add_column(name, justify="right", no_wrap=True)
         last = ""
         for row in frame.reset_index().to_dict("records"):
@@ -111,13 +117,38 @@ class Stress:
                 continue
             cells = [number(row[c]) for c in ("base", "stressed", "change", "change_se")]
             percent = f"{row['percent']:+.1f}" if np.isfinite(row["percent"]) else "n/a"
-            table.add_row(shown, label, *cells, percent)
+            if self.measured:
+                cells.append(f"{number(row['reused_error'])} ± {number(row['reused_error_se'])}")
+            table.add_row(shown, label, *cells[:4], percent, *cells[4:])
         return table
 
     @property
     def approximation(self) -> str:
         """Why the numbers are no fresh run's, and how far off such have been; empty where they are."""
-        return APPROXIMATION if self.results.attrs.get("surrogates") == REUSED else ""
+        if self.results.attrs.get("surrogates") != REUSED:
+            return ""
+        if not self.measured:
+            return f"{APPROXIMATION}, which was not measured; {_ANEW}"
+        return f"{APPROXIMATION}. Measured on {self.results.attrs['reused_error_paths']:,} paths: {self._largest()}; {_ANEW}"
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is known how far off reused surrogates are."""
+        return "reused_error" in self.results
+
+    def _largest(self) -> str:
+        """The largest error of a netting set's CVA in per cent of it, over the scenarios."""
+        cva = self.results[[*_ERRORS, "stressed"]].sel(measure="CVA").reset_coords(drop=True)
+        share = (cva["reused_error"] / cva["stressed"].where(cva["stressed"] != 0.0)).fillna(0.0)
+        if not share.size or float(abs(share).max()) == 0.0:
+            return "no error of any CVA"
+        at = share.isel(abs(share).argmax(...))
+        one = cva.sel({d: at[d].item() for d in ("scenario", "netting_set")})
+        error, noise = (number(float(one[name])) for name in _ERRORS)
+        return (
+            f"at most {error} ± {noise} {self.results.attrs.get('units', '')} of a netting set's CVA, "
+            f"{100.0 * float(at):+.1f} % of it ({at['netting_set'].item()} in {at['scenario'].item()})"
+        )
 
     @property
     def failed(self) -> dict[str, str]:

@@ -77,13 +77,40 @@ def test_reused_surrogates_are_near_and_flagged(
     child = pipelines.stress(base, rates_up, "serial", output=tmp_path, options=StressOptions(surrogates=how))
     kept, rough = child.xva, how == "reused"
     assert ("APPROXIMATION" in str(child.stress.table().title)) == rough
-    assert ("15 % of CVA's change" in str(child.stress.table().caption)) == rough
+    assert ("% of it (A in up)" in str(child.stress.table().caption)) == rough
+    assert ("Error of CVA by reused surrogates" in build_report(base, [child])) == rough
     assert child.stress.report()["Approximation"].str.startswith("approximation").all() == rough
     assert ("approximation: surrogates" in build_report(base, [child])) == rough
     assert kept.attrs["surrogates"] == told
     tolerance = base.manifest.identity.job["job"]["surrogates"]["tolerance"]
     gap = np.abs((kept["total_stressed"] - anew["total_stressed"]).values)
     assert (gap <= tolerance * np.abs(anew["total_stressed"].values)).all()
+
+
+def test_the_error_of_reused_surrogates_is_measured(base: Run, tmp_path: Path) -> None:
+    """On so small a run it is measured on all its paths, and training is the run's own: reused less anew, to rounding."""
+    vols = Scenario("vols", (parallel(Selector(families=("swaption vol",)), 0.003),))
+    credit = Scenario("credit", (parallel(Selector(families=("CDS",)), 0.001),))
+    scenarios = ScenarioSet("measured", (vols, credit))
+    options = StressOptions(surrogates="reused")
+    anew = pipelines.stress(base, scenarios, "serial", output=tmp_path).xva
+    child = pipelines.stress(base, scenarios, "serial", output=tmp_path, options=options)
+    kept = child.xva
+    off = (kept["stressed"] - anew["stressed"]).sel(netting_set="A", scenario="vols")
+    assert float(abs(off.sel(measure="CVA"))) > 1.0
+    found = kept["reused_error"].sel(netting_set="A", scenario="vols")
+    np.testing.assert_allclose(found, off, rtol=1e-9, atol=1e-6)
+    total = kept["total_reused_error"].sel(scenario="vols")
+    np.testing.assert_allclose(total, off, rtol=1e-9, atol=1e-6)  # the other sets have nothing to reuse
+    error = kept["reused_error_se"].sel(netting_set="A", scenario="vols", measure="CVA")
+    assert (
+        0.0 < float(error) < float(kept["stressed_se"].sel(netting_set="A", scenario="vols", measure="CVA"))
+    )
+    assert float(abs(kept["reused_error"].sel(scenario="credit")).max()) == 0.0  # it moves no path
+    row = child.stress.to_frame("CVA", "A").loc[("vols", "CVA")]
+    assert row["reused_error_percent"] == pytest.approx(100.0 * row["reused_error"] / row["stressed"])
+    report = child.stress.report().set_index(["Scenario", "NettingSetId", "Measure"])
+    assert report.loc[("vols", "A", "CVA"), "ReusedError"] == row["reused_error"]
 
 
 def test_a_surrogate_is_reused_where_it_earns_a_certificate_and_only_there(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ class Stores:
 
     def at(self, store: str, variable: str, labels: dict[str, str]) -> Any:
         array = self.group(store)[variable]
-        dims = array.metadata.dimension_names
+        dims = array.metadata.dimension_names or ()  # none of a single number
         mine = {d: labels[d] for d in dims}  # every dimension of it is named
         index = tuple(list(self.group(store)[d][:]).index(mine[d]) for d in dims)
         return array[index]
