@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from pipelines.commands.outcome import console, exit_codes
 from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
@@ -51,7 +52,7 @@ def whatif(
         from pipelines.execution.progress import ProgressBar
         from pipelines.what_if_job import allocation, what_if
 
-        out = console()
+        out, notes = console(), Text()
         with ProgressBar(console(stderr=True)) as bar:
             if allocate:
                 shares = allocation(
@@ -70,8 +71,11 @@ def whatif(
                     sinks=(bar,),
                 )
                 tables, frame = [found.table(), found.trade_table()], found.to_frame()
+                notes = found.notes()
         for table in tables:
             out.print(table)
+        if notes:
+            out.print(notes, soft_wrap=True)
         if csv is not None:
             _write(frame, csv)
             out.print(f"{len(frame)} rows in {csv}", markup=False, soft_wrap=True)

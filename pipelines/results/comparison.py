@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from pipelines.results.sensitivities import TOTAL, Sensitivities
+from pipelines.results.tables import value_errors
 from xva.errors import DomainError
 
 VALUE: Final = "value"
@@ -47,9 +48,10 @@ class Comparison:
         Returns
         -------
         DataFrame
-            Index ``netting_set, measure`` (``value`` is the value at t = 0); columns ``today, before, change, change_se``.
-            NaN where a run does not have the netting set. ``change_se`` takes the runs as independent; runs with the same
-            seed see nearly the same paths, and the true error is then smaller.
+            Index ``netting_set, measure`` (``value`` is the value at t = 0, with an error where it is simulated);
+            columns ``today, before, change, change_se``. NaN where a run does not have the netting set. ``change_se``
+            takes the runs as independent; runs with the same seed see nearly the same paths, and the true error is then
+            smaller.
         """
         sides = [_measures(r) for r in (self.today, self.before)]
         order = list(dict.fromkeys([*sides[0].index, *sides[1].index]))
@@ -98,12 +100,13 @@ class Comparison:
 def _measures(results: xr.Dataset) -> pd.DataFrame:
     """``amount`` and ``error`` by (netting set, measure), the total last."""
     rows = {}
-    for name in results["netting_set"].values:
+    errors, whole = value_errors(results)
+    for name, error in zip(results["netting_set"].values, errors.tolist()):
         one = results[["xva", "xva_se"]].sel(netting_set=name)
-        rows[str(name), VALUE] = (float(results["value0"].sel(netting_set=name)), np.nan)
+        rows[str(name), VALUE] = (float(results["value0"].sel(netting_set=name)), error)
         for m in results["measure"].values:
             rows[str(name), str(m)] = (float(one["xva"].sel(measure=m)), float(one["xva_se"].sel(measure=m)))
-    rows[TOTAL, VALUE] = (float(results["value0"].sum()), np.nan)
+    rows[TOTAL, VALUE] = (float(results["value0"].sum()), whole)
     for m in results["measure"].values:
         at = results[["total", "total_se"]].sel(measure=m)
         rows[TOTAL, str(m)] = (float(at["total"]), float(at["total_se"]))

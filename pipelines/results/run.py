@@ -17,7 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from pipelines.results.comparison import Comparison
 from pipelines.results.sensitivities import Names, Sensitivities
 from pipelines.results.stress import STRESS, Stress, stress_cube
-from pipelines.results.tables import SHOWN, XvaTable, number, value_errors
+from pipelines.results.tables import SHOWN, XvaTable, number, truncated_by_set, value_errors
 from pipelines.storage.durable import Digest
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, RunManifest, read_completion, read_manifest
@@ -183,17 +183,23 @@ class Run:
         return Comparison(self.xva, before.xva)
 
     def summary(self) -> pd.DataFrame:
-        """Value, adjustments and their standard errors by netting set, with a row TOTAL; of a stress run by scenario."""
+        """Value, adjustments and their standard errors by netting set, with a row TOTAL; of a stress run by scenario.
+
+        ``truncated at 0`` says which measures were below zero by noise, and what they were, where any was.
+        """
         if self.is_stress:
             return self.stress.to_frame()
         results = self.xva
         frame = pd.DataFrame({"value": results["value0"].to_series()})
         frame["value s.e."], whole = value_errors(results)
-        total = {"value": frame["value"].sum(), "value s.e.": whole}
+        total: dict[str, float | str] = {"value": frame["value"].sum(), "value s.e.": whole}
         for measure in (m for m in SHOWN if m in results["measure"].values):
             one = results[["xva", "xva_se", "total", "total_se"]].sel(measure=measure)
             frame[measure], frame[f"{measure} s.e."] = one["xva"].values, one["xva_se"].values
             total |= {measure: float(one["total"]), f"{measure} s.e.": float(one["total_se"])}
+        if cut := truncated_by_set(results):
+            frame["truncated at 0"] = [cut.get(str(name), "") for name in frame.index]
+            total |= {"truncated at 0": ""}
         if "left_out_share" in results:
             frame["left out of CVA, %"] = 100.0 * results["left_out_share"].values
         return pd.concat([frame, pd.DataFrame(total, index=pd.Index(["TOTAL"], name="netting_set"))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.results.sensitivities import TOTAL
-from pipelines.results.tables import SHOWN, number
+from pipelines.results.tables import SHOWN, number, truncation_on
 from pipelines.storage.results import plottable
 from xva.errors import DomainError
 
@@ -33,6 +34,7 @@ _REPORT: Final = (
     "Reason", "Approximation", "ReusedError", "ReusedErrorSE", "ReusedErrorPercent",
 )  # fmt: skip
 _COLUMNS: Final = ("base", "stressed", "stressed_se", "change", "change_se")
+_SAME: Final = 1e-9
 _ERRORS: Final = ("reused_error", "reused_error_se")
 
 
@@ -82,6 +84,18 @@ class Stress:
         frame["reason"] = frame["scenario"].map(reason)
         return frame.set_index(["scenario", "measure"])
 
+    def values(self, netting_set: str | None = None) -> pd.DataFrame:
+        """Values at t = 0 by scenario, of a netting set or in total: base, stressed, change, with standard errors.
+
+        Errors are rounding where all trades have closed forms.
+        """
+        chosen, prefix = self.results, "total_" if netting_set is None else ""
+        if netting_set is not None:
+            chosen = chosen.sel(netting_set=_known(chosen, "netting_set", netting_set))
+        names = ("value0_base", "value0", "value0_se", "value0_change", "value0_change_se")
+        rows = {c: chosen[f"{prefix}{n}"].reset_coords(drop=True) for c, n in zip(_COLUMNS, names)}
+        return xr.Dataset(rows).to_dataframe().rename_axis("scenario")[list(_COLUMNS)]
+
     def report(self) -> pd.DataFrame:
         """Rows of ``stress.csv``: every scenario and measure, of each netting set and of the book (empty ``NettingSetId``)."""
         names = [None, *(str(n) for n in self.results["netting_set"].values)]
@@ -106,6 +120,8 @@ class Stress:
         for name in ("Base", "Stressed", "Change", "± s.e.", "%", *(("Error",) if self.measured else ())):
             table.add_column(name, justify="right", no_wrap=True)
         last = ""
+        with_values = measure is None and "total_value0" in self.results
+        values = self.values(netting_set).to_dict("index") if with_values else {}
         for row in frame.reset_index().to_dict("records"):
             name, label = str(row["scenario"]), str(row["measure"])
             if measure is None and label not in SHOWN:
@@ -115,6 +131,9 @@ class Stress:
                 if shown:
                     table.add_row(shown, Text("not computed", style="bold red"))
                 continue
+            if shown and name in values:
+                table.add_row(shown, "Value", *_value_cells(values[name]))
+                shown = ""
             cells = [number(row[c]) for c in ("base", "stressed", "change", "change_se")]
             percent = f"{row['percent']:+.1f}" if np.isfinite(row["percent"]) else "n/a"
             if self.measured:
@@ -170,8 +189,12 @@ class Stress:
         return {str(s): str(note) for s, note in notes if str(note)}
 
     def notes(self) -> Text:
-        """One line per scenario that has nothing to shift somewhere."""
+        """What has nothing to shift somewhere, measures truncated at 0, and what stays of FX forwards."""
         lines = [f"{name}: {note}" for name, note in self.missing.items()]
+        lines += [str(line) for line in truncation_on(self.results, "base", "base, ")]
+        for name in self.results["scenario"].values:
+            one = self.results.sel(scenario=name)
+            lines += [str(line) for line in truncation_on(one, "stressed", f"{name}, ")]
         for kept, told in (("points", "their points"), ("curve", "the curve they build")):
             names = [name for name, found in self.fx_forwards.items() if found == kept]
             if names:
@@ -205,6 +228,14 @@ def stress_cube(worlds: xr.Dataset, results: xr.Dataset) -> xr.Dataset:
     parts = [worlds[list(known)].rename(known) for known in names_of]
     scenarios = pd.Index(names, name="scenario")
     return plottable(xr.concat(parts, scenarios, data_vars="all", coords="minimal", compat="override"))
+
+
+def _value_cells(row: Mapping[Any, float]) -> list[str]:
+    """Base, stressed, change, its standard error (none of closed forms) and per cent."""
+    exact = not row["change_se"] > _SAME * max(abs(row["base"]), abs(row["stressed"]))
+    cells = [number(row[c]) for c in ("base", "stressed", "change")]
+    percent = f"{100.0 * row['change'] / abs(row['base']):+.1f}" if row["base"] else "n/a"
+    return [*cells, "" if exact else number(row["change_se"]), percent]
 
 
 def _table(title: str) -> Table:

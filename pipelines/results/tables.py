@@ -97,14 +97,26 @@ def truncated(results: xr.Dataset) -> dict[tuple[str, str], float]:
     return {p: x for p, x in found.items() if x != float(shown.sel(measure=p[0], netting_set=p[1]))}
 
 
-def truncation_lines(results: xr.Dataset) -> Iterator[Text]:
-    """A line per netting set with measures truncated at 0, and what they were."""
+def truncated_by_set(results: xr.Dataset) -> dict[str, str]:
+    """Measures truncated at 0 by netting set, in words: what they were, and their standard errors."""
     by_set: dict[str, list[str]] = {}
     for (measure, name), before in truncated(results).items():
         error = float(results["xva_se"].sel(measure=measure, netting_set=name))
         by_set.setdefault(name, []).append(f"{measure} {number(before)} ± {number(error)}")
-    for name, told in by_set.items():
-        yield Text(f"{name}: truncated at 0, the estimate was below by noise: {', '.join(told)}", "yellow")
+    return {name: ", ".join(told) for name, told in by_set.items()}
+
+
+def truncation_lines(results: xr.Dataset, where: str = "") -> Iterator[Text]:
+    """A line per netting set with measures truncated at 0, and what they were."""
+    for name, told in truncated_by_set(results).items():
+        yield Text(f"{where}{name}: truncated at 0, the estimate was below by noise: {told}", "yellow")
+
+
+def truncation_on(results: xr.Dataset, side: str, where: str = "") -> Iterator[Text]:
+    """The same of one side of a comparison: variables ``side``, ``side_se`` and ``side_untruncated``."""
+    names = {side: "xva", f"{side}_se": "xva_se", f"{side}_untruncated": "xva_untruncated"}
+    if set(names) <= set(results):
+        yield from truncation_lines(results[list(names)].rename(names), where)
 
 
 def total_line(results: xr.Dataset) -> Text:

@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.results.tables import SHOWN, number
+from pipelines.results.tables import SHOWN, number, truncation_on
 from xva.errors import DomainError
 
 _SAME: Final = 1e-9  # of the largest number before: the run's cube is float64 sums in another order
@@ -88,11 +88,12 @@ class WhatIf:
         for title in ("Before", "After", "Change"):
             found.add_column(title, justify="right", no_wrap=True)
         for name in self.data["netting_set"].values:
+            found.add_row(str(name), "Value", *self._values(str(name), between))
             for measure in SHOWN:
                 one = self.data.sel(netting_set=name, measure=measure)
                 change = _with_error(float(one["increment"]), float(one["increment_se"]), between)
                 sides = (number(float(one[side])) for side in ("before", "after"))
-                found.add_row(str(name) if measure == SHOWN[0] else "", measure, *sides, change)
+                found.add_row("", measure, *sides, change)
             found.add_section()
         for measure in (*SHOWN, "XVA"):
             one = self.data.sel(measure=measure)
@@ -101,6 +102,20 @@ class WhatIf:
         same = self.same_paths
         found.caption = {None: _NO_RUN, True: "XVA = CVA - DVA + FCA", False: _MOVED}[same]
         return found
+
+    def _values(self, netting_set: str, between: str) -> list[Text]:
+        """Value before, after and change; with standard errors where there are trades without closed form."""
+        one, cells = self.data.sel(netting_set=netting_set), []
+        for name in ("value_before", "value_after", "value_increment"):
+            value, error = float(one[name]), float(one[f"{name}_se"])
+            exact = not error > _SAME * max(abs(value), abs(float(one["value_before"])))
+            cells.append(Text(number(value)) if exact else _with_error(value, error, between))
+        return cells
+
+    def notes(self) -> Text:
+        """A line per netting set, before and after, with measures truncated at 0."""
+        sides = (truncation_on(self.data, side, f"{side}, ") for side in ("before", "after"))
+        return Text("\n").join(line for lines in sides for line in lines)
 
     def _trade_table(self, between: str) -> Table:
         found = _table(f"Changed trades, {self.data.attrs['units']}")

@@ -70,7 +70,9 @@ def test_it_shows_base_stressed_change_and_where_the_run_lies(base: Path, tmp_pa
     file = written(tmp_path, TWO)
     done = invoke("stress", base, file)
     assert done.exit_code == 0, done.output
-    assert re.search(r"^ ?up +CVA +[\d,]+ +[\d,]+ +-?[\d,.]+ +[\d,.]+ +[+-]\d", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^ ?up +Value .*\n +CVA +[\d,]+ +[\d,]+ +-?[\d,.]+ +[\d,.]+ +[+-]\d", done.stdout, re.MULTILINE
+    )
     assert len(re.findall(r"\b(?:CVA|DVA|FCA|FBA|FVA)\b", done.stdout)) == 10
     (path,) = re.findall(r"The run lies in (.+)", done.stdout)
     run = pipelines.open_run(path)
@@ -109,7 +111,7 @@ def test_a_scenario_without_market_is_refused_or_flagged(base: Path, tmp_path: P
     assert flagged.exit_code == 0, flagged.output
     assert re.search(r"negative_vol +not computed", flagged.stdout)
     assert "negative_vol: not computed: quote SWAPTION/RATE_NVOL/" in flagged.stdout
-    assert re.search(r"^ ?wider +CVA", flagged.stdout, re.MULTILINE)
+    assert re.search(r"^ ?wider +Value .*\n +CVA", flagged.stdout, re.MULTILINE)
 
 
 def test_everything_wrong_with_a_file_comes_at_once(base: Path, tmp_path: Path) -> None:

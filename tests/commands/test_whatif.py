@@ -104,7 +104,7 @@ def test_allocations_add_up_to_the_run(run: Run) -> None:
 def test_on_the_terminal_and_as_csv(run: Run, new_swaps: Path, tmp_path: Path) -> None:
     done = invoke("whatif", run.path, new_swaps, "--remove", REMOVED[0], "--csv", tmp_path / "change.csv")
     assert done.exit_code == 0, done.output
-    assert re.search(r"CP_A +CVA .*±", done.stdout)
+    assert re.search(r"CP_A +Value .*\n +CVA .*±", done.stdout)
     assert re.search(r"NEW_2 +add +alone .*±", done.stdout)
     assert re.search(r"IRS_0002 +remove +alone", done.stdout)
     assert "XVA = CVA - DVA + FCA" in done.stdout

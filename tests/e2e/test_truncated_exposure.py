@@ -11,12 +11,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+import pipelines
 from pipelines import open_run
 from pipelines.cli import app
 from pipelines.results.export import export_csv
 from pipelines.results.report.build import build_report
 from pipelines.results.run import Run
-from pipelines.results.tables import XvaTable, truncated
+from pipelines.results.tables import XvaTable, number, truncated
+from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel
 
 QUOTES = """quote_id,value
 ZERO/RATE/EUR/EUR-ESTR/A365/10Y,0.03
@@ -129,6 +131,46 @@ def test_tables_say_so(run: Run, tmp_path: Path) -> None:
     assert header.endswith(",NPV,NPVSE,Truncated")
     assert "below zero by noise" in build_report(run)
     assert any(f"{m} -" in first for m in ("CVA", "DVA", "FCA", "FBA"))
+
+
+def test_summary_stress_and_what_if_say_so_too(run: Run, tmp_path: Path) -> None:
+    cut = run.summary()["truncated at 0"]
+    assert " -" in cut["ZERO"]
+    assert "±" in cut["ZERO"]
+    assert cut["ONE"] == ""
+    spread = Scenario("credit", (parallel(Selector(families=("hazard rate",)), 0.0),))
+    found = pipelines.stress(run, ScenarioSet("s", (spread,)), "serial", output=tmp_path).stress
+    told = str(found.notes())
+    line = f"ZERO: truncated at 0, the estimate was below by noise: {cut['ZERO']}"
+    assert f"base, {line}" in told
+    assert f"credit, {line}" in told
+    values = found.values("ZERO").loc["credit"]
+    assert values["stressed"] == pytest.approx(float(run.xva["value0"].sel(netting_set="ZERO")))
+    assert values["stressed_se"] == pytest.approx(float(run.xva["value0_se"].sel(netting_set="ZERO")))
+    assert "Value" in _text(found.table())
+    total = found.values().loc["credit"]
+    assert total["stressed"] == pytest.approx(float(run.xva["total_value0"]))
+    assert total["stressed_se"] == pytest.approx(float(run.xva["total_value0_se"]))
+    changed = pipelines.what_if(run, (), ("R", "Q"), executor="serial")
+    assert f"before, {line}" in str(changed.notes())
+    assert "ONE: truncated" not in str(changed.notes())
+    one = changed.data.sel(netting_set="ZERO")
+    assert float(one["value_before_se"]) == pytest.approx(values["stressed_se"], rel=1e-9)
+    assert f"± {number(float(one['value_before_se']))}" in _text(changed.table())
+
+
+def test_comparison_has_the_errors_of_values(run: Run) -> None:
+    frame = run.compare(run).to_frame()
+    error = float(run.xva["value0_se"].sel(netting_set="ZERO"))
+    assert frame.loc[("ZERO", "value"), "change_se"] == pytest.approx(np.sqrt(2.0) * error)
+    assert frame.loc[("ONE", "value"), "change_se"] == 0.0
+    assert frame.loc[("TOTAL", "value"), "change_se"] == pytest.approx(np.sqrt(2.0) * error)
+
+
+def _text(shown: object) -> str:
+    console = Console(width=160, record=True, file=StringIO())
+    console.print(shown)
+    return console.export_text()
 
 
 def test_a_plug_in_has_a_name_of_its_own(run: Run) -> None:

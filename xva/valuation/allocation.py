@@ -122,10 +122,10 @@ class Portfolios:
         """Means over each scramble's paths."""
         return scramble_means(data.exposure, blocks)
 
-    def measures(self, data: AllocationData, means: Means) -> Floats:
-        """``(scramble, measure, portfolio)`` of `MEASURE_NAMES`."""
+    def measures(self, data: AllocationData, means: Means, truncate: bool = True) -> Floats:
+        """``(scramble, measure, portfolio)`` of `MEASURE_NAMES`, never below zero unless ``truncate`` is off."""
         weights = data.exposure.weights.numpy()
-        return measure_samples(weights, [(mean["epe"], mean["ene"]) for mean in means])
+        return measure_samples(weights, [(mean["epe"], mean["ene"]) for mean in means], truncate)
 
     def trade_measures(self, data: AllocationData, means: Means, k: int, alone: bool) -> Floats:
         """``(scramble, measure, trade)`` of table ``k``: contributions, or of each trade ``alone``."""

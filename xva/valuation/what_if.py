@@ -84,13 +84,17 @@ def increments(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dat
         ``(measure, trade)`` its ``contribution`` (marginal, to the netting set that has it: after for new trades, before for
         removed ones) and ``standalone``, the measure of the trade alone. Each with ``_se`` over the scrambles; that of an
         increment is of the difference, path by path. ``value_*`` ``(netting_set,)``, ``epe_*`` and ``ene_*``
-        ``(netting_set, time)`` before and after.
+        ``(netting_set, time)`` before and after, ``value_increment``; ``*_untruncated`` is what measures were before they
+        were truncated at 0.
     """
     means = found.means(data, blocks)
     measures = found.measures(data, means)
     before, after = measures[..., BEFORE::2], measures[..., AFTER::2]
     dims = ("measure", "netting_set")
     variables: dict[str, Any] = with_error("before", dims, before) | with_error("after", dims, after)
+    untruncated = found.measures(data, means, truncate=False).mean(0)
+    for name, pick in (("before", slice(BEFORE, None, 2)), ("after", slice(AFTER, None, 2))):
+        variables[f"{name}_untruncated"] = (dims, untruncated[:, pick])
     variables |= with_error("increment", dims, after - before)
     variables |= with_error("total_increment", ("measure",), (after - before).sum(-1))
     for name, alone in (("contribution", False), ("standalone", True)):
@@ -112,7 +116,7 @@ def increments(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dat
 def _profiles(means: Means) -> dict[str, Any]:
     epe, ene = (np.mean([mean[side] for mean in means], axis=0) for side in ("epe", "ene"))
     value = np.stack([(mean["epe"] - mean["ene"])[:, 0] for mean in means])
-    found: dict[str, Any] = {}
+    found = with_error("value_increment", ("netting_set",), value[:, AFTER::2] - value[:, BEFORE::2])
     for when, pick in (("before", slice(BEFORE, None, 2)), ("after", slice(AFTER, None, 2))):
         found[f"value_{when}"] = (("netting_set",), (epe - ene)[pick, 0])
         found[f"value_{when}_se"] = (("netting_set",), standard_error(value[:, pick]))

@@ -30,7 +30,8 @@ def stress_results(plan: StressPlan, blocks: Sequence[Arrays]) -> xr.Dataset:
     -------
     Dataset
         dims ``scenario, measure, netting_set, time``. ``base``, ``stressed`` and ``change`` by netting set, ``total_*`` of the
-        book; profiles ``epe``, ``ene`` and values at t = 0. ``*_se`` are standard errors over the scrambles: base and
+        book; profiles ``epe``, ``ene`` and values at t = 0; ``*_untruncated`` is what measures were before they were
+        truncated at 0. ``*_se`` are standard errors over the scrambles: base and
         scenario see the same paths, so the change's is that of the differences. NaN, with ``reason``, for a scenario
         that could not be computed; ``note`` says which shifts find no quote in this market, ``fx_forwards`` what
         stays of FX forwards whose spot moves (``points`` or ``curve``); ``recomputed`` tells netting sets that have paths of
@@ -45,7 +46,8 @@ def stress_results(plan: StressPlan, blocks: Sequence[Arrays]) -> xr.Dataset:
     variables: dict[str, Any] = {
         name: (("scenario", *_dims(name)), np.stack([f[name] for f in found])) for name in found[0]
     }
-    variables |= {name: (_dims(name), value) for name, value in _base(held, base).items()}
+    at_base = _base(held, base) | {"base_untruncated": _untruncated(plan.base.weights.numpy(), base)}
+    variables |= {name: (_dims(name), value) for name, value in at_base.items()}
     reached = np.zeros((len(plan.cases), len(plan.base.netting_sets)), dtype=bool)
     for row, case in zip(reached, plan.cases):
         row[list(case.reached)] = True
@@ -78,6 +80,8 @@ def _dims(name: str) -> tuple[str, ...]:
     stem = name.removesuffix("_se").removesuffix("_base")
     if stem in _PROFILES:
         return ("netting_set", "time")
+    if stem.startswith("total_value0"):
+        return ()
     if stem.startswith("value0"):
         return ("netting_set",)
     return ("measure",) if stem.startswith("total") else ("measure", "netting_set")
@@ -123,13 +127,22 @@ def _scenario(
         for name, value in (("stressed", now), ("change", now - before)):
             found[f"{prefix}{name}"] = mean_of(value)
             found[f"{prefix}{name}_se"] = standard_error(value)
+    found["stressed_untruncated"] = _untruncated(weights, means)
     for name in ("epe", "ene"):
         found[name], found[f"{name}_se"] = mean_of(not_below_zero(means[name])), standard_error(means[name])
     value = means["value"][:, :, 0]
     moved = value - base["value"][:, :, 0]
-    found["value0"], found["value0_change"] = value.mean(0), moved.mean(0)
-    found["value0_se"], found["value0_change_se"] = standard_error(value), standard_error(moved)
+    for name, rows in (("value0", value), ("value0_change", moved)):
+        found[name], found[f"{name}_se"] = rows.mean(0), standard_error(rows)
+        whole = rows.sum(1)
+        found[f"total_{name}"], found[f"total_{name}_se"] = np.asarray(whole.mean(0)), standard_error(whole)
     return found
+
+
+def _untruncated(weights: Floats, means: dict[str, Floats]) -> Floats:
+    """``(measure, netting_set)`` of what the estimators say, which may be below zero by noise."""
+    sides = list(zip(means["epe"], means["ene"]))
+    return np.asarray(measure_samples(weights, sides, truncate=False).mean(0))
 
 
 def _base(held: Floats, base: dict[str, Floats]) -> dict[str, Floats]:
@@ -142,4 +155,5 @@ def _base(held: Floats, base: dict[str, Floats]) -> dict[str, Floats]:
         "epe_base": mean_of(not_below_zero(base["epe"])),
         "ene_base": mean_of(not_below_zero(base["ene"])),
         "value0_base": base["value"][:, :, 0].mean(0),
+        "total_value0_base": np.asarray(base["value"][:, :, 0].mean(0).sum()),
     }
