@@ -1,4 +1,6 @@
-"""Every quote of the demo bank: the reverse pass against central bumps of 0.01 bp, calibration included.
+"""Quotes of the demo bank: the reverse pass against central bumps of 0.01 bp, calibration included.
+
+Every sixth quote of each family here, every quote among the slow tests.
 
 Same paths, exercise widths and Chebyshev intervals of the base run. This checks that AD differentiates the function that is
 computed; that the function is the right one where paths decide is for the tests on exact numbers (DESIGN 4.5.7).
@@ -55,7 +57,17 @@ def quotes_of(family: str) -> list[str]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_aad_is_bump(family: str) -> None:
-    quotes = quotes_of(family)
+    check(quotes_of(family)[::6])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_aad_is_bump_at_every_quote(family: str) -> None:
+    check(quotes_of(family))
+
+
+def check(quotes: list[str]) -> None:
+    """The reverse pass is the bump, in total and by netting set."""
     assert quotes, "the bank has no such quote"
     bumped = labelled(revaluer().engine, bump_samples(revaluer(), quotes), quotes)
     exact = aad().sel(quote=quotes)
