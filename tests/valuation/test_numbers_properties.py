@@ -96,7 +96,9 @@ def test_netting_never_raises_an_exposure() -> None:
     apart = make_engine(world(), offsetting(), DATES, 64, scrambles=2, netted=False, fixings=FX_FIXING).plan(
         False
     )
-    np.testing.assert_allclose(cube(netted), cube(apart), rtol=1e-9, atol=1e-4)
+    # a trade and its set are interpolated each on nodes of its own, options to 1e-7
+    values = cube(netted)
+    np.testing.assert_allclose(values, cube(apart), rtol=1e-9, atol=1e-7 * np.abs(values).mean())
     one, sum_of_parts = cube(netted, "exposure"), cube(apart, "exposure")
     assert (one <= sum_of_parts + 1e-4).all()
     assert one.mean() < 0.8 * sum_of_parts.mean()
