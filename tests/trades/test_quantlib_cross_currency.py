@@ -54,7 +54,7 @@ def swap(span: tuple[str, str], **terms: Any) -> CrossCurrencySwap:
         "start_date": D(span[0]),
         "maturity_date": D(span[1]),
     }
-    return CrossCurrencySwap(**(base | terms))
+    return CrossCurrencySwap(**({"frequency": "3M", "fixed_day_count": "30/360"} | base | terms))
 
 
 def engine(kind: str = "Const") -> Any:

@@ -68,7 +68,7 @@ def swap(**terms: Any) -> InterestRateSwap:
         "start_date": D("2026-01-19"),
         "maturity_date": D("2036-01-19"),
     }
-    return InterestRateSwap(**(base | terms))
+    return InterestRateSwap(**({"fixed_day_count": "30E/360"} | base | terms))
 
 
 @pytest.mark.parametrize(("start", "end"), SPANS)
@@ -303,6 +303,7 @@ def test_swaption_underlying_starts_after_the_fixing_lag() -> None:
         expiry_date=D("2028-12-22"),
         maturity_date=D("2038-12-27"),
         settlement="physical",
+        fixed_day_count="30E/360",
     )
     (claim,) = trade.claims(context())
     assert isinstance(claim, SwaptionClaim)
