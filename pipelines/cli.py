@@ -17,6 +17,7 @@ from pipelines.commands.train import train
 from pipelines.commands.validate import validate
 from pipelines.commands.verify import verify
 from pipelines.commands.whatif import whatif
+from pipelines.execution.allocator import keep_freed_memory
 
 VERBS = (
     run,
@@ -48,6 +49,7 @@ for verb in VERBS:
 
 def main() -> None:
     """Entry point of the console script."""
+    keep_freed_memory()
     app()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster, Security
 
+from pipelines.execution.allocator import KEPT_BYTES
 from pipelines.execution.cluster import ClusterSession, Patience
 from pipelines.execution.errors import ClusterError, InsecureClusterError
 from pipelines.execution.events import Sink
@@ -77,8 +78,8 @@ class LocalExecutor(Executor):
             "distributed.deploy.lost-worker-timeout": f"{self.patience.restart}s",
             "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
             # distributed's default (64 kB) hands every freed array back to the system: half of a block's time
-            "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
-            "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
+            "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": KEPT_BYTES,
+            "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": KEPT_BYTES,
         }
 
 

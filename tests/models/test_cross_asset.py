@@ -20,11 +20,11 @@ from xva.trades.netting import NettingSet
 from xva.valuation.compiled import CompiledResets, CompiledSet, CompiledSwaption
 from xva.valuation.event_keys import reset_key, state_key
 from xva.valuation.event_scalars import event_scalars
+from xva.valuation.event_state import event_state
 from xva.valuation.state import (
     covariance_table,
     event_layout,
     event_paths,
-    event_state,
     grid_state,
     state_paths,
 )

@@ -168,7 +168,7 @@ class CrossAssetModel:
             f = torch.cat([f, *(self._accrual(c, rule.points, before) for c in accruals)], dim=1)
             driver = torch.cat([driver, torch.tensor([self.index[f"IR:{c}"] for c in accruals])])
             combine = torch.block_diag(combine, torch.eye(len(accruals), dtype=torch.float64))  # type: ignore[no-untyped-call]
-        products = rule.integrate(f[:, :, None] * f[:, None, :])
+        products = rule.integrate_outer(f)
         rho = self.correlation.index_select(0, driver).index_select(1, driver)
         half = (products * rho) @ combine.T
         return (half.transpose(1, 2) @ combine.T).transpose(1, 2)
@@ -178,22 +178,23 @@ class CrossAssetModel:
         rates = self.rates[currency]
         return ((rates.h(time) - rates.h(before)) * rates.alpha(time))[:, None]
 
-    def drifts(self, covariance: Tensor, accruals: Sequence[str] = ()) -> Tensor:
-        """``(..., state)`` mean increments that belong to increments' covariances ``(..., state, state)``.
+    def drifts(self, covariance: Tensor) -> Tensor:
+        """``(..., state)`` mean increments that belong to increments' covariances ``(..., state, state)``."""
+        partner, factor = self.drift_rule()
+        return torch.from_numpy(factor) * covariance[..., np.arange(len(partner)), partner]
 
-        With those of ``accruals`` behind, as `covariances` has them.
+    def drift_rule(self, accruals: Sequence[str] = ()) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """A state's mean increment is ``factor`` times its covariance with ``partner``, each ``(state,)``.
+
+        A foreign currency's states (x, and its accrual behind the model's states, as `covariances` has them) move with its
+        FX rate; a logarithm loses half its variance.
         """
-        if accruals:
-            n = len(self.factors)
-            zero = torch.zeros_like(covariance[..., 0, 0])
-            more = [
-                zero if c == self.domestic else -covariance[..., n + k, self.index[f"FX:{c}"]]
-                for k, c in enumerate(accruals)
-            ]
-            return torch.cat([self.drifts(covariance[..., :n, :n]), torch.stack(more, dim=-1)], dim=-1)
-        n_rates, n_fx = len(self.rates), len(self.fx)
-        variance = torch.diagonal(covariance, dim1=-2, dim2=-1)
-        foreign = [-covariance[..., 1 + k, n_rates + k] for k in range(n_fx)]
-        zero = torch.zeros_like(variance[..., 0])
-        rates = torch.stack([zero, *foreign], dim=-1)
-        return torch.cat([rates, -0.5 * variance[..., n_rates:]], dim=-1)
+        n = len(self.factors)
+        partner = np.arange(n + len(accruals))
+        factor = np.full(n + len(accruals), -0.5)
+        rates = [*enumerate(self.rates), *enumerate(accruals, start=n)]
+        for k, currency in rates:
+            foreign = currency != self.domestic
+            partner[k] = self.index[f"FX:{currency}"] if foreign else k
+            factor[k] = -1.0 if foreign else 0.0
+        return partner, factor

@@ -14,20 +14,36 @@ from torch import Tensor
 class CompositeRule:
     """Points and weights for integrals over consecutive intervals ``[knots[k], knots[k+1]]``.
 
-    ``points``, ``weights`` and ``owner`` (the interval's number) are ``(point,)``. Intervals are split at ``breaks`` and
-    every ``longest`` years, so that exponentials with piecewise constant factors are integrated to machine precision.
+    ``points``, ``weights`` and ``owner`` (the interval's number) are ``(point,)``, ``order`` of them on every piece.
+    Intervals are split at ``breaks`` and every ``longest`` years, so that exponentials with piecewise constant factors are
+    integrated to machine precision.
     """
 
     knots: NDArray[np.float64]
     points: NDArray[np.float64]
     weights: NDArray[np.float64]
     owner: NDArray[np.int64]
+    order: int
 
     def integrate(self, values: Tensor) -> Tensor:
         """Integrals ``(interval, ...)`` of a function given at the points ``(point, ...)``."""
         weight = torch.from_numpy(self.weights).reshape(-1, *(1,) * (values.ndim - 1))
         total = values.new_zeros(len(self.knots) - 1, *values.shape[1:])
         return total.index_add(0, torch.from_numpy(self.owner), weight * values)
+
+    def integrate_outer(self, values: Tensor) -> Tensor:
+        """Integrals ``(interval, f, f)`` of the outer products of functions given at the points ``(point, f)``.
+
+        Products are summed piece by piece, so that neither they nor their adjoints are ever held by point.
+        """
+        each = values.reshape(-1, self.order, values.shape[-1])
+        weight = torch.from_numpy(self.weights).reshape(-1, self.order, 1)
+        pieces = (weight * each).transpose(1, 2) @ each
+        owner = self.owner[:: self.order]
+        if len(owner) == len(self.knots) - 1:
+            return pieces
+        total = values.new_zeros(len(self.knots) - 1, *pieces.shape[1:])
+        return total.index_add(0, torch.from_numpy(owner), pieces)
 
 
 def composite_rule(
@@ -49,4 +65,4 @@ def composite_rule(
     points = (middle[:, None] + half[:, None] * node).ravel()
     flat = (half[:, None] * weight).ravel()
     owner = np.searchsorted(edges, points, side="right") - 1
-    return CompositeRule(edges, points, flat, owner)
+    return CompositeRule(edges, points, flat, owner, order)

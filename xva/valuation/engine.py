@@ -20,6 +20,7 @@ from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
 from xva.valuation.compiled import Breaks, CompiledSet, compile_sets
 from xva.valuation.event_scalars import EventScalars
+from xva.valuation.event_state import event_state
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.fixing import Fixing
 from xva.valuation.frame import Frame, make_frame
@@ -31,7 +32,6 @@ from xva.valuation.state import (
     EventState,
     GridState,
     event_layout,
-    event_state,
     grid_state,
 )
 from xva.valuation.world import AtHorizon, BuildWorld, World, measure_name, plain

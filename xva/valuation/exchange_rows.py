@@ -130,10 +130,10 @@ def _remaining_variance(
     real = torch.tensor([[1.0] * len(u) + [0.0] * (width - len(u)) for u in used], dtype=torch.float64)
     weight = torch.gather(difference, 1, index) * real
     a, b = index[:, :, None], index[:, None, :]
-    expiry = torch.from_numpy(table.position(np.array([e.option.expiry for e in options])))
-    at_expiry = table.values[expiry[:, None, None], a, b]
-    at_date = table.at(times)[:, a, b]
-    remaining = at_expiry[None] - at_date
+    expiries = np.array([e.option.expiry for e in options])
+    at_date, at_expiry = table.at(np.concatenate([times, expiries])).tensor_split([len(times)])
+    own = torch.arange(len(options))[:, None, None]
+    remaining = at_expiry[own, a, b][None] - at_date[:, a, b]
     return torch.einsum("oa,ob,toab->to", weight, weight, remaining)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -59,6 +60,12 @@ class Frame:
     @property
     def currencies(self) -> tuple[str, ...]:
         return tuple(self.model.rates)
+
+    @cached_property
+    def currency_covariances(self) -> Tensor:
+        """The table's ``(time, state, state)`` of rates and FX alone: the adjoint of every look-up in it is as large."""
+        n = 2 * len(self.model.rates) - 1
+        return self.table.values[:, :n, :n].contiguous()
 
     def price_of(self, currency: str) -> float:
         """Today's price of one unit of a currency, without graph."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,24 +100,19 @@ def _batched_grad(
     used = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
     if not used:
         return [torch.zeros(batch, *x.shape, dtype=x.dtype) for x in inputs]
+    tensors = [o for o, _ in used]
     parts = []
     for first in range(0, batch, _CHUNK):
-        found = torch.autograd.grad(
-            [o for o, _ in used],
-            list(inputs),
-            [c[first : first + _CHUNK] for _, c in used],
-            is_grads_batched=True,
-            allow_unused=True,
-            retain_graph=first + _CHUNK < batch,
-        )
-        count = min(_CHUNK, batch - first)
-        parts.append(
-            [
-                g if g is not None else torch.zeros(count, *x.shape, dtype=x.dtype)
-                for g, x in zip(found, inputs)
-            ]
-        )
+        pull = partial(_grad, tensors, inputs, first + _CHUNK < batch)
+        parts.append(torch.vmap(pull)(*[c[first : first + _CHUNK] for _, c in used]))
     return [torch.cat(column) for column in zip(*parts)]
+
+
+def _grad(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], keep: bool, *cotangents: Tensor
+) -> tuple[Tensor, ...]:
+    found = torch.autograd.grad(outputs, list(inputs), list(cotangents), keep, allow_unused=True)
+    return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
 def _set_graph(

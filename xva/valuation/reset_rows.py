@@ -110,7 +110,7 @@ def _log_mean(
     used = load[:, states]
     at, now = frame.table.position(start), frame.table.position(time)
     a, b = torch.tensor(states)[:, None], torch.tensor(states)[None, :]
-    block = frame.table.values[:, a, b]
+    block = frame.currency_covariances[:, a, b]
     covariance = block[torch.from_numpy(at)] - block[torch.from_numpy(now)]
     drift = []
     for position, state in enumerate(states):

@@ -80,10 +80,16 @@ class CovarianceTable:
         """Covariance at known times, ``(..., state, state)``."""
         return self.values[torch.from_numpy(np.asarray(self.position(time)))]
 
-    def between(self, start: Floats, end: Floats) -> Tensor:
-        """Covariance of increments between known times, states of accruals included, ``(..., state, state)``."""
-        first, last = (torch.from_numpy(self.position(t)) for t in (start, end))
-        return self.extended[last] - self.extended[first]
+    def rows(self, start: Floats, end: Floats, states: NDArray[np.int64]) -> Tensor:
+        """Covariances ``(row, state)`` of ``states``' increments between known times with all states', accruals included.
+
+        One look-up for all rows: the adjoint of each is as large as the table.
+        """
+        width = self.extended.shape[-1]
+        place = np.concatenate([self.position(t) * width + states for t in (end, start)])
+        found = self.extended.reshape(-1, width).index_select(0, torch.from_numpy(place))
+        last, first = found.tensor_split(2)
+        return last - first
 
     def position(self, time: Floats | float) -> NDArray[np.int64]:
         """Rows of ``times``."""
@@ -146,115 +152,6 @@ def event_layout(scalars: EventScalars, grid: Floats) -> EventLayout:
     for j, f in zip(*np.nonzero(needed)):
         address[j, f] = ordered[step[j]].index((int(scalars.day[j]), int(scalars.states[j, f])))
     return EventLayout(scalars.time, step, ordered, times, address, scalars.base, scalars.accruals)
-
-
-def event_state(
-    model: CrossAssetModel,
-    table: CovarianceTable,
-    grid: Floats,
-    state: GridState,
-    layout: EventLayout,
-    scalars: EventScalars,
-    rows: NDArray[np.int64] | None = None,
-) -> EventState:
-    """Tensors of the event scalars, or of those numbered ``rows``."""
-    n = len(model.factors)
-    width = max((len(noise) for noise in layout.noises), default=0)
-    chosen = np.arange(len(layout.step)) if rows is None else rows
-    if not len(chosen):
-        empty = state.drift.new_zeros
-        return EventState(empty(0), empty(0, n), empty(0, n), empty(0, width))
-    pick = torch.from_numpy(chosen)
-    step, coefficients = layout.step[chosen], scalars.coefficients[pick]
-    place = torch.nn.functional.one_hot(torch.from_numpy(scalars.states[chosen]), table.extended.shape[-1])
-    load = torch.einsum("jf,jfn->jn", coefficients, place.to(torch.float64))
-    increment = table.between(grid[step], layout.time[chosen])
-    covariance = torch.einsum("jn,jnm->jm", load, increment[:, :, :n])
-    factor = state.factor[torch.from_numpy(step)]
-    mix = torch.linalg.solve_triangular(factor, covariance[:, :, None], upper=False)[:, :, 0]
-    constant = scalars.constant[pick] + (load * model.drifts(increment, scalars.accruals)).sum(-1)
-    residual = _residuals(table, grid, state, layout, scalars, chosen, width)
-    return EventState(constant, load[:, :n], mix, residual)
-
-
-def _residuals(
-    table: CovarianceTable,
-    grid: Floats,
-    state: GridState,
-    layout: EventLayout,
-    scalars: EventScalars,
-    chosen: NDArray[np.int64],
-    width: int,
-) -> Tensor:
-    """``(event, noise)`` weights of the interval's residual normals in each event scalar chosen."""
-    total = state.drift.new_zeros(len(chosen), width)
-    step, address = layout.step[chosen], layout.address[chosen]
-    counts = np.array([len(noise) for noise in layout.noises])
-    wanted = np.unique(step[(address >= 0).any(1)])
-    # intervals of about the same number of noises at once: padding all to the most costs many times as much
-    size = np.ceil(np.log2(np.maximum(counts[wanted], 1))).astype(np.int64)
-    for group in np.unique(size).tolist():
-        steps = wanted[size == group]
-        bridge = _bridges(table, grid, state, layout, scalars, steps.tolist())
-        mine = np.flatnonzero(np.isin(step, steps))
-        at = np.searchsorted(steps, step[mine])[:, None]
-        found = bridge[torch.from_numpy(at), torch.from_numpy(np.maximum(address[mine], 0))]
-        known = torch.from_numpy((address[mine] >= 0).astype(np.float64))
-        weight = scalars.coefficients[torch.from_numpy(chosen[mine])] * known
-        part = torch.einsum("jf,jfm->jm", weight, found)
-        part = torch.nn.functional.pad(part, (0, width - part.shape[1]))
-        total = total.index_add(0, torch.from_numpy(mine), part)
-    return total
-
-
-def _bridges(
-    table: CovarianceTable,
-    grid: Floats,
-    state: GridState,
-    layout: EventLayout,
-    scalars: EventScalars,
-    steps: list[int],
-) -> Tensor:
-    """Cholesky factors ``(interval, noise, noise)`` of what the interval's increment leaves open.
-
-    A noise stands for a state, that of an accrual for ``A - (H - H_k) x``. Increments being independent, its covariance with
-    a later one is that of the later one's combination with its own value.
-    """
-    n = state.factor.shape[-1]
-    width = max(len(layout.noises[k]) for k in steps)
-    times = np.tile(grid[steps, None], (1, width))
-    states = np.zeros((len(steps), width), dtype=np.int64)
-    real = np.zeros((len(steps), width), dtype=bool)
-    for place, k in enumerate(steps):
-        count = len(layout.noises[k])
-        times[place, :count] = layout.noise_times[k]
-        states[place, :count] = [s for _, s in layout.noises[k]]
-        real[place, :count] = True
-    weight = _combinations(layout, scalars, steps, states, table.extended.shape[-1])
-    starts = np.broadcast_to(grid[steps, None], times.shape)
-    seen = torch.einsum("kwn,kwnm->kwm", weight, table.between(starts, times))
-    joint = weight @ seen.transpose(1, 2)
-    later = torch.from_numpy(times[:, :, None] >= times[:, None, :])
-    joint = torch.where(later, joint, joint.transpose(1, 2))
-    mix = torch.linalg.solve_triangular(state.factor[steps], seen[..., :n].transpose(1, 2), upper=False)
-    left = joint - mix.transpose(1, 2) @ mix
-    both = torch.from_numpy(real[:, :, None] & real[:, None, :])
-    padding = torch.eye(width, dtype=left.dtype).expand_as(left)
-    return torch.linalg.cholesky(torch.where(both, left, padding))  # type: ignore[no-any-return]
-
-
-def _combinations(
-    layout: EventLayout, scalars: EventScalars, steps: list[int], states: NDArray[np.int64], n: int
-) -> Tensor:
-    """``(interval, noise, state)``: the combination of the state that every noise stands for."""
-    weight = torch.nn.functional.one_hot(torch.from_numpy(states), n).to(torch.float64)
-    row_of = {k: row for row, k in enumerate(steps)}
-    accrues = [j for j, key in enumerate(scalars.keys) if key[0] == "accrual" and layout.step[j] in row_of]
-    if accrues:
-        rows = torch.tensor([row_of[int(k)] for k in layout.step[accrues]])
-        place, on = (torch.from_numpy(a) for a in (layout.address[accrues, 1], scalars.states[accrues, 0]))
-        weight = weight.index_put((rows, place, on), -scalars.coefficients[accrues, 0])
-    return weight
 
 
 def state_paths(state: GridState, normals: Tensor) -> Tensor:
