@@ -72,8 +72,8 @@ class SetAdjoint:
                 self.sums[key] = states.new_zeros(2, *tensor.shape)
         self.spans = {key: row_edges(self.inputs, key) for key in ROW_TENSORS}
         self.event_adjoint: dict[int, Tensor] = {}
-        own = self.inputs.events(self.layout)
-        self.place = {event: k for k, event in enumerate(own.tolist())}
+        own = self.own = self.inputs.events(self.layout)
+        self.edges = np.searchsorted(self.layout.step[own], np.arange(n_steps + 1))
         if self.inputs.has_events:
             n_events = len(own)
             width = data.events.residual.shape[1]
@@ -113,17 +113,22 @@ class SetAdjoint:
         for event, unit, swaption, slope in boundary_gradients(self.inputs, tape):
             found = torch.stack([weight[m] * masks[side][unit] * slope for m, side in enumerate(SIDES)])
             self.sums["live.root"][:, swaption] -= found.sum(-1)
-            self._add_event(event, found)
+            self._add_events(np.array([event]), found[:, None])
         for events, masked, every in event_gradients(self.inputs, at, tape, positive):
             sided = (masked, masked - every)
-            bars = torch.stack([weight[m] * sided[side] for m, side in enumerate(SIDES)], dim=1)
-            for event, bar in zip(events.tolist(), bars):
-                self._add_event(event, bar)
+            self._add_events(events, torch.stack([weight[m] * sided[side] for m, side in enumerate(SIDES)]))
 
-    def _add_event(self, event: int, bar: Tensor) -> None:
-        """Add to an event's adjoint ``(measure, path)``."""
-        before = self.event_adjoint.get(event)
-        self.event_adjoint[event] = bar if before is None else before + bar
+    def _add_events(self, events: NDArray[np.int64], bars: Tensor) -> None:
+        """Add to the adjoints ``(measure, event, path)`` of increasing events, which are kept by their intervals."""
+        place, steps = np.searchsorted(self.own, events), self.layout.step[events]
+        for k in np.unique(steps).tolist():
+            start, stop = int(self.edges[k]), int(self.edges[k + 1])
+            if k not in self.event_adjoint:
+                self.event_adjoint[k] = bars.new_zeros(len(bars), stop - start, bars.shape[-1])
+            a, b = np.searchsorted(steps, [k, k + 1])
+            self.event_adjoint[k].index_add_(
+                1, torch.from_numpy(place[a:b] - start).to(bars.device), bars[:, a:b]
+            )
 
     def step(self, t: int, noise: BlockNoise, states: Tensor) -> None:
         """All dates >= t are in: book the increment that led to t (the initial state for t = 0)."""
@@ -136,16 +141,25 @@ class SetAdjoint:
         self.sums["grid.drift"][:, k] = self.acc.sum(-1)
         flat = self.acc.reshape(n_measures * n_active, paths)
         self.sums["grid.factor"][:, k] = (flat @ normals.T).reshape(n_measures, n_active, len(normals))
-        for event in [e for e in self.event_adjoint if self.layout.step[e] == k]:
-            bar, place = self.event_adjoint.pop(event), self.place[event]
-            self.sums["events.constant"][:, place] = bar.sum(-1)
-            self.sums["events.load"][:, place] = bar @ states[k].T
-            self.sums["events.mix"][:, place] = bar @ noise.normals[k].T
-            own = noise.residuals[k]
-            self.sums["events.residual"][:, place, : own.shape[0]] = bar @ own.T
-            self.acc += self.load[event][self.active][None, :, None] * bar[:, None]
-            if self.layout.base[event] >= 0:
-                self._add_event(int(self.layout.base[event]), bar)
+        if k in self.event_adjoint:
+            self._events_of(k, self.event_adjoint.pop(k), noise, states)
+
+    def _events_of(self, k: int, bars: Tensor, noise: BlockNoise, states: Tensor) -> None:
+        """Book an interval's events ``(measure, event, path)``, and pass on what they have from events before."""
+        where, residuals = slice(int(self.edges[k]), int(self.edges[k + 1])), noise.residuals[k]
+        events, normals = self.own[where], noise.normals[k]
+        self.sums["events.constant"][:, where] = bars.sum(-1)
+        n, m = len(states[k]), len(normals)
+        found = bars @ torch.cat([states[k], normals, residuals]).T
+        self.sums["events.load"][:, where] = found[..., :n]
+        self.sums["events.mix"][:, where] = found[..., n : n + m]
+        self.sums["events.residual"][:, where, : len(residuals)] = found[..., n + m :]
+        self.acc += self.load[events][:, self.active].T @ bars
+        base = self.layout.base[events]
+        if (base >= 0).any():
+            order = np.flatnonzero(base >= 0)
+            order = order[np.argsort(base[order], kind="stable")]
+            self._add_events(base[order], bars[:, torch.from_numpy(order).to(bars.device)])
 
     def add_states(self, found: dict[str, Tensor]) -> None:
         """Add adjoints of the state's increments, rows of all states, that came from elsewhere (`residual_adjoint`)."""

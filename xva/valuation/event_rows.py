@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -34,9 +36,53 @@ class EventRows:
     load: Tensor
     tie: Tensor
 
-    def at(self, date: int) -> slice:
+    def on(self, date: int) -> RowsOfDate:
         """The rows of a date."""
-        return slice(int(self.edges[date]), int(self.edges[date + 1]))
+        return self._dates[date]
+
+    @cached_property
+    def _dates(self) -> tuple[RowsOfDate, ...]:
+        return tuple(self._rows_of(int(a), int(b)) for a, b in pairwise(self.edges))
+
+    def _rows_of(self, start: int, stop: int) -> RowsOfDate:
+        event, device = self.event[start:stop], self.tie.device
+        row, column = np.nonzero(event >= 0)
+        numbers, place = np.unique(event[row, column], return_inverse=True)
+        sign = torch.from_numpy(self.sign[start:stop, None]).to(self.log)
+        owner, at_row, at_column, at_number = (
+            torch.from_numpy(a).to(device) for a in (self.owner[start:stop], row, column, place)
+        )
+        return RowsOfDate(slice(start, stop), owner, sign, at_row, at_column, numbers, at_number)
+
+
+@dataclass(frozen=True)
+class RowsOfDate:
+    """Where a date's rows are, ``owner`` ``(row,)`` and ``sign`` ``(row, 1)`` of them, and the events they are tied to.
+
+    ``numbers`` ``(event,)`` are the distinct ones, increasing; tie ``(row[k], column[k])`` is to ``numbers[place[k]]``.
+    """
+
+    rows: slice
+    owner: Tensor
+    sign: Tensor
+    row: Tensor
+    column: Tensor
+    numbers: Ints
+    place: Tensor
+
+    def __bool__(self) -> bool:
+        return len(self.owner) > 0
+
+    def ties(self, tie: Tensor) -> Tensor:
+        """``(row, event)`` coefficients of the distinct events, from the rows' own ``(row, 3)``."""
+        found = tie.new_zeros(len(tie), len(self.numbers))
+        return found.index_put((self.row, self.place), tie[self.row, self.column], accumulate=True)
+
+    def each(self, by_event: Tensor) -> Tensor:
+        """``(row, 3)`` from ``(row, event)``, zero where there is no event: the transpose of `ties`."""
+        found = by_event.new_zeros(len(by_event), MOST_EVENTS)
+        found[self.row, self.column] = by_event[self.row, self.place]
+        return found
 
 
 class EventTerms(NamedTuple):

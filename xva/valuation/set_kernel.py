@@ -17,7 +17,7 @@ from torch import Tensor
 from xva.numerics import chebyshev
 from xva.numerics.normal import normal_cdf
 from xva.pricing.exchange import ExchangeValue, exchange_value
-from xva.valuation.event_rows import EventRows
+from xva.valuation.event_rows import EventRows, RowsOfDate
 from xva.valuation.set_inputs import SetInputs
 
 _INV_SQRT_2PI = 0.3989422804014327
@@ -70,12 +70,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Live:
-    """By-products of one swaption that lives on as a swap: all of it, and its running coupons' ``rows`` ``(row, path)``."""
+    """By-products of one swaption that lives on as a swap: all of it, and its running coupons ``(row, path)``."""
 
     number: int
     exercised: Tensor
     swap: Tensor
-    rows: slice
     running: Tensor
 
 
@@ -119,10 +118,10 @@ def date_values(s: SetInputs, at: DateContext) -> DateTape:
     for pair in pairs:
         value = _add(value, int(s.pairs.unit[pair.number]), pair.value)
     memory = None
-    mine = s.memory.at(t)
-    if mine.start < mine.stop:
-        memory = _event_values(s.memory, mine, at)
-        value = value.index_add(0, torch.from_numpy(s.memory.owner[mine]).to(value.device), memory)
+    kept = s.memory.on(t)
+    if kept:
+        memory = _event_values(s.memory, kept, at)
+        value = value.index_add(0, kept.owner, memory)
     return _with_live(s, at, value, smooth, rows, pairs, memory)
 
 
@@ -137,14 +136,16 @@ def _with_live(
 ) -> DateTape:
     hard = half = value
     live = []
+    coupons = s.tied.on(at.date)
+    every = _event_values(s.tied, coupons, at)
+    edges = np.searchsorted(coupons.owner.cpu().numpy(), np.arange(len(s.live.unit) + 1))
     for j in range(len(s.live.unit)):
         if s.live.first[j] > at.date:
             continue
         c, unit = int(s.live.currency[j]), int(s.live.unit[j])
         count = int(s.live.degree[at.date, j])
         decision = at.events[int(s.live.event[j])]
-        tied = _tied_slice(s, at.date, j)
-        running = _event_values(s.tied, tied, at)
+        running = every[edges[j] : edges[j + 1]]
         swap = at.y[c] * (s.live.coefficients[at.date, j, :count] @ at.basis[c][:count]) + running.sum(0)
         gap = float(s.live.sense[j]) * (decision - s.live.root[j])
         softness = float(s.live.softness[j])
@@ -152,15 +153,8 @@ def _with_live(
         value = _add(value, unit, exercised * swap)
         half = _add(half, unit, torch.sigmoid(2.0 * gap / softness) * swap)
         hard = _add(hard, unit, (gap > 0).to(swap) * swap)
-        live.append(Live(j, exercised, swap, tied, running))
+        live.append(Live(j, exercised, swap, running))
     return DateTape(value, hard, half, smooth, rows, pairs, tuple(live), memory)
-
-
-def _tied_slice(s: SetInputs, date: int, number: int) -> slice:
-    """The rows of one live swaption's running coupons on a date."""
-    every = s.tied.at(date)
-    found = np.searchsorted(s.tied.owner[every], [number, number + 1])
-    return slice(every.start + int(found[0]), every.start + int(found[1]))
 
 
 def _add(value: Tensor, unit: int, part: Tensor) -> Tensor:
@@ -188,25 +182,12 @@ def _pair_value(s: SetInputs, at: DateContext, number: int) -> Pair:
     return Pair(number, each, density, at.y[c] * (q.scale[a:b] @ each))
 
 
-def _event_values(rows: EventRows, some: slice, at: DateContext) -> Tensor:
-    """``(row, path)`` values of some rows of a date."""
-    sign = torch.from_numpy(rows.sign[some]).to(at.state)[:, None]
-    log = rows.log[some, None] + rows.load[some] @ at.state
-    known, numbers, place = _events_of(rows, some)
-    if len(numbers):
-        tie = rows.tie.new_zeros(len(rows.event[some]), len(numbers))
-        tie = tie.index_put((known[0], place), rows.tie[some][known])
-        log = log + tie @ at.events[torch.from_numpy(numbers).to(log.device)]
-    return sign * torch.exp(log)
-
-
-def _events_of(rows: EventRows, some: slice) -> tuple[tuple[Tensor, Tensor], NDArray[np.int64], Tensor]:
-    """Where some rows have events ``(row, column)``, which events there are, and their positions among these."""
-    known = np.nonzero(rows.event[some] >= 0)
-    numbers, place = np.unique(rows.event[some][known], return_inverse=True)
-    device = rows.tie.device
-    where = tuple(torch.from_numpy(k).to(device) for k in known)
-    return (where[0], where[1]), numbers, torch.from_numpy(place).to(device)
+def _event_values(rows: EventRows, mine: RowsOfDate, at: DateContext) -> Tensor:
+    """``(row, path)`` values of a date's rows."""
+    log = rows.log[mine.rows, None] + rows.load[mine.rows] @ at.state
+    if len(mine.numbers):
+        log = log + mine.ties(rows.tie[mine.rows]) @ at.events[mine.numbers]
+    return mine.sign * torch.exp(log)
 
 
 def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor | None = None) -> Tensor:
@@ -244,22 +225,31 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
         g[c] += weight * at.y[c] * (slope @ at.basis[c][:count])
         if c:
             g[n + c - 1] += weight * (live.swap - live.running.sum(0))
-        g += s.tied.load[live.rows].T @ (weight * live.running)
+    tied = s.tied.on(t)
+    if tied:
+        g += s.tied.load[tied.rows].T @ _exercised_coupons(s, tape, mask)
     if tape.memory is not None:
-        mine = s.memory.at(t)
-        g += s.memory.load[mine].T @ _row_mask(tape.memory, s.memory.owner[mine], mask)
+        kept = s.memory.on(t)
+        g += s.memory.load[kept.rows].T @ _row_mask(tape.memory, kept.owner, mask)
     return g
+
+
+def _exercised_coupons(s: SetInputs, tape: DateTape, mask: Tensor | None) -> Tensor:
+    """``(row, path)`` running coupons of all live swaptions, where exercised, times their unit's mask."""
+    return torch.cat(
+        [v.exercised * _unit_mask(mask, int(s.live.unit[v.number])) * v.running for v in tape.live]
+    )
 
 
 def _unit_mask(mask: Tensor | None, unit: int) -> Tensor | float:
     return 1.0 if mask is None else mask[unit]
 
 
-def _row_mask(value: Tensor, unit: NDArray[np.int64], mask: Tensor | None) -> Tensor:
+def _row_mask(value: Tensor, unit: NDArray[np.int64] | Tensor, mask: Tensor | None) -> Tensor:
     """``value`` ``(row, path)`` times its unit's mask."""
     if mask is None:
         return value
-    return value * (mask if mask.shape[0] == 1 else mask[torch.from_numpy(unit).to(mask.device)])
+    return value * (mask if mask.shape[0] == 1 else mask[torch.as_tensor(unit, device=mask.device)])
 
 
 def _derivative(degree: int, like: Tensor) -> Tensor:
@@ -328,8 +318,8 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
         masked = (vega @ mask.T)[:, 0] if len(mask) == 1 else _row_mask(vega, unit, mask).sum(-1)
         found["rows.stdev"] = position * torch.stack([masked, vega.sum(-1)])
     if tape.pairs:
-        both = (_pull_pairs(s, at, tape, mask), _pull_pairs(s, at, tape, None))
-        found.update({key: torch.stack([part[key] for part in both]) for key in both[0]})
+        sides = (_pull_pairs(s, at, tape, mask), _pull_pairs(s, at, tape, None))
+        found.update({key: torch.stack([part[key] for part in sides]) for key in sides[0]})
     if tape.live:
         coefficients = s.live.coefficients.new_zeros(2, *s.live.coefficients.shape[1:])
         for live in tape.live:
@@ -339,39 +329,25 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
             count = int(s.live.degree[t, live.number])
             coefficients[:, live.number, :count] = masked @ at.basis[c][:count].T
         found["live.coefficients"] = coefficients
-        found.update(_pull_tied(s, at, tape, mask))
+    tied = s.tied.on(t)
+    if tied:
+        both = (_exercised_coupons(s, tape, mask), _exercised_coupons(s, tape, None))
+        found.update(_pull_rows("tied", tied, at, both))
     if tape.memory is not None:
-        mine = s.memory.at(t)
-        masked = _row_mask(tape.memory, s.memory.owner[mine], mask)
-        found.update(_pull_rows("memory", s.memory, mine, at, (masked, tape.memory)))
+        kept = s.memory.on(t)
+        both = (_row_mask(tape.memory, kept.owner, mask), tape.memory)
+        found.update(_pull_rows("memory", kept, at, both))
     return found
 
 
-def _pull_tied(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[str, Tensor]:
-    """As `pull`, for the running coupons of live swaptions; rows are in the swaptions' order."""
-    if not s.tied.edges[at.date + 1] - s.tied.edges[at.date]:
-        return {}
-    parts = []
-    for live in tape.live:
-        every = live.exercised * live.running
-        both = (every * mask[int(s.live.unit[live.number])], every)
-        parts.append(_pull_rows("tied", s.tied, live.rows, at, both))
-    return {key: torch.cat([part[key] for part in parts], 1) for key in parts[0]}
-
-
 def _pull_rows(
-    name: str, rows: EventRows, some: slice, at: DateContext, both: tuple[Tensor, Tensor]
+    name: str, mine: RowsOfDate, at: DateContext, both: tuple[Tensor, Tensor]
 ) -> dict[str, Tensor]:
-    """Derivatives to some rows of a date, from their values ``(row, path)``, masked and all."""
-    one = torch.cat([at.state, torch.ones_like(at.state[:1])])
-    sums = torch.stack([value @ one.T for value in both])
-    tie = sums.new_zeros(2, *rows.event[some].shape)
-    known, numbers, place = _events_of(rows, some)
-    if len(numbers):
-        events = at.events[torch.from_numpy(numbers).to(tie.device)]
-        for side, value in enumerate(both):
-            tie[side][known] = (value @ events.T)[known[0], place]
+    """Derivatives to a date's rows, from their values ``(row, path)``, masked and all."""
     n = at.state.shape[0]
+    one = torch.cat([at.state, torch.ones_like(at.state[:1]), at.events[mine.numbers]])
+    sums = torch.stack([value @ one.T for value in both])
+    tie = torch.stack([mine.each(side) for side in sums[..., n + 1 :]])
     return {f"{name}.log": sums[..., n], f"{name}.load": sums[..., :n], f"{name}.tie": tie}
 
 
@@ -430,22 +406,12 @@ def event_gradients(
 ) -> list[tuple[NDArray[np.int64], Tensor, Tensor]]:
     """``(events, masked (event, path), all paths' (event, path))``: dV/du of what the date's terms remember."""
     found = []
-    if tape.memory is not None:
-        mine = s.memory.at(at.date)
-        masked = _row_mask(tape.memory, s.memory.owner[mine], mask)
-        found += _remembered(s.memory, mine, masked, tape.memory)
-    for live in tape.live:
-        every = live.exercised * live.running
-        found += _remembered(s.tied, live.rows, every * mask[int(s.live.unit[live.number])], every)
+    memory, tied = s.memory.on(at.date), s.tied.on(at.date)
+    if tape.memory is not None and len(memory.numbers):
+        tie = memory.ties(s.memory.tie[memory.rows]).T
+        found.append((memory.numbers, tie @ _row_mask(tape.memory, memory.owner, mask), tie @ tape.memory))
+    if len(tied.numbers):
+        tie = tied.ties(s.tied.tie[tied.rows]).T
+        masked, every = _exercised_coupons(s, tape, mask), _exercised_coupons(s, tape, None)
+        found.append((tied.numbers, tie @ masked, tie @ every))
     return found
-
-
-def _remembered(
-    rows: EventRows, some: slice, masked: Tensor, every: Tensor
-) -> list[tuple[NDArray[np.int64], Tensor, Tensor]]:
-    known, numbers, place = _events_of(rows, some)
-    if not len(numbers):
-        return []
-    tie = rows.tie.new_zeros(len(numbers), len(every))
-    tie[place, known[0]] = rows.tie[some][known]
-    return [(numbers, tie @ masked, tie @ every)]
