@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipelines.engine import Exposure
-from pipelines.execution.executors import executor_from
+from pipelines.execution.executors import executor_for
 from pipelines.execution.library_state import own_library_state
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
@@ -72,7 +72,7 @@ def explain(
     run_a, run_b : Run or path
         The second on the same date or later, with the same method.
     executor, workers, insecure, sinks
-        As in `ExposureJob.run`; this process by default.
+        As in `ExposureJob.run`; the second run's job says who computes by default.
     split : bool
         Own gammas and cross-gammas apart, at one reverse pass per risk factor group that moves.
 
@@ -94,9 +94,9 @@ def explain(
     """
     runs = [_finished(r) for r in (run_a, run_b)]
     pair = JobPair(*(_loaded(r) for r in runs))
-    if not isinstance(executor, Executor):
-        executor = executor_from(executor or ("serial" if workers is None else "local"), workers, insecure)
-    worker = _Worker(executor, sinks)
+    worker = _Worker(
+        executor_for(pair.after.spec.execution, executor, workers, insecure), sinks, runs[1].path.parent
+    )
     with own_library_state():
         ends = [worker.stored(run, job) for run, job in zip(runs, (pair.before, pair.after))]
         steps = _steps(pair, worker)
@@ -117,7 +117,7 @@ def attribute_stress(
     DomainError
         No market on the way, or no certificate there.
     """
-    worker = _Worker(executor or executor_from("serial"), ())
+    worker = _Worker(executor_for(stress.job.spec.execution, executor), (), stress.base.path.parent)
     with own_library_state():
         engine = Exposure(stress.job).engine
         failed = {case.name for case in stress.plan.cases if case.reason}
@@ -139,14 +139,16 @@ def _loaded(run: Run) -> LoadedJob:
 
 @dataclass(frozen=True)
 class _Worker:
-    """Values jobs on an executor, nothing stored."""
+    """Values jobs on an executor, nothing stored but in ``scratch``, which its workers see, while that runs."""
 
     executor: Executor
-    sinks: tuple[Sink, ...] = field(default=())
+    sinks: tuple[Sink, ...]
+    scratch: Path
 
     def run_plan(self, job: LoadedJob) -> Callable[[Plan], list[Arrays]]:
         """Blocks' sums of a plan of this job."""
-        return lambda plan: map_blocks(plan, self.executor, trusted_modules=job.spec.inputs.products)
+        products = job.spec.inputs.products
+        return lambda plan: map_blocks(plan, self.executor, trusted_modules=products, scratch=self.scratch)
 
     def measures(self, job: LoadedJob) -> Samples:
         """The reported measures of a job."""

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from pipelines.engine import Exposure
 from pipelines.execution.events import Event, RunStarted, Sink
-from pipelines.execution.executors import executor_from
+from pipelines.execution.executors import executor_for
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
 from pipelines.handle import RunHandle
 from pipelines.jobs.identity import identity_inputs
 from pipelines.jobs.inputs import LoadedJob, load_job
 from pipelines.jobs.snapshot import restore
-from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run, open_run
 from pipelines.storage.identity import RunIdentity, differing_keys
 from pipelines.storage.plans import get_bytes
@@ -110,7 +109,7 @@ class ExposureJob:
         LearnedBook
             ``.requests`` and ``.trained`` by place, with certificates; ``.refused`` names what cannot be priced.
         """
-        chosen = _executor(executor, workers, insecure, self.job.spec.execution)
+        chosen = executor_for(self.job.spec.execution, executor, workers, insecure)
         exposure = self.trained(chosen, output or self.job.output, sinks)
         return replace(exposure, training=replace(exposure.training, again=again)).examined
 
@@ -146,7 +145,7 @@ class ExposureJob:
         output = output or self.job.output
         folder, chosen = (
             self.identity.folder(output),
-            _executor(executor, workers, insecure, self.job.spec.execution),
+            executor_for(self.job.spec.execution, executor, workers, insecure),
         )
         exposure = self.trained(chosen, output, sinks)
         outcome = execute(
@@ -198,7 +197,7 @@ def resume_run(
     run = open_run(folder)
     with job_of(run) as loaded:
         job = ExposureJob(loaded)
-    chosen = _executor(executor, workers, insecure, job.job.spec.execution)
+    chosen = executor_for(job.job.spec.execution, executor, workers, insecure)
     products = job.job.spec.inputs.products
     was, now = run.manifest.identity.job.get("products", {}), _products(job.job).get("products", {})
     if differences := differing_keys(was, now):
@@ -261,14 +260,6 @@ def _keeper(exposure: Exposure, folder: Path) -> Sink:
             exposure.training.keep(exposure.learned, folder / SURROGATES)
 
     return keep
-
-
-def _executor(wanted: str | Executor | None, workers: int | None, insecure: bool, job: Execution) -> Executor:
-    if isinstance(wanted, Executor):
-        return wanted
-    if wanted is None:
-        wanted = "local" if workers is not None and job.executor == "serial" else job.executor
-    return executor_from(wanted, workers or job.workers, insecure or job.insecure)
 
 
 def _on(client: Client) -> Executor:

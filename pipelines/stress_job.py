@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from pipelines.engine import Exposure, settings_of
-from pipelines.execution.executors import executor_from
+from pipelines.execution.executors import executor_for
 from pipelines.execution.library_state import own_library_state
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
 from pipelines.exposure_job import job_of, resume_run
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.scenarios import read_scenarios, scenario_document
+from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run, open_run
 from pipelines.results.stress import REUSED, STRESS
 from pipelines.storage.durable import canonical_json, digest_bytes
@@ -25,7 +27,7 @@ from pipelines.storage.identity import RunIdentity, differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, refuse_foreign
 from pipelines.storage.markers import Marker, root_hash
-from pipelines.storage.plans import load_plan
+from pipelines.storage.plans import get_bytes, load_plan
 from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
@@ -43,6 +45,8 @@ from xva.valuation.scenarios.results import stress_results
 if TYPE_CHECKING:
     from pipelines.execution.events import Sink
 
+BASE_JOB = "base_job.json"
+"""What a stress run keeps of its base run's job beside its plan: who computes, and modules of products."""
 _TOLD = {
     "anew": "learned anew",
     "certified": "reused where certified on the scenario's market, else learned anew",
@@ -92,7 +96,7 @@ def stress(
     found = scenarios if isinstance(scenarios, ScenarioSet) else read_scenarios(scenarios)
     job = StressJob(base, found, options or StressOptions())
     folder = job.identity.folder(output or base.path.parent)
-    chosen = _executor(job.job, executor, workers, insecure)
+    chosen = executor_for(job.job.spec.execution, executor, workers, insecure)
     products = job.job.spec.inputs.products
     kept = (base.path.parent / SURROGATES, base.path / SURROGATES)
     job = replace(job, training=Training(kept, chosen, sinks, products))
@@ -106,7 +110,10 @@ def stress(
         chosen,
         lambda sums: finish(job.plan, sums, job.identity),
         identity=job.identity,
-        attachments={"scenarios.json": canonical_json(scenario_document(found))},
+        attachments={
+            "scenarios.json": canonical_json(scenario_document(found)),
+            BASE_JOB: canonical_json({"execution": _executed(job.job), "products": list(products)}),
+        },
         store_cube=job.options.keep_cube,
         settings=settings,
     )
@@ -122,11 +129,13 @@ def resume_any(
     sinks: tuple[Sink, ...] = (),
 ) -> Run:
     """Bring a run of either kind to its end from its directory alone; arguments as in `ExposureJob.run`."""
-    if not open_run(folder).is_stress:
+    run = open_run(folder)
+    if not run.is_stress:
         return resume_run(folder, executor, workers=workers, insecure=insecure, sinks=sinks)
-    wanted = executor or ("serial" if workers is None else "local")
-    chosen = wanted if isinstance(wanted, Executor) else executor_from(wanted, workers, insecure)
-    return _resumed(folder, chosen, RunSettings(sinks=sinks))
+    execution, products = _base_job(run)
+    return _resumed(
+        folder, executor_for(execution, executor, workers, insecure), RunSettings(sinks, products)
+    )
 
 
 @dataclass(frozen=True)
@@ -244,19 +253,25 @@ def data_hash(blocks: Sequence[Arrays]) -> str:
     return root_hash(markers) if markers else ""
 
 
+def _executed(job: LoadedJob) -> dict[str, Any]:
+    """The job's ``execution`` but for its folder, which is the base run's."""
+    return job.spec.execution.model_dump(exclude={"output"})
+
+
+def _base_job(run: Run) -> tuple[Execution, tuple[str, ...]]:
+    """What `stress` kept of the base run's job; nothing in particular where an earlier version kept none."""
+    file = run.manifest.attachments.get(BASE_JOB)
+    if file is None:
+        return Execution(), ()
+    document = json.loads(get_bytes(run.layout.inputs, file))
+    return Execution(**document["execution"]), tuple(document["products"])
+
+
 def _resumed(folder: Path, executor: Executor, settings: RunSettings) -> Run:
     run = open_run(folder)
-    loaded = load_plan(run.layout.inputs, run.manifest.plan)
+    loaded = load_plan(run.layout.inputs, run.manifest.plan, settings.trusted_modules)
     if not isinstance(loaded, StressPlan):
         raise StoreError(f"{folder}: expected the plan of a stress run, got {loaded.kind}")
     identity = run.manifest.identity
     outcome = resume(folder, executor, lambda sums: finish(loaded, sums, identity), settings=settings)
     return open_run(outcome.folder)
-
-
-def _executor(job: LoadedJob, wanted: str | Executor | None, workers: int | None, insecure: bool) -> Executor:
-    if isinstance(wanted, Executor):
-        return wanted
-    own = job.spec.execution
-    name = wanted or ("local" if workers is not None and own.executor == "serial" else own.executor)
-    return executor_from(name, workers or own.workers, insecure or own.insecure)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from pipelines.engine import Exposure, settings_of
 from pipelines.execution.events import Sink, fan_out
-from pipelines.execution.executors import executor_from
+from pipelines.execution.executors import executor_for
 from pipelines.execution.library_state import own_library_state
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
@@ -35,19 +35,11 @@ from xva.valuation.world import World
 
 @dataclass(frozen=True)
 class _Workers:
-    """Who computes, and who is told."""
+    """The executor that computes, the sinks that get its events, and a folder that its workers see."""
 
     executor: Executor
     sinks: tuple[Sink, ...]
-
-    @classmethod
-    def of(
-        cls, wanted: str | Executor | None, workers: int | None, insecure: bool, sinks: tuple[Sink, ...]
-    ) -> _Workers:
-        if not isinstance(wanted, Executor):
-            wanted = wanted or ("serial" if workers is None else "local")
-            wanted = executor_from(wanted, workers, insecure)
-        return cls(wanted, sinks)
+    scratch: Path
 
 
 def what_if(
@@ -76,7 +68,7 @@ def what_if(
     trade_type : str, optional
         Of a file with another name.
     executor, workers, insecure, sinks
-        As in `ExposureJob.run`; this process by default.
+        As in `ExposureJob.run`.
 
     Returns
     -------
@@ -90,11 +82,12 @@ def what_if(
     StoreError
         It is no run, or was not made from a job.
     """
-    opened, on = _opened(run), _Workers.of(executor, workers, insecure, sinks)
+    opened = _opened(run)
     path = Path(add) if isinstance(add, str | Path) else None
     additions = Additions(() if isinstance(add, str | Path) else tuple(add), path, trade_type)
     with job_of(opened) as base:
         job, added = extended(base, additions, remove)
+    on = _Workers(executor_for(job.spec.execution, executor, workers, insecure), sinks, opened.path.parent)
     with own_library_state():
         engine = Exposure(job).engine
         touched = {t.netting_set for t in job.trades if t.trade_id in {*added, *remove}}
@@ -123,7 +116,7 @@ def allocation(
     netting_set : str, optional
         One of them; all by default.
     executor, workers, insecure, sinks
-        As in `ExposureJob.run`; this process by default.
+        As in `ExposureJob.run`.
 
     Returns
     -------
@@ -137,9 +130,10 @@ def allocation(
     StoreError
         It is no run, or was not made from a job.
     """
-    opened, on = _opened(run), _Workers.of(executor, workers, insecure, sinks)
+    opened = _opened(run)
     with job_of(opened) as job:
         names = [n.name for n in job.netting_sets]
+    on = _Workers(executor_for(job.spec.execution, executor, workers, insecure), sinks, opened.path.parent)
     if netting_set is not None and netting_set not in names:
         raise DomainError(
             f"netting set: expected one of {', '.join(names)}, got {netting_set!r}", [netting_set]
@@ -182,7 +176,8 @@ def _blocks(found: Portfolios, job: LoadedJob, on: _Workers) -> tuple[Allocation
     data, residual = found.data(), found.residual()
     plan = AllocationPlan(data) if residual is None else SurrogateAllocationPlan(data, residual)
     emit = fan_out(on.sinks)
-    return data, map_blocks(plan, on.executor, trusted_modules=job.spec.inputs.products, emit=emit)
+    products = job.spec.inputs.products
+    return data, map_blocks(plan, on.executor, trusted_modules=products, scratch=on.scratch, emit=emit)
 
 
 def _with_run(result: xr.Dataset, run: Run) -> xr.Dataset:

@@ -8,11 +8,37 @@ from typing import TYPE_CHECKING
 from pipelines.execution.errors import ClusterError
 from pipelines.execution.serial import SerialExecutor
 from pipelines.execution.session import Executor
+from pipelines.jobs.spec import Execution
 
 if TYPE_CHECKING:
     from pipelines.execution.dask_executors import AddressExecutor, LocalExecutor
 
-__all__ = ["SerialExecutor", "executor_from"]
+__all__ = ["SerialExecutor", "executor_for", "executor_from"]
+
+
+def executor_for(
+    job: Execution, wanted: str | Executor | None = None, workers: int | None = None, insecure: bool = False
+) -> Executor:
+    """Return who computes whatever is asked of a job: its own ``execution`` unless an argument says otherwise.
+
+    The one rule of run, train, resume, stress, what-if and explain.
+
+    Parameters
+    ----------
+    job : Execution
+        What the job says.
+    wanted : str or Executor, optional
+        In place of the job's executor.
+    workers : int, optional
+        In place of the job's; beside a job that runs in one process it asks for a local cluster.
+    insecure : bool
+        Accepts a plain ``tcp://`` scheduler where the job does not.
+    """
+    if isinstance(wanted, Executor):
+        return wanted
+    if wanted is None:
+        wanted = "local" if workers is not None and job.executor == "serial" else job.executor
+    return executor_from(wanted, job.workers if workers is None else workers, insecure or job.insecure)
 
 
 def executor_from(name: str, workers: int | None = None, insecure: bool = False) -> Executor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +42,8 @@ def map_blocks(
     threads : int
         torch threads per block.
     scratch : path, optional
-        Folder that workers see too, for the plan's arrays while this runs; the machine's own by default.
+        Folder that workers see too, for the plan's arrays while this runs; the machine's own by default, and where it
+        cannot be written.
 
     Raises
     ------
@@ -74,6 +76,7 @@ def _address(
     if isinstance(executor, SerialExecutor):
         yield plan
         return
-    with tempfile.TemporaryDirectory(prefix="xva-plan-", dir=scratch) as folder:
+    shared = scratch if scratch is not None and os.access(scratch, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="xva-plan-", dir=shared) as folder:
         sha256 = save_plan(Path(folder), plan, trusted_modules)
         yield PlanAddress(folder, sha256, trusted_modules, tuple(sorted(environment().items())))
