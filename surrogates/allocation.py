@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from surrogates.exposure import SurrogatePlan
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
+from xva.trades.trade import Trade
 from xva.valuation.allocation_plan import AllocationData, AllocationPlan
 from xva.valuation.plan import Arrays
 from xva.valuation.residual import Residual
@@ -22,6 +25,10 @@ class SurrogateAllocationPlan(AllocationPlan):
         super().__init__(data, residual)
         self._stored = SurrogatePlan(data.exposure, {0: residual})
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return self._stored.trade_classes
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = self._stored.payload()
         data = self.data
@@ -29,9 +36,9 @@ class SurrogateAllocationPlan(AllocationPlan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
     ) -> SurrogateAllocationPlan:
-        stored = SurrogatePlan.from_payload(arrays, meta)
+        stored = SurrogatePlan.from_payload(arrays, meta, trades)
         places = tuple(tuple((s, unit) for s, unit in trade) for trade in meta["places"])
         data = AllocationData(stored.data, tuple(meta["owner"]), tuple(meta["netted"]), places)
         return cls(data, stored.residuals[0])

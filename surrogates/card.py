@@ -27,7 +27,7 @@ from xva.errors import StoreError, XvaError
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.valuation.packing import pack, unpack
 
-FORMAT = "trade surrogate 1"
+FORMAT = "trade surrogate 2"
 LIBRARIES = ("torch", "numpy", "safetensors", "xva-platform")
 _PARTS: dict[str, Any] = {"policy": ExercisePolicy, "evidence": tuple[Evidence, ...]}
 

@@ -17,8 +17,11 @@ from xva.errors import StoreError
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths
+from xva.trades import registry
 from xva.trades.context import TradeContext
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
+from xva.trades.kinds import TradeTypes
+from xva.trades.trade import Trade
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays
@@ -37,17 +40,22 @@ class SurrogatePlan(ExposurePlan):
     def mixed(self) -> bool:
         return True
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return frozenset(type(t.trade) for r in self.residuals.values() for t in r.trades)
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = super().payload()
         sets = {str(i): _pack_residual(r, f"residual/{i}", arrays) for i, r in self.residuals.items()}
-        modules = {type(t.trade).__module__ for r in self.residuals.values() for t in r.trades}
-        return arrays, {**meta, "residuals": sets, "modules": sorted(modules)}
+        return arrays, {**meta, "residuals": sets}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> SurrogatePlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> SurrogatePlan:
         data = unpack(ExposureData, arrays, meta["data"], "data")
         sets = meta["residuals"]
-        return cls(data, {int(i): _unpack_residual(sets[i], f"residual/{i}", arrays) for i in sets})
+        return cls(data, {int(i): _unpack_residual(sets[i], f"residual/{i}", arrays, trades) for i in sets})
 
 
 def _pack_residual(residual: Residual, prefix: str, arrays: Arrays) -> dict[str, Any]:
@@ -55,10 +63,14 @@ def _pack_residual(residual: Residual, prefix: str, arrays: Arrays) -> dict[str,
     return {"units": residual.units, "context": context_document(residual.context), "trades": trades}
 
 
-def _unpack_residual(meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Residual:
+def _unpack_residual(
+    meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]], trades: TradeTypes
+) -> Residual:
     context = context_from(meta["context"])
-    trades = [_unpack_trade(t, f"{prefix}/{j}", arrays, context) for j, t in enumerate(meta["trades"])]
-    return Residual(tuple(trades), int(meta["units"]), context)
+    items = tuple(
+        _unpack_trade(t, f"{prefix}/{j}", arrays, context, trades) for j, t in enumerate(meta["trades"])
+    )
+    return Residual(items, int(meta["units"]), context)
 
 
 def _pack_trade(item: ResidualTrade, prefix: str, arrays: Arrays) -> dict[str, Any]:
@@ -88,9 +100,13 @@ def _pack_trade(item: ResidualTrade, prefix: str, arrays: Arrays) -> dict[str, A
 
 
 def _unpack_trade(
-    meta: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]], context: TradeContext
+    meta: Mapping[str, Any],
+    prefix: str,
+    arrays: Mapping[str, NDArray[Any]],
+    context: TradeContext,
+    trades: TradeTypes,
 ) -> ResidualTrade:
-    trade = path_trade_from(meta["trade"])
+    trade = path_trade_from(meta["trade"], trades)
     market = unpack(PathMarket, arrays, meta["market"], f"{prefix}/market")
     policy = None
     if meta["policy"] is not None:

@@ -95,7 +95,7 @@ class Identity:
 
     @property
     def terms(self) -> dict[str, Any]:
-        """What the trade pays: class and terms without its names."""
+        """What the trade pays: kind and terms without its names."""
         return _terms(self.trade)
 
     @property
@@ -150,7 +150,7 @@ def digest(value: Any) -> str:
 
 def _terms(trade: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in trade["terms"].items() if name not in NOT_TERMS}
-    return {"class": f"{trade['module']}.{trade['class']}", **kept}
+    return {"kind": trade["kind"], **kept}
 
 
 def _known(trade: PathTrade, context: TradeContext) -> str:

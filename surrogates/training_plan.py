@@ -16,7 +16,10 @@ from surrogates.registry import Registry
 from surrogates.trade_training import TrainingRequest, TrainingSettings, learn
 from surrogates.trained import Trained
 from xva.models.cross_asset_paths import PathMarket
+from xva.trades import registry
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
+from xva.trades.kinds import TradeTypes
+from xva.trades.trade import Trade
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
@@ -65,6 +68,10 @@ class TrainingPlan(SumsPlan):
         files = {"card": card, "tensors": tensors}
         return BlockResult({}, {name: np.frombuffer(data, dtype=np.uint8) for name, data in files.items()})
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return frozenset(type(request.trade) for request in self.requests)
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays: Arrays = {}
         items = []
@@ -80,14 +87,15 @@ class TrainingPlan(SumsPlan):
                     "settings": asdict(request.settings),
                 }
             )
-        modules = sorted({type(r.trade).__module__ for r in self.requests})
-        return arrays, {"requests": items, "modules": modules, "folder": self.folder}
+        return arrays, {"requests": items, "folder": self.folder}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> TrainingPlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> TrainingPlan:
         requests = [
             TrainingRequest(
-                path_trade_from(item["trade"]),
+                path_trade_from(item["trade"], trades),
                 context_from(item["context"]),
                 unpack(PathMarket, arrays, item["market"], f"market/{k}"),
                 np.array(item["days"], dtype="datetime64[D]"),

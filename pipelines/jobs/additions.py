@@ -17,11 +17,12 @@ from pipelines.jobs.grid import BookTerms, grid_dates, sees_cashflows, spot_pric
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.parties import closest, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
-from pipelines.jobs.products import TradeTypes, trade_types
+from pipelines.jobs.products import trade_types
 from pipelines.jobs.tables import SUFFIXES
 from xva.errors import InputErrors, TradeError
 from xva.market.config import MarketConfig
 from xva.market.labels import quote_info
+from xva.trades.kinds import TradeTypes
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
 from xva.trades.trade import Trade

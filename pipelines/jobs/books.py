@@ -10,11 +10,12 @@ from typing import Any, get_origin
 
 from pipelines.jobs.parties import closest
 from pipelines.jobs.problems import Problems
-from pipelines.jobs.products import TradeTypes, read_documents
+from pipelines.jobs.products import read_documents
 from pipelines.jobs.tables import SUFFIXES, Table, convert, read_table, shown
 from xva.errors import Problem, TradeError
 from xva.trades import registry as TRADE_TYPES
 from xva.trades.documents import field_names
+from xva.trades.kinds import TradeTypes
 from xva.trades.terms import TermsError
 from xva.trades.trade import Trade
 

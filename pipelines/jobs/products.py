@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,9 @@ from pipelines.jobs.problems import Problems
 from xva.errors import Problem, TradeError
 from xva.trades import registry as TRADE_TYPES
 from xva.trades.documents import read_terms
-from xva.trades.path_trade import PathTrade
+from xva.trades.kinds import TradeTypes, products_of
 from xva.trades.terms import TermsError
 from xva.trades.trade import Trade
-
-TradeTypes = Mapping[str, type[Trade]]
 
 
 def trade_types(modules: Sequence[str], where: str, problems: Problems) -> TradeTypes:
@@ -34,17 +31,13 @@ def trade_types(modules: Sequence[str], where: str, problems: Problems) -> Trade
             fix = "put its folder on PYTHONPATH, on workers too"
             problems.add(where, f"a module of products, {name}", str(error), fix)
             continue
-        mine = [v for v in vars(module).values() if _is_product(v) and v.__module__ == name]
+        mine = products_of(module)
         for product in mine:
             if found.setdefault(product.kind, product) is not product:
                 problems.add(where, f"a kind of its own for {product.__name__}", f"{product.kind}, taken")
         if not mine:
             problems.add(where, f"products (classes of PathTrade with a kind) in {name}", "none")
     return found
-
-
-def _is_product(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, PathTrade) and not isabstract(value)
 
 
 def read_documents(

@@ -1,26 +1,24 @@
 """Plans as content-addressed files: safetensors for arrays, JSON for the rest, and never any code.
 
-A file names its plan's class; the class is taken only from our own packages or from modules that the caller
-lists, so that loading a run directory cannot be made to import anything else.
+A file names kinds of plans and trades, no class and no module (`catalog`): loading a run directory cannot be made to import
+anything.
 """
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from pipelines.storage.catalog import Catalog
 from pipelines.storage.durable import canonical_json, digest_bytes, read_json, write_durably
 from pipelines.storage.tensors import decode_arrays, encode_arrays
 from xva.errors import StoreError
 from xva.valuation.plan import Plan
 
-OWN_PACKAGES = ("xva.", "surrogates.")
+FORMAT = 2
 
-_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHA = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(r"[0-9a-f]{64}(\.[A-Za-z0-9]{1,16})?")
 
@@ -64,17 +62,12 @@ def plan_address(plan: Plan, trusted_modules: Collection[str] = ()) -> str:
 
 
 def _encode(plan: Plan, trusted_modules: Collection[str]) -> tuple[bytes, bytes]:
-    kind = type(plan)
-    _require_trusted(kind.__module__, kind.__qualname__, trusted_modules)
+    Catalog.of(trusted_modules).check(plan)
     arrays, meta = plan.payload()
-    for module in meta.get("modules", ()):
-        _require_trusted(module, "products", trusted_modules)
-    data = encode_arrays(arrays, f"plan {kind.kind}")
+    data = encode_arrays(arrays, f"plan {plan.kind}")
     document = {
-        "format": 1,
-        "kind": kind.kind,
-        "module": kind.__module__,
-        "class": kind.__qualname__,
+        "format": FORMAT,
+        "kind": plan.kind,
         "meta": meta,
         "arrays": f"{digest_bytes(data).sha256}.safetensors",
     }
@@ -87,16 +80,20 @@ def load_plan(inputs: Path, address: str, trusted_modules: Collection[str] = ())
     Raises
     ------
     StoreError
-        A file is missing or damaged, or names a class outside the allow-list.
+        A file is missing, damaged or of another format, or names a kind that neither the platform nor ``trusted_modules`` has.
     """
     if not _SHA.fullmatch(address):
         raise StoreError(f"plan address: expected 64 hex digits, got {address!r}")
     document = _read_plan(inputs, address)
-    plan_class = _plan_class(document["module"], document["class"], document["kind"], trusted_modules)
-    for module in document["meta"].get("modules", ()):  # of products that the plan will import
-        _require_trusted(module, "products", trusted_modules)
+    if document.get("format") != FORMAT:
+        raise StoreError(
+            f"{inputs / address}.json: expected a plan of format {FORMAT}, got {document.get('format')!r}: another version of "
+            f"the platform wrote it -> finish the run with that version, or run its job again"
+        )
+    catalog = Catalog.of(trusted_modules)
+    plan_class = catalog.plan(document["kind"])
     arrays = decode_arrays(get_bytes(inputs, document["arrays"]), document["arrays"])
-    return plan_class.from_payload(arrays, document["meta"])
+    return plan_class.from_payload(arrays, document["meta"], catalog.trades)
 
 
 def plan_files(inputs: Path, address: str) -> tuple[str, str]:
@@ -108,33 +105,7 @@ def _read_plan(inputs: Path, address: str) -> dict[str, Any]:
     name = f"{address}.json"
     get_bytes(inputs, name)
     document = read_json(inputs / name)
-    missing = {"module", "class", "kind", "meta", "arrays"} - document.keys()
+    missing = {"kind", "meta", "arrays"} - document.keys()
     if missing or not _SHA.fullmatch(str(document["arrays"]).removesuffix(".safetensors")):
         raise StoreError(f"{inputs / name}: expected a plan with its arrays, got {sorted(document)}")
     return document
-
-
-def _plan_class(module: Any, name: Any, kind: Any, trusted_modules: Collection[str]) -> type[Plan]:
-    _require_trusted(module, name, trusted_modules)
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ImportError as error:
-        raise StoreError(f"plan {kind}: cannot import {module}: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Plan) and getattr(found, "kind", None) == kind):
-        raise StoreError(f"plan {kind}: {module}.{name} is not a plan of that kind")
-    return found
-
-
-def _require_trusted(module: Any, name: Any, trusted_modules: Collection[str]) -> None:
-    clean = (
-        isinstance(module, str)
-        and _MODULE.fullmatch(module)
-        and isinstance(name, str)
-        and _CLASS.fullmatch(name)
-    )
-    if clean and (module in trusted_modules or module.startswith(OWN_PACKAGES)):
-        return
-    raise StoreError(
-        f"plan class {module}.{name}: expected a top-level class of a module in {', '.join(OWN_PACKAGES)} "
-        f"or in trusted_modules={tuple(sorted(trusted_modules))}"
-    )

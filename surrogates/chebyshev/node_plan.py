@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from surrogates.chebyshev.nodes import Points
 from xva.errors import DomainError
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
 from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
 
@@ -70,5 +72,7 @@ class NodePlan(SumsPlan):
         return {"points": self.points}, {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> Self:
         return cls(points=arrays["points"], **meta)

@@ -25,6 +25,7 @@ from tests.trades.path_world import (
 from xva.errors import TradeError
 from xva.trades import Trade, TradeContext, registry
 from xva.trades.documents import from_document, to_document
+from xva.trades.kinds import types_with
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 
@@ -87,15 +88,16 @@ class PathTradeContract(ABC):
     # a value
 
     def test_is_registered_under_its_kind(self) -> None:
-        if self.registered:
-            assert registry[type(self.trade()).kind] is type(self.trade())
+        if not self.registered:
+            pytest.skip("a user's own product")
+        assert registry[type(self.trade()).kind] is type(self.trade())
 
     def test_is_a_value_and_json(self) -> None:
         trade: Trade = self.trade()
         assert [f.name for f in fields(trade) if not f.kw_only] == ["trade_id", "netting_set"]
         assert trade == pickle.loads(pickle.dumps(trade))
         assert hash(trade) == hash(replace(trade))
-        read = from_document(json.loads(json.dumps(to_document(trade))))
+        read = from_document(json.loads(json.dumps(to_document(trade))), types_with([type(trade)]))
         assert read == trade
         assert hash(read) == hash(trade)
         assert trade.claims(self.context) == ()
@@ -227,7 +229,7 @@ class PathTradeContract(ABC):
 
     def test_a_seasoned_trade_pays_the_rest(self) -> None:
         if not self.seasoned:
-            return
+            pytest.skip("its fixings alone do not tell its past")
         trade, n_paths = self.trade(), 12
         paths, days = self.paths(n_paths), days_of(self.trade(), self.context, self.report())
         seen = trade.observation_dates(self.context)
@@ -265,7 +267,7 @@ class PathTradeContract(ABC):
     def test_a_missing_fixing_is_named(self) -> None:
         seen = self.trade().observation_dates(self.context)
         if not self.seasoned or len(self.trade().exercise_dates(self.context)) or len(seen) < 2:
-            return
+            pytest.skip("asks for no past fixing")
         context = TradeContext(seen[0] + 1)
         days = days_of(self.trade(), context, [])
         prices = {name: torch.full((len(days), 3), 1.1, dtype=torch.float64) for name in self.prices(1)}
@@ -278,7 +280,7 @@ class PathTradeContract(ABC):
         """A fixing on ``as_of`` is used where it is given, else the price of the paths; the context is told."""
         trade, seen = self.trade(), self.trade().observation_dates(self.context)
         if not self.seasoned or not names_of(trade):
-            return
+            pytest.skip("looks at no fixing")
         day = seen[len(seen) // 2]
         names, past = names_of(trade), seen[seen < day]
         known = {(name, str(d)): 0.97 * self.scale(k) for k, name in enumerate(names) for d in past}

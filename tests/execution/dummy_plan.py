@@ -15,6 +15,8 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
 from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
 
 SETS = ("CP_A", "CP_B:1", "Größe")
@@ -90,7 +92,9 @@ class DummyPlan(Plan):
         return {"level": self.level}, {**meta, "poisoned": list(self.poisoned), "deadly": list(self.deadly)}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> DummyPlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> DummyPlan:
         options = {**meta, "poisoned": tuple(meta["poisoned"]), "deadly": tuple(meta["deadly"])}
         return cls(**options, level=arrays["level"])
 

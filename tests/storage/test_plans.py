@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import isabstract
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipelines.storage.catalog import PLANS, Catalog
 from pipelines.storage.durable import canonical_json
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.plans import load_plan, plan_address, plan_files, put_bytes, save_plan
+from surrogates.reused_error import ReusedPlan
 from xva.errors import StoreError
+from xva.trades import registry
+from xva.trades import registry as TRADES
+from xva.trades.kinds import TradeTypes
 from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
 
 
@@ -37,7 +46,9 @@ class ShelfPlan(Plan):
         return {"weights": self.weights}, {"names": list(self.names)}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> ShelfPlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> ShelfPlan:
         return cls(arrays["weights"], tuple(meta["names"]))
 
 
@@ -64,26 +75,80 @@ def test_plans_of_modules_that_nobody_vouched_for_are_refused(layout: RunLayout)
 
 
 @pytest.mark.parametrize(
-    ("module", "name"),
+    "kind",
     [
-        ("os", "system"),
-        ("subprocess", "Popen"),
-        ("xva", "Plan"),
-        ("xva.valuation.plan", "Plan.run"),
-        ("xva.valuation.plan", "CubeSchema"),
-        ("xva.valuation.plan", "np"),
-        ("xva..valuation", "Plan"),
-        ("xva.nothing_here", "Plan"),
-        ("xvaevil.plan", "Plan"),
-        (7, "Plan"),
+        "os",
+        "os.system",
+        "subprocess.Popen",
+        "xva.valuation.plan.Plan",
+        "ShelfPlan",
+        __name__,
+        "",
+        7,
+        None,
+        ["shelf"],
     ],
 )
-def test_a_crafted_file_cannot_name_any_other_class(layout: RunLayout, module: object, name: str) -> None:
+def test_a_crafted_file_cannot_name_anything_but_a_known_kind(layout: RunLayout, kind: object) -> None:
     address = save_plan(layout.inputs, PLAN, TRUST)
     document = json.loads((layout.inputs / f"{address}.json").read_text())
-    crafted = canonical_json({**document, "module": module, "class": name})
-    with pytest.raises(StoreError, match=r"plan (class|shelf)"):
+    crafted = canonical_json({**document, "kind": kind, "module": "os", "class": "system"})
+    with pytest.raises(StoreError, match=r"plan of kind .*: expected one of allocation, .*shelf"):
         load_plan(layout.inputs, put_bytes(layout.inputs, crafted, ".json")[:64], TRUST)
+
+
+def test_loading_imports_nothing_that_a_file_names(
+    layout: RunLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    address = save_plan(layout.inputs, PLAN, TRUST)
+    document = json.loads((layout.inputs / f"{address}.json").read_text())
+    crafted = canonical_json(
+        {**document, "module": "this", "meta": {**document["meta"], "modules": ["this"]}}
+    )
+    real = importlib.import_module
+    monkeypatch.setattr(importlib, "import_module", lambda name: (asked.append(name), real(name))[1])
+    load_plan(layout.inputs, put_bytes(layout.inputs, crafted, ".json")[:64], TRUST)
+    assert asked == list(TRUST)
+
+
+def test_a_plan_of_the_format_that_named_modules_is_refused_and_told(layout: RunLayout) -> None:
+    address = save_plan(layout.inputs, PLAN, TRUST)
+    document = json.loads((layout.inputs / f"{address}.json").read_text())
+    old = canonical_json({**document, "format": 1, "module": __name__, "class": "ShelfPlan"})
+    with pytest.raises(
+        StoreError, match=r"format 2, got 1: another version .* wrote it -> finish the run with that"
+    ):
+        load_plan(layout.inputs, put_bytes(layout.inputs, old, ".json")[:64], TRUST)
+
+
+def test_modules_that_are_listed_have_to_be_there_and_have_kinds_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("no_such_module", "os; import this", "../evil", 7):
+        with pytest.raises(StoreError, match="trusted module"):
+            Catalog.of([module])  # type: ignore[list-item]
+    text = "from tests.storage.test_plans import ShelfPlan\nclass Second(ShelfPlan): pass\n"
+    (tmp_path / "second_shelf.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(StoreError, match=r"expected a kind of its own, got 'shelf', which is Second's"):
+        Catalog.of([*TRUST, "second_shelf"])
+    sys.modules.pop("second_shelf")
+
+
+def test_every_kind_of_the_platform_is_its_class_own() -> None:
+    found = Catalog.of()
+    assert {plan.kind for plan in PLANS.values()} == set(PLANS) == set(found.plans)
+    assert set(found.trades) == set(TRADES)
+    plans = {plan for plan in _descendants(Plan) if plan.__module__.startswith(("xva.", "surrogates."))}
+    stored = {plan for plan in plans if not isabstract(plan)} - {
+        ReusedPlan
+    }  # inside a stress plan, as its base
+    assert stored == set(PLANS.values())
+
+
+def _descendants(kind: type) -> set[type]:
+    return {kind} | {d for below in kind.__subclasses__() for d in _descendants(below)}
 
 
 @pytest.mark.parametrize("arrays", ["../../etc/passwd", "x.safetensors", 7])

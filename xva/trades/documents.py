@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
@@ -15,7 +14,9 @@ import numpy as np
 from xva import dates
 from xva.errors import Problem, TradeError
 from xva.market.indices import RateIndex
+from xva.trades import registry
 from xva.trades.context import TradeContext
+from xva.trades.kinds import TradeTypes
 from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 
@@ -29,27 +30,33 @@ _WORDS = {
 
 
 def to_document(trade: Trade) -> dict[str, Any]:
-    """Class and terms of a trade."""
-    kind = type(trade)
+    """Kind and terms of a trade."""
     terms = {f.name: plain(getattr(trade, f.name)) for f in fields(trade) if f.init}
-    return {"module": kind.__module__, "class": kind.__qualname__, "terms": terms}
+    return {"kind": trade.kind, "terms": terms}
 
 
-def from_document(document: Mapping[str, Any]) -> Trade:
-    """The trade that `to_document` wrote. Imports the module it names: the caller checks that it may.
+def from_document(document: Mapping[str, Any], trades: TradeTypes = registry) -> Trade:
+    """The trade that `to_document` wrote.
+
+    Parameters
+    ----------
+    trades : mapping
+        Classes by kind, the platform's by default; nothing else can be made, and nothing is imported.
 
     Raises
     ------
     TradeError
-        No such class, or terms that do not fit it.
+        An unknown kind, or terms that do not fit it.
     """
-    module, name = str(document["module"]), str(document["class"])
-    try:
-        kind = getattr(importlib.import_module(module), name, None)
-    except ImportError as error:
-        raise TradeError(f"product {name}: cannot import {module}: {error}", [name]) from error
-    if not (isinstance(kind, type) and issubclass(kind, Trade)):
-        raise TradeError(f"product {module}.{name}: expected a class of trades", [name])
+    name = str(document.get("kind", ""))
+    kind = trades.get(name)
+    if kind is None:
+        got = repr(name) if name else f"a document of {', '.join(sorted(document)) or 'nothing'}"
+        raise TradeError(
+            f"stored trade: expected a kind among {', '.join(sorted(trades))}, got {got} -> name the module of a product "
+            f"of your own under products, and store again what another version wrote",
+            [name],
+        )
     terms, problems = read_terms(kind, document["terms"], f"product {name}")
     if problems:
         raise TradeError("\n".join(str(p) for p in problems), [name])
@@ -72,7 +79,7 @@ def context_from(document: Mapping[str, Any]) -> TradeContext:
     return TradeContext(np.datetime64(document["as_of"], "D"), indices, fixings)
 
 
-def path_trade_from(document: Mapping[str, Any]) -> PathTrade:
+def path_trade_from(document: Mapping[str, Any], trades: TradeTypes = registry) -> PathTrade:
     """As `from_document`, for a path-dependent trade.
 
     Raises
@@ -80,7 +87,7 @@ def path_trade_from(document: Mapping[str, Any]) -> PathTrade:
     TradeError
         It is another kind of trade.
     """
-    trade = from_document(document)
+    trade = from_document(document, trades)
     if not isinstance(trade, PathTrade):
         raise TradeError(f"trade {trade.trade_id}: expected a path-dependent trade, got {trade.kind}")
     return trade

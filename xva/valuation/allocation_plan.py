@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
 from xva.valuation.exposure_plan import ExposureData, block_noise, date_view, noise_paths
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
@@ -104,7 +106,9 @@ class AllocationPlan(Plan):
         return arrays, {"data": meta}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> AllocationPlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> AllocationPlan:
         return cls(unpack(AllocationData, arrays, meta["data"], "data"))
 
 

@@ -19,6 +19,8 @@ from torch import Tensor
 
 from xva.models.random import PathNoise
 from xva.numerics import tree
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
 from xva.valuation.block_adjoint import SetAdjoint
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
@@ -168,7 +170,9 @@ class ExposurePlan(Plan):
         return arrays, {"data": meta}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> ExposurePlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> ExposurePlan:
         return cls(unpack(ExposureData, arrays, meta["data"], "data"))
 
 

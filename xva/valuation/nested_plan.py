@@ -17,7 +17,10 @@ from xva.models.heston import HestonBasket
 from xva.models.path_model import PathModel, Walk
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths, NestedBook, NestedCost, NestedValues, nested_values
+from xva.trades import registry
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
+from xva.trades.kinds import TradeTypes
+from xva.trades.trade import Trade
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
@@ -104,6 +107,10 @@ class NestedPlan(SumsPlan):
         n = self._per_day
         return tuple(_joined(sums[k * n : (k + 1) * n]) for k in range(len(self.days)))
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return frozenset(type(trade) for trade in self.book.trades)
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         """Models and policies of the platform and trades of any module can be stored."""
         book, arrays = self.book, {}
@@ -125,7 +132,6 @@ class NestedPlan(SumsPlan):
             "model": [type(model).__name__, meta],
             "policies": policies,
             "trades": [to_document(trade) for trade in book.trades],
-            "modules": sorted({type(trade).__module__ for trade in book.trades}),
             "context": context_document(book.context),
             "soft": [book.width, book.level],
             "days": [str(day) for day in self.days],
@@ -134,18 +140,20 @@ class NestedPlan(SumsPlan):
         }
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> NestedPlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> NestedPlan:
         name, description = meta["model"]
         model = unpack(_MODELS[name], arrays, description, "model")
         policies = {
             trade: unpack(ExercisePolicy, arrays, item, f"policy/{trade}")
             for trade, item in meta["policies"].items()
         }
-        trades = tuple(path_trade_from(document) for document in meta["trades"])
+        book = tuple(path_trade_from(document, trades) for document in meta["trades"])
         inner = unpack(InnerPaths, {}, meta["inner"])
         states = tuple(torch.from_numpy(np.array(arrays["states"])))
         return cls(
-            NestedBook(model, trades, context_from(meta["context"]), policies, *meta["soft"]),
+            NestedBook(model, book, context_from(meta["context"]), policies, *meta["soft"]),
             Walk(np.array(arrays["times"]), states, states),
             np.array(meta["days"], dtype="datetime64[D]"),
             inner,

@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva.errors import StoreError
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
+from xva.trades.trade import Trade
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -63,6 +66,7 @@ class Plan(ABC):
     """A computation cut into fixed blocks of paths."""
 
     kind: ClassVar[str]
+    """How a stored plan names its class."""
 
     @property
     @abstractmethod
@@ -84,13 +88,21 @@ class Plan(ABC):
     @abstractmethod
     def run(self, block: int) -> BlockResult: ...
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        """Classes of the trades that `payload` names by kind."""
+        return frozenset()
+
     @abstractmethod
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         """Arrays and a JSON-clean dict from which `from_payload` rebuilds the plan bit for bit."""
 
     @classmethod
     @abstractmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Plan: ...
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> Plan:
+        """Rebuild a plan; ``trades`` are the classes that a trade's kind may mean, the platform's by default."""
 
 
 class SumsPlan(Plan):

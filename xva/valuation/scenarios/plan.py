@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.random import PathNoise
+from xva.trades import registry
+from xva.trades.kinds import TradeTypes
+from xva.trades.trade import Trade
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.packing import pack, unpack
 from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
@@ -123,6 +126,8 @@ class StressPlan(Plan):
     worlds : PackedWorlds
     keep_cube : bool
         Whether every world has all netting sets and its values are given out; then all worlds are one group.
+    trades : mapping
+        Classes of trades by kind, which the worlds' trades are made of; the platform's by default.
     """
 
     kind: ClassVar[str] = "stress"
@@ -135,9 +140,10 @@ class StressPlan(Plan):
         weights: Tensor,
         worlds: PackedWorlds,
         keep_cube: bool = False,
+        trades: TradeTypes = registry,
     ) -> None:
         self.base, self.cases, self.weights = base, tuple(cases), weights
-        self.worlds, self.keep_cube = worlds, keep_cube
+        self.worlds, self.keep_cube, self.trades = worlds, keep_cube, trades
         self._opened: tuple[int, list[tuple[int, ExposurePlan]]] = (-1, [])
 
     @property
@@ -192,6 +198,10 @@ class StressPlan(Plan):
                 cube.update({f"{name}.{world}": found.cube[name] for name in CUBE})
         return BlockResult(cube, sums)
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return frozenset(self.trades.values())
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, base = pack(self.base, "base")
         packed, worlds = self.worlds.store("world")
@@ -204,13 +214,16 @@ class StressPlan(Plan):
         return arrays, {"base": base, "worlds": worlds, "cases": cases, "keep_cube": self.keep_cube}
 
     @classmethod
-    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> StressPlan:
+    def from_payload(
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+    ) -> StressPlan:
         return cls(
             unpack(StressBase, arrays, meta["base"], "base"),
             [Case(n, d, int(w), tuple(r), *told) for n, d, w, r, *told in meta["cases"]],
             torch.from_numpy(np.array(arrays["weights"])),
             PackedWorlds.load(arrays, meta["worlds"], "world"),
             bool(meta["keep_cube"]),
+            trades,
         )
 
     def scenario_sums(self, blocks: Sequence[Arrays]) -> Iterator[list[dict[str, NDArray[np.float64]]]]:
@@ -255,7 +268,7 @@ class StressPlan(Plan):
         return range(group * self.per_block, min((group + 1) * self.per_block, len(self.worlds)))
 
     def _world(self, world: int) -> ExposurePlan:
-        return self.world_plan.from_payload(*self.worlds.payload(world))
+        return self.world_plan.from_payload(*self.worlds.payload(world), self.trades)
 
     def _open(self, group: int) -> list[tuple[int, ExposurePlan]]:
         """The group's plans, all with the same noise; the last group is kept."""

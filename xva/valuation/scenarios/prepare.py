@@ -16,6 +16,7 @@ from xva.errors import DomainError, InputErrors, MarketDataError, Problem, XvaEr
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import Scenario, ScenarioSet, shifted
 from xva.numerics import tree
+from xva.trades.kinds import types_with
 from xva.valuation.engine import ExposureEngine, path_trades
 from xva.valuation.exposure_plan import ExposureData, ExposurePlan
 from xva.valuation.measures import measure_weights
@@ -161,7 +162,12 @@ class _Maker:
         if self.problems and not self.options.skip_failing:
             raise InputErrors(self.problems)
         return plan_type(
-            self.base, self.cases, torch.stack(self.weights), self.packer.packed(), self.options.keep_cube
+            self.base,
+            self.cases,
+            torch.stack(self.weights),
+            self.packer.packed(),
+            self.options.keep_cube,
+            types_with(type(trade) for trade in self.engine.book.trades),
         )
 
     def _prepared(self, quotes: QuoteSet) -> tuple[int, tuple[int, ...], Tensor]:

@@ -1,0 +1,131 @@
+"""What a stored file may name: kinds of plans and trades, and the classes they stand for.
+
+A file names kinds only. The platform's are listed here; others come from modules that the caller lists and that are
+imported because the caller lists them, never because a file does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from inspect import isabstract
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+from surrogates.allocation import SurrogateAllocationPlan
+from surrogates.exposure import SurrogatePlan
+from surrogates.reused_error import SurrogateStressPlan
+from surrogates.training_plan import TrainingPlan
+from xva.errors import StoreError
+from xva.trades import registry as TRADES
+from xva.trades.kinds import TradeTypes, products_of
+from xva.valuation.allocation_plan import AllocationPlan
+from xva.valuation.exposure_plan import ExposurePlan
+from xva.valuation.nested_plan import NestedPlan
+from xva.valuation.plan import Plan
+from xva.valuation.scenarios.plan import StressPlan
+
+PLANS: Mapping[str, type[Plan]] = MappingProxyType(
+    {
+        plan.kind: plan
+        for plan in (
+            ExposurePlan,
+            SurrogatePlan,
+            AllocationPlan,
+            SurrogateAllocationPlan,
+            StressPlan,
+            SurrogateStressPlan,
+            NestedPlan,
+            TrainingPlan,
+        )
+    }
+)
+"""The platform's plans by kind."""
+
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Classes by kind: of ``plans`` and of ``trades``; ``modules`` beyond the platform's own that they come from."""
+
+    plans: Mapping[str, type[Plan]]
+    trades: TradeTypes
+    modules: tuple[str, ...]
+
+    @classmethod
+    def of(cls, trusted_modules: Collection[str] = ()) -> Catalog:
+        """The platform's kinds and those that ``trusted_modules`` define.
+
+        Raises
+        ------
+        StoreError
+            A module cannot be imported, or defines a kind that is taken.
+        """
+        plans, trades = dict(PLANS), dict(TRADES)
+        modules = tuple(sorted(trusted_modules))
+        for name in modules:
+            module = _imported(name)
+            for plan in _plans_of(module):
+                _add(plans, plan.kind, plan)
+            for product in products_of(module):
+                _add(trades, product.kind, product)
+        return cls(MappingProxyType(plans), MappingProxyType(trades), modules)
+
+    def plan(self, kind: Any) -> type[Plan]:
+        """The class of a kind of plan; raises StoreError."""
+        found = self.plans.get(kind) if isinstance(kind, str) else None
+        if found is None:
+            raise StoreError(
+                f"plan of kind {kind!r}: expected one of {', '.join(sorted(self.plans))}{self._beyond()}"
+            )
+        return found
+
+    def check(self, plan: Plan) -> None:
+        """Refuse a plan that could not be read again, or not as the same classes.
+
+        Raises
+        ------
+        StoreError
+            The plan's class or that of one of its trades is not the one which its kind stands for here.
+        """
+        own = type(plan)
+        if self.plan(own.kind) is not own:
+            raise StoreError(
+                f"plan class {own.__name__}: its kind {own.kind!r} is {self.plan(own.kind).__name__}'s"
+            )
+        for product in sorted(plan.trade_classes, key=lambda p: p.__name__):
+            if self.trades.get(product.kind) is not product:
+                raise StoreError(
+                    f"trades of class {product.__name__}: expected a kind of the platform's or of a module{self._beyond()}, "
+                    f"got {product.kind!r}"
+                )
+
+    def _beyond(self) -> str:
+        return f" in trusted_modules={self.modules}"
+
+
+def _imported(name: Any) -> ModuleType:
+    if not (isinstance(name, str) and _MODULE.fullmatch(name)):
+        raise StoreError(f"trusted module: expected the name of a module, got {name!r}")
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise StoreError(
+            f"trusted module {name}: cannot be imported: {error} -> put its folder on PYTHONPATH, on workers too"
+        ) from error
+
+
+def _plans_of(module: ModuleType) -> tuple[type[Plan], ...]:
+    found = (v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Plan))
+    return tuple(plan for plan in found if plan.__module__ == module.__name__ and not isabstract(plan))
+
+
+def _add(known: dict[str, Any], kind: str, found: type) -> None:
+    if known.setdefault(kind, found) is not found:
+        raise StoreError(
+            f"{found.__module__}.{found.__name__}: expected a kind of its own, got {kind!r}, which is "
+            f"{known[kind].__name__}'s"
+        )
