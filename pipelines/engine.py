@@ -18,10 +18,10 @@ from pipelines.jobs.inputs import LoadedJob, unseen_trades
 from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.certificates import certificates
 from pipelines.results.reconciliation import as_dataset
-from pipelines.storage.durable import canonical_json
 from pipelines.storage.identity import environment
 from pipelines.training import Training
 from surrogates.book import LearnedBook, training_requests
+from surrogates.durable import canonical_json
 from surrogates.trade_training import TrainingSettings
 from surrogates.value_today import values_today
 from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``

@@ -22,7 +22,7 @@ from pipelines.jobs.scenarios import read_scenarios, scenario_document
 from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run, open_run
 from pipelines.results.stress import REUSED, STRESS
-from pipelines.storage.durable import canonical_json, digest_bytes
+from pipelines.storage.durable import digest_bytes
 from pipelines.storage.identity import RunIdentity, differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, refuse_foreign
@@ -32,6 +32,7 @@ from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
 from pipelines.training import SURROGATES, Training
+from surrogates.durable import canonical_json
 from surrogates.reused_error import PATHS, SurrogateStressPlan, rough
 from surrogates.stress import Learn, StressedSurrogates, certified, freshly, reused
 from xva.errors import DomainError, StoreError

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from surrogates.certificate import Certificate, Evidence, Route
 from surrogates.domain import Domain
-from surrogates.identity import Identity, canonical
+from surrogates.durable import canonical_json
+from surrogates.identity import Identity
 from surrogates.labels.market_box import MarketBox
 from surrogates.pricer import SurrogatePricer
 from surrogates.surrogate import Surrogate
@@ -66,7 +67,7 @@ def to_bytes(trained: Trained) -> tuple[bytes, bytes]:
         "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    canonical(card)
+    canonical_json(card)
     return (json.dumps(card, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode(), data
 
 

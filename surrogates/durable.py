@@ -1,22 +1,49 @@
-"""Files that are whole or absent, and on the disk, whoever else writes."""
+"""Stored bytes: JSON that is the same for equal values, and files that are whole or absent, whoever else writes."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+from xva.errors import StoreError
+
+
+def canonical_json(value: Any) -> bytes:
+    """Encode with sorted keys, no spaces, UTF-8 and no NaN: equal values have equal bytes.
+
+    Raises
+    ------
+    StoreError
+        The value holds something that JSON does not (NaN, dates, arrays, numpy scalars).
+    """
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"not clean JSON: {error}; expected str, int, finite float, bool, list, dict"
+        ) from error
+    return text.encode()
+
+
+def canonical_sha256(value: Any) -> str:
+    """sha256 of a value's `canonical_json`, 64 hex digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write ``data``; a file of that name is replaced, so what was damaged is mended.
+    """Write ``data``: temporary name, fsync, rename, fsync of the folder; a file of that name is replaced.
 
     Raises
     ------
     OSError
         The folder cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    draft = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with draft.open("xb") as file:
             file.write(data)
@@ -27,8 +54,13 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    fsync(path.parent)
+
+
+def fsync(path: Path) -> None:
+    """Flush a file or a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

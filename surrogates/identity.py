@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogates.durable import canonical_json, canonical_sha256
 from surrogates.labels.market_box import MarketBox
 from xva.errors import StoreError
 from xva.trades.context import TradeContext
@@ -66,7 +67,7 @@ class Identity:
         parameters: Mapping[str, float] | None = None,
     ) -> Identity:
         """Of a trade, a model (or market bundle: frozen dataclasses of tensors), dates and settings."""
-        canonical(dict(settings))
+        canonical_json(dict(settings))
         return cls(
             to_document(trade),
             str(context.as_of),
@@ -103,7 +104,7 @@ class Identity:
         """sha256 of terms, model, dates and settings: the same key asks for the same surrogate."""
         parts = {**self.document(), "trade": self.terms}
         del parts["parameters"]
-        return digest(parts)
+        return canonical_sha256(parts)
 
 
 def refusals(stored: Identity, box: MarketBox | None, asked: Identity) -> tuple[str, ...]:
@@ -130,22 +131,8 @@ def fingerprint(model: Any) -> dict[str, str]:
     for place, array in arrays.items():
         head = f"{array.dtype.str}{array.shape}".encode()
         found[place] = hashlib.sha256(head + array.tobytes()).hexdigest()[:16]
-    found["names and numbers"] = digest(meta)[:16]
+    found["names and numbers"] = canonical_sha256(meta)[:16]
     return found
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no NaN: equal values have equal bytes; raises StoreError."""
-    try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"surrogate: expected clean JSON: {error}") from error
-    return text.encode()
-
-
-def digest(value: Any) -> str:
-    """sha256 of a JSON value."""
-    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def _terms(trade: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,14 +148,14 @@ def _known(trade: PathTrade, context: TradeContext) -> str:
         if name in wanted or name.startswith("FX/")
     )
     indices = {name: repr(context.indices.get(name)) for name in trade.indices}
-    return digest([fixings, indices])[:16]
+    return canonical_sha256([fixings, indices])[:16]
 
 
 def _changed(what: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     return [
         f"{what}: {name} was {_plain(stored, name)}, asked for {_plain(asked, name)}"
         for name in sorted({*stored, *asked})
-        if canonical(stored.get(name)) != canonical(asked.get(name))
+        if canonical_json(stored.get(name)) != canonical_json(asked.get(name))
     ]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, final
 
 from surrogates.card import Kinds, from_bytes, read_card, take_box, to_bytes
-from surrogates.durable import write_whole
-from surrogates.identity import Identity, digest, refusals
+from surrogates.durable import canonical_sha256, write_whole
+from surrogates.identity import Identity, refusals
 from surrogates.trained import Trained
 from xva.errors import StoreError
 
@@ -134,7 +134,7 @@ class Registry:
 
 
 def _prefix(identity: Identity) -> str:
-    return f"{digest(identity.terms)[:_SHORT]}-{digest(identity.trade_id)[:_SHORT]}"
+    return f"{canonical_sha256(identity.terms)[:_SHORT]}-{canonical_sha256(identity.trade_id)[:_SHORT]}"
 
 
 def _read(path: Path) -> bytes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import fields
 from typing import Any
 
 from pipelines.jobs.inputs import LoadedJob
+from surrogates.durable import canonical_sha256
 from xva.trades.documents import plain
 from xva.trades.trade import Trade
 
@@ -29,12 +28,6 @@ def identity_inputs(job: LoadedJob) -> dict[str, Any]:
         "job": job.spec.model_dump(mode="json", exclude={"execution": True, "inputs": True}),
         "inputs": {name: canonical_sha256(content) for name, content in contents.items()},
     }
-
-
-def canonical_sha256(content: Any) -> str:
-    """sha256 of canonical JSON (sorted keys, no spaces, shortest exact floats)."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _terms(trade: Trade) -> dict[str, Any]:

@@ -1,17 +1,15 @@
-"""Bytes that survive a power cut: canonical JSON, digests, and files that are whole or absent."""
+"""Digests of files and trees, JSON for people, and what is flushed to the disk."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from surrogates.durable import canonical_json, fsync
 from xva.errors import StoreError
 
 
@@ -38,23 +36,6 @@ class Digest:
             return cls(document["bytes"], document["sha256"])
         except (KeyError, TypeError) as error:
             raise StoreError(f"not a digest: {document!r}") from error
-
-
-def canonical_json(value: Any) -> bytes:
-    """Encode with sorted keys, no spaces, UTF-8 and no NaN: equal values have equal bytes.
-
-    Raises
-    ------
-    StoreError
-        The value holds something that JSON does not (NaN, dates, arrays, numpy scalars).
-    """
-    try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise StoreError(
-            f"not clean JSON: {error}; expected str, int, finite float, bool, list, dict"
-        ) from error
-    return text.encode()
 
 
 def readable_json(value: Any) -> bytes:
@@ -92,31 +73,6 @@ def digest_tree(root: Path, relative_to: Path) -> dict[str, Digest]:
     """Digests of all files under ``root``, keyed by POSIX path under ``relative_to``."""
     files = sorted(p for p in root.rglob("*") if p.is_file())
     return {p.relative_to(relative_to).as_posix(): digest_file(p) for p in files}
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file that is whole or absent: temporary name, fsync, rename, fsync of the directory."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    fsync(path.parent)
-
-
-def fsync(path: Path) -> None:
-    """Flush a file or a directory to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def fsync_files(files: Iterable[Path], root: Path) -> None:

@@ -11,8 +11,8 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.durable import canonical_json
 from pipelines.storage.layout import safe_name
+from surrogates.durable import canonical_json
 from xva.errors import StoreError
 
 _LIBRARIES = ("numpy", "scipy", "torch", "QuantLib", "zarr", "numcodecs", "safetensors")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.storage.durable import Digest, digest_file, read_json, readable_json, write_durably
+from pipelines.storage.durable import Digest, digest_file, read_json, readable_json
 from pipelines.storage.identity import RunIdentity, differing_keys
 from pipelines.storage.layout import RunLayout, safe_name
+from surrogates.durable import write_whole
 from xva.errors import StoreError
 
 _FORMAT = 1
@@ -67,7 +68,7 @@ class RunManifest:
 def write_manifest(layout: RunLayout, manifest: RunManifest) -> None:
     """Write ``run.json``: from here on the directory is a run."""
     clock = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "host": socket.gethostname()}
-    write_durably(layout.run_json, readable_json({**manifest.to_json(), "created": clock}))
+    write_whole(layout.run_json, readable_json({**manifest.to_json(), "created": clock}))
 
 
 def read_manifest(layout: RunLayout) -> RunManifest:
@@ -147,7 +148,7 @@ def write_completion(
         "run_json": digest_file(layout.run_json).to_json(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_durably(layout.complete_json, readable_json(document))
+    write_whole(layout.complete_json, readable_json(document))
 
 
 def read_completion(layout: RunLayout) -> Completion | None:

@@ -7,18 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.storage.durable import (
-    Digest,
-    canonical_json,
-    digest_bytes,
-    digest_file,
-    read_json,
-    readable_json,
-    write_durably,
-)
+from pipelines.storage.durable import Digest, digest_bytes, digest_file, read_json, readable_json
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.shards import write_block
 from pipelines.storage.tensors import decode_arrays, encode_arrays, require_finite
+from surrogates.durable import canonical_json, write_whole
 from xva.errors import StoreError
 from xva.valuation.plan import Arrays, BlockResult
 
@@ -61,10 +54,10 @@ def commit_block(
             raise StoreError(f"{what}: {name!r}: expected float64, got {array.dtype}")
     require_finite(result.sums, what)
     write_block(layout, variables, block, result.cube)
-    write_durably(layout.sums(block), encode_arrays(result.sums, what))
+    write_whole(layout.sums(block), encode_arrays(result.sums, what))
     files = tuple((layout.relative(p), digest_file(p)) for p in layout.block_files(block, variables))
     marker = Marker(run_id, block, files)
-    write_durably(layout.marker(block), readable_json(marker.to_json()))
+    write_whole(layout.marker(block), readable_json(marker.to_json()))
     return marker
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.storage.catalog import Catalog
-from pipelines.storage.durable import canonical_json, digest_bytes, read_json, write_durably
+from pipelines.storage.durable import digest_bytes, read_json
 from pipelines.storage.tensors import decode_arrays, encode_arrays
+from surrogates.durable import canonical_json, write_whole
 from xva.errors import StoreError
 from xva.valuation.plan import Plan
 
@@ -28,7 +29,7 @@ def put_bytes(inputs: Path, data: bytes, suffix: str) -> str:
     name = f"{digest_bytes(data).sha256}{suffix}"
     path = inputs / name
     if not path.is_file() or path.read_bytes() != data:
-        write_durably(path, data)
+        write_whole(path, data)
     return name
 
 

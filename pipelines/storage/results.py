@@ -11,9 +11,10 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 
-from pipelines.storage.durable import Digest, canonical_json, digest_tree, fsync_files
+from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, read_sums
+from surrogates.durable import canonical_json
 from xva.errors import StoreError
 from xva.valuation.plan import Arrays
 

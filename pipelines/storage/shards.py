@@ -20,9 +20,10 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from pipelines.storage.durable import Digest, canonical_json, digest_tree, fsync_files
+from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout, safe_name
 from pipelines.storage.tensors import require_finite
+from surrogates.durable import canonical_json
 from xva.errors import StoreError
 from xva.exposure.seal import LAST_BIT, SEAL, sealed
 from xva.valuation.plan import Arrays, CubeSchema

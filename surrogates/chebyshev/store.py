@@ -22,7 +22,7 @@ from surrogates.chebyshev.spline import SplineSurrogate
 from surrogates.chebyshev.surrogate import ChebyshevSurrogate
 from surrogates.chebyshev.tensor import TensorSurrogate
 from surrogates.chebyshev.train import TrainSurrogate
-from surrogates.durable import write_whole
+from surrogates.durable import canonical_sha256, write_whole
 from xva.errors import DomainError, StoreError
 
 FORMAT = "chebyshev surrogate 1"
@@ -126,10 +126,9 @@ def _paths(path: Path | str) -> tuple[Path, Path]:
 def _digest(card: Mapping[str, Any], where: Path) -> str:
     plain = {key: value for key, value in card.items() if key != "card_sha256"}
     try:
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"{where}: card: expected clean JSON, {error}") from error
-    return hashlib.sha256(text.encode()).hexdigest()
+        return canonical_sha256(plain)
+    except StoreError as error:
+        raise StoreError(f"{where}: card: {error}") from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -21,9 +21,9 @@ from pipelines import ExposureJob
 from pipelines.execution.status import verify
 from pipelines.jobs.identity import identity_inputs
 from pipelines.results.run import Run
-from pipelines.storage.durable import canonical_json
 from pipelines.storage.plans import load_plan, put_bytes
 from pipelines.stress_job import resume_any
+from surrogates.durable import canonical_json
 from surrogates.kinds import KINDS
 from surrogates.registry import Refusal, Registry
 from surrogates.training_plan import TrainingPlan

@@ -7,16 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.storage.durable import (
-    Digest,
-    canonical_json,
-    digest_bytes,
-    digest_file,
-    read_json,
-    write_durably,
-)
+from pipelines.storage.durable import Digest, digest_bytes, digest_file, read_json
 from pipelines.storage.layout import RunLayout, safe_name
 from pipelines.storage.tensors import decode_arrays, encode_arrays, require_finite
+from surrogates.durable import canonical_json, write_whole
 from xva.errors import StoreError
 
 
@@ -33,29 +27,29 @@ def test_canonical_json_refuses_what_json_does_not_hold(value: object) -> None:
 
 def test_digest_is_size_and_sha256(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    write_durably(path, b"abc")
+    write_whole(path, b"abc")
     expected = Digest(3, hashlib.sha256(b"abc").hexdigest())
     assert digest_file(path) == digest_bytes(b"abc") == expected
     assert Digest.from_json(expected.to_json()) == expected
 
 
-def test_write_durably_replaces_whole_files_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_write_whole_replaces_whole_files_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for data in (b"first", b"second"):
-        write_durably(path, data)
+        write_whole(path, data)
     assert path.read_bytes() == b"second"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_write_durably_cleans_up_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_whole_cleans_up_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     path = tmp_path / "file"
-    write_durably(path, b"first")
+    write_whole(path, b"first")
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_durably(path, b"second")
+        write_whole(path, b"second")
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
 

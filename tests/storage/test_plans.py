@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines.storage.catalog import PLANS, Catalog
-from pipelines.storage.durable import canonical_json
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.plans import load_plan, plan_address, plan_files, put_bytes, save_plan
+from surrogates.durable import canonical_json
 from surrogates.reused_error import ReusedPlan
 from xva.errors import StoreError
 from xva.trades import registry

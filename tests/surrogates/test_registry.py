@@ -233,7 +233,7 @@ def test_other_formats_and_kinds_are_refused(pricer: SurrogatePricer, registry: 
         Registry(registry.folder, {}).load(address)
     card = json.loads((registry.folder / f"{address}.json").read_text())
     for change, reason in (
-        ({"format": "trade surrogate 0"}, "expected a card of format 'trade surrogate 1', got 'trade surrogate 0'"),
+        ({"format": "trade surrogate 0"}, "expected a card of format 'trade surrogate 2', got 'trade surrogate 0'"),
         ({"identity": {}}, "does not fit this version|no surrogate can be made"),
         ({"route": {}}, "does not fit this version"),
     ):  # fmt: skip
