@@ -161,3 +161,10 @@ def test_unknown_names_say_what_is_known() -> None:
         dates.adjust(AS_OF, "TARGET", "XX")
     with pytest.raises(ValueError, match="a start before the end, got 2026-01-15, 2026-01-15"):
         dates.schedule(AS_OF, AS_OF, "3M", "TARGET")
+
+
+def test_tenors_in_years() -> None:
+    assert [dates.tenor_years(t) for t in ("365D", "18M", "30Y")] == [1.0, 1.5, 30.0]
+    assert dates.tenor_years("52W") == pytest.approx(364 / 365)
+    with pytest.raises(ValueError, match="3M"):
+        dates.tenor_years("half a year")

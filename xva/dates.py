@@ -25,7 +25,12 @@ Roll: TypeAlias = Literal["modifiedfollowing", "following", "preceding", "modifi
 
 _EPOCH_SERIAL = 25569  # QuantLib's serial number of 1970-01-01
 _FIRST, _LAST = ql.Date(1, 1, 1970), ql.Date(30, 12, 2199)
+TENOR = r"\d+[DWMY]"
+"""Pattern of a tenor: days, weeks, months or years, ``0D`` among them."""
+LENGTH = r"[1-9][0-9]*[DWMY]"
+"""Pattern of a tenor that is no moment."""
 _TENOR = re.compile(r"(\d+)([DWMY])")
+_A_YEAR = {"D": 365.0, "W": 365.0 / 7.0, "M": 12.0, "Y": 1.0}
 _UNITS = {"D": ql.Days, "W": ql.Weeks, "M": ql.Months, "Y": ql.Years}
 _CALENDARS: dict[str, Any] = {
     "TARGET": ql.TARGET(),
@@ -120,6 +125,12 @@ def year_fraction(
 def is_tenor(text: str) -> bool:
     """Whether the text is a tenor such as ``3M``."""
     return _TENOR.fullmatch(text) is not None
+
+
+def tenor_years(tenor: str) -> float:
+    """Length of a tenor in years of twelve months, for interpolation between tenors: ``18M`` is 1.5; ValueError."""
+    number, unit = _split(tenor)
+    return number / _A_YEAR[unit]
 
 
 def periods_a_year(tenor: str) -> float:

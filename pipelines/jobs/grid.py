@@ -26,8 +26,7 @@ MOST_FINE = 200
 """Dates on which what a grid leaves out is measured."""
 
 _FINE = "1W..1M, 1M..5Y, 3M..10Y, 6M..30Y + cashflows"
-_TENOR = r"[1-9][0-9]*[DWMY]"
-_PIECE = re.compile(rf"(?P<step>{_TENOR})(\.\.(?P<end>{_TENOR}))?")
+_PIECE = re.compile(rf"(?P<step>{dates.LENGTH})(\.\.(?P<end>{dates.LENGTH}))?")
 _CASHFLOWS = re.compile(r"\s*\+\s*cashflows\s*$")
 _UNIT_DAYS = {"D": 1.0, "W": 7.0, "M": 365.0 / 12.0, "Y": 365.0}
 

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipelines.jobs.grid import check_grid
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
+from xva import dates
 
 Name = Annotated[str, Field(pattern=NAME.pattern)]
 _CURRENCY = r"^[A-Z]{3}$"
 _PAIR = r"^[A-Z]{3}/[A-Z]{3}$"
-_TENOR = r"^[1-9][0-9]*[DWMY]$"
+_TENOR = rf"^{dates.LENGTH}$"
 _DEVICE = r"^(cpu|cuda(:[0-9]+)?)$"
 _EXECUTOR = r"^(serial|local|(tcp|tls)://[^\s/]+:[0-9]+)$"
 Currency = Annotated[str, Field(pattern=_CURRENCY)]

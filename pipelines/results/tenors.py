@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from xva import dates
-from xva.market.shocks import tenor_years
 
 _EPOCH = np.datetime64("1970-01-01", "D")
 
@@ -32,6 +31,6 @@ def ordered(tenors: Iterable[str], as_of: np.datetime64 | None = None) -> pd.Cat
 
 def _years(part: str, as_of: np.datetime64 | None) -> float:
     if dates.is_tenor(part):
-        return tenor_years(part)
+        return dates.tenor_years(part)
     origin = _EPOCH if as_of is None else as_of.astype("datetime64[D]")
     return float((dates.parse_date(part) - origin).astype(np.int64)) / 365.0

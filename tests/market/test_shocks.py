@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xva.errors import InputErrors
 from xva.market.quotes import QuoteSet
-from xva.market.shocks import Scenario, ScenarioSet, Selector, Shift, parallel, shifted, tenor_years, twist
+from xva.market.shocks import Scenario, ScenarioSet, Selector, Shift, parallel, shifted, twist
 
 AS_OF = np.datetime64("2026-01-15")
 QUOTES = QuoteSet.from_mapping(
@@ -143,10 +143,3 @@ def test_a_set_has_scenarios_and_each_name_once() -> None:
         ScenarioSet("empty", ())
     with pytest.raises(InputErrors, match="scenario a: expected each name once, got 2"):
         ScenarioSet("twice", (Scenario("a", ()), Scenario("a", ()), Scenario("b", ())))
-
-
-def test_tenors_in_years() -> None:
-    assert [tenor_years(t) for t in ("365D", "18M", "30Y")] == [1.0, 1.5, 30.0]
-    assert tenor_years("52W") == pytest.approx(364 / 365)
-    with pytest.raises(InputErrors, match="6M"):
-        tenor_years("half a year")

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from xva import dates
 from xva.errors import MarketDataError
 from xva.market.indices import STANDARD_INDICES
 
 _CCY = "[A-Z]{3}"
 _NAME = r"[A-Z0-9][A-Z0-9_.&-]*"
-_TENOR = r"\d+[DWMY]"
-_PILLAR = rf"{_TENOR}|\d{{4}}-\d{{2}}-\d{{2}}"
+_PILLAR = rf"{dates.TENOR}|\d{{4}}-\d{{2}}-\d{{2}}"
 _INDEX_TENOR = r"\d+[WMY]"
 _FACTOR = rf"IR:{_CCY}|FX:{_CCY}|EQ:{_NAME}"
 
@@ -49,8 +49,8 @@ _PARTS = {
     "flat_currency": _CCY,
     "base": _CCY,
     "lag": r"\d+D",
-    "tenor": _TENOR,
-    "expiry": _TENOR,
+    "tenor": dates.TENOR,
+    "expiry": dates.TENOR,
     "index_tenor": _INDEX_TENOR,
     "pillar": _PILLAR,
     "name": _NAME,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xva import dates
 from xva.errors import InputErrors, Problem
 from xva.market.fx_forwards import curve_kept, spot_path
 from xva.market.labels import QuoteInfo, quote_info
@@ -20,8 +20,6 @@ from xva.market.quotes import QuoteSet
 
 Kind = Literal["absolute", "relative"]
 FxForwards = Literal["points", "curve"]
-_TENOR = re.compile(r"(\d+)([DWMY])")
-_PER_YEAR = {"D": 365.0, "W": 365.0 / 7.0, "M": 12.0, "Y": 1.0}
 _SHOWN = 5
 
 
@@ -93,7 +91,7 @@ class Shift:
         if len(self.amounts) != max(len(self.tenors), 1) or not all(np.isfinite(self.amounts)):
             expected = f"{max(len(self.tenors), 1)} finite numbers"
             problems.append(Problem("shift, amounts", expected, ", ".join(map(str, self.amounts)) or "none"))
-        unknown = [t for t in self.tenors if not _TENOR.fullmatch(t)]
+        unknown = [t for t in self.tenors if not dates.is_tenor(t)]
         if unknown:
             problems.append(Problem("shift, tenors", "tenors such as 6M or 10Y", ", ".join(unknown)))
         elif any(b <= a for a, b in zip(self._nodes, self._nodes[1:])):
@@ -105,7 +103,7 @@ class Shift:
 
     @property
     def _nodes(self) -> tuple[float, ...]:
-        return tuple(tenor_years(t) for t in self.tenors)
+        return tuple(dates.tenor_years(t) for t in self.tenors)
 
     def at(self, years: NDArray[np.float64]) -> NDArray[np.float64]:
         """Amounts ``(quote,)`` of quotes with these tenors; NaN where a quote has none and the shift needs one."""
@@ -233,21 +231,13 @@ def shifted(quotes: QuoteSet, scenario: Scenario, as_of: np.datetime64) -> Quote
     return QuoteSet(quotes.ids, values)
 
 
-def tenor_years(tenor: str) -> float:
-    """Length of a tenor in years, for interpolation between tenors: ``18M`` is 1.5."""
-    match = _TENOR.fullmatch(tenor)
-    if match is None:
-        raise InputErrors([Problem("tenor", "a number and D, W, M or Y, such as 6M", repr(tenor))])
-    return int(match[1]) / _PER_YEAR[match[2]]
-
-
 def _years(info: QuoteInfo, as_of: np.datetime64) -> float:
     """Years to the quote's tenor (of a swaption: its expiry); NaN without one."""
     tenor = info.tenor.split("/")[0]
     if not tenor:
         return float("nan")
-    if _TENOR.fullmatch(tenor):
-        return tenor_years(tenor)
+    if dates.is_tenor(tenor):
+        return dates.tenor_years(tenor)
     return float((np.datetime64(tenor, "D") - as_of.astype("datetime64[D]")).astype(np.int64)) / 365.0
 
 

@@ -78,9 +78,9 @@ def swaption_grids(
     """One full grid per currency; holes in it are added to ``problems``."""
     found: dict[str, Grid] = {}
     for currency, group in grouped(quotes, lambda q: q.currency).items():
-        by_node = {(_expiry(as_of, q), tenor_years(q.terms["tenor"])): q.quote_id for q in group}
+        by_node = {(_expiry(as_of, q), dates.tenor_years(q.terms["tenor"])): q.quote_id for q in group}
         expiries = {_expiry(as_of, q): q.terms["expiry"] for q in group}
-        tenors = {tenor_years(q.terms["tenor"]): q.terms["tenor"] for q in group}
+        tenors = {dates.tenor_years(q.terms["tenor"]): q.terms["tenor"] for q in group}
         rows, columns = sorted(expiries), sorted(tenors)
         holes = [
             f"SWAPTION/RATE_NVOL/{currency}/{expiries[e]}/{tenors[t]}/ATM"
@@ -119,11 +119,6 @@ def equity_quotes(
             price = f"a quote EQUITY/PRICE/{name}/{currency}"
             problems.append(Problem(f"quote {quote.quote_id}", price, "none", "add it"))
     return found
-
-
-def tenor_years(tenor: str) -> float:
-    """Length of a swap's tenor in years of twelve months."""
-    return int(tenor[:-1]) / {"D": 365.0, "W": 365.0 / 7.0, "M": 12.0, "Y": 1.0}[tenor[-1]]
 
 
 def _expiry(as_of: np.datetime64, quote: QuoteInfo) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from xva import dates
 from xva.errors import Problem, TradeError
 
-_TENOR = re.compile(r"[1-9][0-9]*[DWMY]")
+_TENOR = re.compile(dates.LENGTH)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _UNDERLYING = re.compile(r"EQ/\S(.*\S)?|FX/([A-Z]{3})/(?!\2)[A-Z]{3}")
 

@@ -22,6 +22,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva import dates
 from xva.errors import DomainError, MarketDataError
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
@@ -29,7 +30,6 @@ from xva.market.fx_forwards import CURVE_KEPT
 from xva.market.labels import quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
-from xva.market.shocks import tenor_years
 from xva.valuation.sensitivities import quote_labels, standard_error
 
 Floats = NDArray[np.float64]
@@ -177,7 +177,7 @@ def _par_curves(market: Market) -> dict[str, list[str]]:
     for name in market.curves:
         own = [i for i in market.sources[name].quote_ids if quote_info(i).family in PAR_FAMILIES]
         if own:
-            found[name] = sorted(own, key=lambda i: tenor_years(quote_info(i).tenor))
+            found[name] = sorted(own, key=lambda i: dates.tenor_years(quote_info(i).tenor))
     return found
 
 
