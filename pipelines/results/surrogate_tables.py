@@ -102,7 +102,7 @@ def description(trade: str, trained: Trained) -> list[str]:
     asked = {"value": tolerance.value, "exposure": tolerance.exposure, "outside": tolerance.outside}
     wanted = ", ".join(f"{name} {percent(bound)}" for name, bound in asked.items() if bound is not None)
     return [
-        f"{trade}, {identity.trade['class']}: {trained.certificate.verdict}, {trained.route}",
+        f"{trade}, {identity.trade['kind']}: {trained.certificate.verdict}, {trained.route}",
         f" {', '.join(kinds)} in {', '.join(pricer.features)} on {len(pricer.days)} dates, {paths:,} training paths",
         f" tolerance: {wanted}",
     ]

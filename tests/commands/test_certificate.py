@@ -61,9 +61,9 @@ def test_run_says_what_prices_each_trade(shown: Result, run: Path) -> None:
 def test_all_trades_date_by_date(run: Path) -> None:
     done = invoke("certificate", run)
     assert done.exit_code == 0, done.output  # nested Monte Carlo replaced what failed
-    assert "FWD, PathForward: pass, certified at first try" in done.stdout
-    assert "FORGETS, Forgetful: fail, nested Monte Carlo fallback" in done.stdout
-    assert "SOON, PathForward: reported" in done.stdout
+    assert "FWD, path_forwards: pass, certified at first try" in done.stdout
+    assert "FORGETS, forgetful_cliquets: fail, nested Monte Carlo fallback" in done.stdout
+    assert "SOON, path_forwards: reported" in done.stdout
     assert "tolerance: value 25 %" in done.stdout
     dates = re.findall(r"^ (20\d\d-\d\d-\d\d) ", done.stdout, re.MULTILINE)
     assert len(dates) == 4  # two trades on two dates
