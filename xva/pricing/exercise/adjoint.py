@@ -20,7 +20,15 @@ from xva.numerics import tree
 from xva.numerics.least_squares import moments, pull_moments
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.simulation import ExercisePaths, ExerciseView
-from xva.pricing.exercise.training import MapBlocks, Tensors, regression_sums, serial, waited, waiting
+from xva.pricing.exercise.training import (
+    LATER,
+    MapBlocks,
+    Tensors,
+    regression_sums,
+    serial,
+    waited,
+    waiting,
+)
 
 _CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 
@@ -42,7 +50,7 @@ def block_sums(
     """
     unused = later.new_zeros(number + 1, later.shape[-1])
     held = replace(policy, coefficients=torch.cat([unused, later]))
-    view = source.view(model, block, policy.names)
+    view = source.view(model, block, policy.names, regressed=True)
     target = view.change[number] - waiting(held, view, number)
     return regression_sums(held, number, view.features[number], target)
 
@@ -95,7 +103,7 @@ class _Couplings:
 
     def __call__(self, block: int) -> Tensors:
         with torch.no_grad():
-            view = self.source.view(self.model, block, self.policy.names)
+            view = self.source.view(self.model, block, self.policy.names, regressed=True)
             count = len(self.policy.dates)
             later = torch.zeros_like(view.kept)
             moved = view.kept.new_zeros(count, self.policy.coefficients.shape[1], len(view.kept))
@@ -111,7 +119,7 @@ class _Couplings:
                 taken, slope = _slope(self.policy, e, view)
                 moved *= 1.0 - taken
                 moved[e] = gain * slope * basis
-                later = waited(view, e, later + taken * gain)
+                later = waited(self.policy, view, e, later + taken * gain)
             return sums, coupling
 
 
@@ -120,7 +128,7 @@ def _slope(policy: ExercisePolicy, number: int, view: ExerciseView) -> tuple[Ten
     features = view.features[number]
     with torch.enable_grad():
         gap = policy.gap(number, features).requires_grad_(True)
-        taken = policy.taken(number, gap, features, 1.0)
+        taken = policy.taken(number, gap, features, LATER)
         (slope,) = torch.autograd.grad(taken.sum(), gap)
     return taken.detach(), slope
 
@@ -138,13 +146,13 @@ class _Pull:
     def __call__(self, block: int) -> Tensors:
         with torch.enable_grad():
             model, leaves, _ = tree.cut(self.model)
-            view = self.source.view(model, block, self.policy.names)
+            view = self.source.view(model, block, self.policy.names, regressed=True)
             later, rows = torch.zeros_like(view.kept), []
             for e in range(len(self.policy.dates) - 1, -1, -1):
                 gain = view.change[e] - later
                 rows.append(regression_sums(self.policy, e, view.features[e], gain))
-                taken = self.policy.decision(e, view.features[e], 1.0)
-                later = waited(view, e, later + taken * gain)
+                taken = self.policy.decision(e, view.features[e], LATER)
+                later = waited(self.policy, view, e, later + taken * gain)
             return pull_batch(torch.stack(rows[::-1]), leaves, self.bar)
 
 

@@ -24,7 +24,7 @@ EXERCISE_VALUE = "exercise_value"
 WAITING_VALUE = "waiting_value"
 RANK = "RANK/"
 _HORIZON = "5Y"
-_MANY = 3
+MANY = 3
 """From this many equities on their order is a feature: what matters is often the best or the worst of them."""
 
 
@@ -87,7 +87,7 @@ def _columns(trade: PathTrade, at: Paths) -> dict[str, Callable[[], Tensor]]:
     found = {f"EQ/{name}": rows(price(name)) for name, _ in trade.equities}
     found |= {f"RATE/{c}": rows(rate(c)) for c in trade.currencies}
     found |= {f"VALUE/{c}": rows(money(c)) for c in trade.currencies}
-    if len(trade.equities) >= _MANY:
+    if len(trade.equities) >= MANY:
         ranked = _ranked(trade, at)
         found |= {f"{RANK}{k + 1}": partial(ranked, k) for k in range(len(trade.equities))}
     memory = trade.state(at)

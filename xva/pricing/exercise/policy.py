@@ -55,6 +55,9 @@ class ExercisePolicy:
         infinite where all count alike.
     transform : ndarray, optional
         ``(exercise, basis, basis)`` that makes the basis functions orthonormal on the base run's paths; empty for none.
+    deltas : ndarray, optional
+        ``(exercise, equity, function)`` of a fitted hedge until the next date (`hedging`), constants of the base run; empty
+        for none.
     margin : ndarray, optional
         ``(exercise,)`` >= 0 that the gap has to exceed: its regression's noise, a constant of the base run; empty for none.
     """
@@ -71,6 +74,7 @@ class ExercisePolicy:
     reach: Floats = field(default_factory=lambda: np.empty(0))
     transform: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
     margin: Floats = field(default_factory=lambda: np.empty(0))
+    deltas: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def exercised(self, trade: PathTrade, paths: Paths, level: float = 0.0) -> Tensor:
         """Share ``(exercise, path)`` exercised on each date, as `PathTrade.cashflows` takes it.

@@ -15,6 +15,7 @@ from xva.errors import TradeError
 from xva.models.path_model import PathModel, walk
 from xva.models.random import PathNoise, brownian_rotation
 from xva.pricing.exercise.features import exercise_features
+from xva.pricing.exercise.hedging import asset_gains
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
@@ -36,6 +37,9 @@ class ExerciseView:
         ``(exercise, path)`` what exercising on a date adds to ``kept`` (flows are linear in what is exercised).
     hedge : Tensor
         ``(exercise, path)`` what a hedge of the right to wait gains from a date to the next one, of mean 0 given the date.
+    gains : Tensor
+        ``(exercise, equity, path)`` what equities gain until the next date, for a fitted hedge (`hedging.asset_gains`); none
+        where there is the one above, or where nothing is regressed.
     """
 
     names: tuple[str, ...]
@@ -43,6 +47,7 @@ class ExerciseView:
     kept: Tensor
     change: Tensor
     hedge: Tensor
+    gains: Tensor
 
 
 @final
@@ -112,14 +117,18 @@ class ExercisePaths:
         block: int,
         names: Sequence[str] | None = None,
         start: Tensor | None = None,
+        *,
+        regressed: bool = False,
     ) -> ExerciseView:
-        """A block, its features those of ``names`` or all."""
+        """A block, its features those of ``names`` or all; ``regressed`` with what only regressions need."""
         paths = self.paths(model, block, start)
         waiting = self.trade.waiting(paths)
         found, features = exercise_features(self.trade, paths, names, waiting)
         kept, change = exercise_changes(self.trade, paths)
         hedge = torch.zeros_like(change) if waiting is None else self.trade.holder * waiting.increments
-        return ExerciseView(found, features, kept, change, hedge)
+        none = torch.zeros(len(change), 0, paths.n_paths, dtype=torch.float64)
+        gains = asset_gains(self.trade, paths) if regressed and waiting is None else none
+        return ExerciseView(found, features, kept, change, hedge, gains)
 
 
 def knots(trade: PathTrade, context: TradeContext) -> NDArray[np.float64]:
