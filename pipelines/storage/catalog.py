@@ -12,44 +12,35 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from inspect import isabstract
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surrogates.allocation import SurrogateAllocationPlan
-from surrogates.exposure import SurrogatePlan
-from surrogates.reused_error import SurrogateStressPlan
-from surrogates.training_plan import TrainingPlan
 from xva.errors import StoreError
-from xva.trades import registry as TRADES
-from xva.trades.kinds import TradeTypes, products_of
-from xva.valuation.allocation_plan import AllocationPlan
-from xva.valuation.exposure_plan import ExposurePlan
-from xva.valuation.nested_plan import NestedPlan
 from xva.valuation.plan import Plan
-from xva.valuation.scenarios.plan import StressPlan
 
-PLANS: Mapping[str, type[Plan]] = MappingProxyType(
+if TYPE_CHECKING:
+    from xva.trades.kinds import TradeTypes
+
+PLAN_HOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        plan.kind: plan
-        for plan in (
-            ExposurePlan,
-            SurrogatePlan,
-            AllocationPlan,
-            SurrogateAllocationPlan,
-            StressPlan,
-            SurrogateStressPlan,
-            NestedPlan,
-            TrainingPlan,
-        )
+        "exposure": ("xva.valuation.exposure_plan", "ExposurePlan"),
+        "exposure-surrogates": ("surrogates.exposure", "SurrogatePlan"),
+        "allocation": ("xva.valuation.allocation_plan", "AllocationPlan"),
+        "allocation-surrogates": ("surrogates.allocation", "SurrogateAllocationPlan"),
+        "stress": ("xva.valuation.scenarios.plan", "StressPlan"),
+        "stress-surrogates": ("surrogates.reused_error", "SurrogateStressPlan"),
+        "nested": ("xva.valuation.nested_plan", "NestedPlan"),
+        "training": ("surrogates.training_plan", "TrainingPlan"),
     }
 )
-"""The platform's plans by kind."""
+"""Where the class of each kind of the platform's plans lives today; imported when that kind is asked for, since a worker
+that imported them all would keep a scheduler in its process from answering for seconds."""
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Classes by kind: of ``plans`` and of ``trades``; ``modules`` beyond the platform's own that they come from."""
+    """Classes by kind: ``plans`` of ``modules`` that the caller lists, beside the platform's; ``trades`` of both."""
 
     plans: Mapping[str, type[Plan]]
     trades: TradeTypes
@@ -64,11 +55,17 @@ class Catalog:
         StoreError
             A module cannot be imported, or defines a kind that is taken.
         """
-        plans, trades = dict(PLANS), dict(TRADES)
+        from xva.trades import registry
+        from xva.trades.kinds import products_of
+
+        plans: dict[str, type[Plan]] = {}
+        trades = dict(registry)
         modules = tuple(sorted(trusted_modules))
         for name in modules:
             module = _imported(name)
             for plan in _plans_of(module):
+                if plan.kind in PLAN_HOMES:
+                    _add({plan.kind: _platform(plan.kind)}, plan.kind, plan)
                 _add(plans, plan.kind, plan)
             for product in products_of(module):
                 _add(trades, product.kind, product)
@@ -76,12 +73,12 @@ class Catalog:
 
     def plan(self, kind: Any) -> type[Plan]:
         """The class of a kind of plan; raises StoreError."""
-        found = self.plans.get(kind) if isinstance(kind, str) else None
-        if found is None:
+        known = {*PLAN_HOMES, *self.plans}
+        if not isinstance(kind, str) or kind not in known:
             raise StoreError(
-                f"plan of kind {kind!r}: expected one of {', '.join(sorted(self.plans))}{self._beyond()}"
+                f"plan of kind {kind!r}: expected one of {', '.join(sorted(known))}{self._beyond()}"
             )
-        return found
+        return self.plans[kind] if kind in self.plans else _platform(kind)
 
     def check(self, plan: Plan) -> None:
         """Refuse a plan that could not be read again, or not as the same classes.
@@ -105,6 +102,12 @@ class Catalog:
 
     def _beyond(self) -> str:
         return f" in trusted_modules={self.modules}"
+
+
+def _platform(kind: str) -> type[Plan]:
+    module, name = PLAN_HOMES[kind]
+    found: type[Plan] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _imported(name: Any) -> ModuleType:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.storage.catalog import PLANS, Catalog
+from pipelines.storage.catalog import PLAN_HOMES, Catalog
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.plans import load_plan, plan_address, plan_files, put_bytes, save_plan
 from surrogates.durable import canonical_json
@@ -109,7 +110,7 @@ def test_loading_imports_nothing_that_a_file_names(
     real = importlib.import_module
     monkeypatch.setattr(importlib, "import_module", lambda name: (asked.append(name), real(name))[1])
     load_plan(layout.inputs, put_bytes(layout.inputs, crafted, ".json")[:64], TRUST)
-    assert asked == list(TRUST)
+    assert asked == list(TRUST)  # and where a kind of the platform is asked for, its home
 
 
 def test_a_plan_of_the_format_that_named_modules_is_refused_and_told(layout: RunLayout) -> None:
@@ -138,13 +139,14 @@ def test_modules_that_are_listed_have_to_be_there_and_have_kinds_of_their_own(
 
 def test_every_kind_of_the_platform_is_its_class_own() -> None:
     found = Catalog.of()
-    assert {plan.kind for plan in PLANS.values()} == set(PLANS) == set(found.plans)
+    classes = {kind: found.plan(kind) for kind in PLAN_HOMES}
+    assert all(plan.kind == kind for kind, plan in classes.items())
     assert set(found.trades) == set(TRADES)
     plans = {plan for plan in _descendants(Plan) if plan.__module__.startswith(("xva.", "surrogates."))}
     stored = {plan for plan in plans if not isabstract(plan)} - {
         ReusedPlan
     }  # inside a stress plan, as its base
-    assert stored == set(PLANS.values())
+    assert stored == set(classes.values())
 
 
 def _descendants(kind: type) -> set[type]:
@@ -174,3 +176,9 @@ def test_damaged_and_missing_files_are_named(layout: RunLayout, which: int) -> N
     path.unlink()
     with pytest.raises(StoreError, match="shared file system"):
         load_plan(layout.inputs, address, TRUST)
+
+
+def test_what_a_worker_imports_before_it_computes_is_light() -> None:
+    """A scheduler in the worker's process cannot answer while that imports; torch alone takes seconds."""
+    code = "import sys, pipelines.execution.tasks; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

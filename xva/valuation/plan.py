@@ -9,15 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xva.errors import StoreError
-from xva.trades import registry
-from xva.trades.kinds import TradeTypes
-from xva.trades.trade import Trade
+
+if TYPE_CHECKING:  # what a worker imports before it computes stays light: trades need torch
+    from xva.trades.kinds import TradeTypes
+    from xva.trades.trade import Trade
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -100,9 +101,9 @@ class Plan(ABC):
     @classmethod
     @abstractmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes
     ) -> Plan:
-        """Rebuild a plan; ``trades`` are the classes that a trade's kind may mean, the platform's by default."""
+        """Rebuild a plan; ``trades`` are the classes that a trade's kind may mean."""
 
 
 class SumsPlan(Plan):
