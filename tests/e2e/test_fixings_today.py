@@ -75,7 +75,7 @@ def test_the_markets_own_fixings_give_the_same_numbers(without, tmp_path):
 
 def test_what_was_filled_in_is_told(without):
     values = without.xva["open_fixing_value"].to_series()
-    assert set(values.index) == {"EQ/AA", "EUR-ESTR", "EUR-EURIBOR-6M", "FX/EUR/USD"}
+    assert set(values.index) == {"EQ/AA", "EUR-ESTR", "EUR-EURIBOR-6M", "FX/EUR/USD", "USD-SOFR"}
     assert values["EQ/AA"] == pytest.approx(100.0)
     assert values["FX/EUR/USD"] == pytest.approx(1.1)
     assert values["EUR-EURIBOR-6M"] == pytest.approx(euribor())
@@ -94,6 +94,47 @@ def test_a_fixing_given_for_the_day_is_used(without, tmp_path):
     night = delivered(tmp_path / "night", {("FX/EUR/USD", AS_OF): 1.1, ("EUR-ESTR", AS_OF): 0.23})
     change = night.xva["value0"].sel(netting_set="FX") - without.xva["value0"].sel(netting_set="FX")
     assert float(change) == pytest.approx(-5e6 * 0.2 / 360.0, rel=0.02)
+
+
+@pytest.mark.parametrize("fixing", ["path", "projected"])
+def test_a_night_given_for_a_notional_that_is_not_fixed(fixing, tmp_path):
+    """The coupon's night is known, its notional is the spot; seen today, and while the night is not over."""
+    day, nights = "2026-01-16", 4  # a Friday, and a holiday on the Monday
+
+    def at(name, fixings):
+        trade = {**RESET, "start_date": day, "maturity_date": "2028-01-18"}
+        job = write_flat_job(
+            tmp_path / name, {"cross_currency_swaps": [trade]}, grid='grid = "1D, 1M..6M, 1Y..2Y"', fixings=fixings,
+            sensitivities=False,
+        )  # fmt: skip
+        text = job.read_text().replace(AS_OF, day)
+        job.write_text(text.replace("scrambles = 8\n", f'scrambles = 8\nfixing = "{fixing}"\n'))
+        return pipelines.ExposureJob.from_toml(job).run().xva
+
+    night, spot = ("USD-SOFR", day), ("FX/EUR/USD", day)
+    without, given = at("without", {}), at("given", {night: 0.21})
+    known = at("known", {night: 0.21, spot: 1.1})
+    for name in ("value0", "epe", "ene", "xva"):
+        np.testing.assert_allclose(given[name], known[name], rtol=1e-9, atol=1e-6)
+    grown = (1.0 + 0.21 * nights / 360.0) * np.exp(
+        -0.01 * nights / 365.0
+    ) - 1.0  # at 21 % and no longer at 1 %
+    assert float((given["value0"] - without["value0"]).squeeze()) == pytest.approx(5e6 * grown, rel=1e-9)
+    assert float((given["epe"] - without["epe"]).isel(time=1).squeeze()) > 0.5 * 5e6 * grown
+    assert set(given["open_fixing"].values) == {"EUR-ESTR", "FX/EUR/USD"}
+
+
+def test_a_period_of_one_night(tmp_path):
+    """Nothing of it is left open but the notional."""
+    trade = {**RESET, "maturity_date": "2026-01-16", "frequency": "1M"}
+    value = {}
+    for rate in (0.0, 0.36):
+        job = write_flat_job(
+            tmp_path / str(rate), {"cross_currency_swaps": [trade]}, grid='grid = "1D"', sensitivities=False,
+            fixings={("USD-SOFR", AS_OF): rate},
+        )  # fmt: skip
+        value[rate] = float(pipelines.ExposureJob.from_toml(job).run().xva["value0"].squeeze())
+    assert value[0.36] - value[0.0] == pytest.approx(5e6 * 0.001 * np.exp(-0.01 / 365.0), rel=1e-9)
 
 
 def test_derivatives_see_the_spot_that_was_filled_in(without, tmp_path):

@@ -162,7 +162,8 @@ def _regression(table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: 
         live, (at_unique(lgm.zeta, table.fixing[row]) - before) / safe, torch.zeros_like(since)
     )
     h_fixed = (h_s - h_e) * share + h_p
-    accrued_to = np.minimum(time, table.end[row])
+    # a coupon seen before it begins to accrue is still its forward
+    accrued_to = np.clip(time, table.start[row], np.maximum(table.start[row], table.end[row]))
     h_m = at_unique(lgm.h, accrued_to)
     integral = at_unique(lgm.zeta_integral, accrued_to) - at_unique(lgm.zeta_integral, table.start[row])
     covariance = torch.where(live, (integral - before * (h_m - h_s)) / safe, torch.zeros_like(since))

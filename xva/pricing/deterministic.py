@@ -129,7 +129,7 @@ def _equity(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
 
 def _reset(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
     currency, base, index = names
-    amount, _, start, end, pay, accrual, spread = columns
+    amount, _, start, end, pay, accrual, spread, accrued, known_until = columns
     own = market.discount_curve(currency)
     spot = market.fx_spot(base) / market.fx_spot(currency)
     notional = (
@@ -138,7 +138,8 @@ def _reset(names: Names, columns: Columns, market: LinearMarket) -> Tensor:
     lent = own.discount(start) * torch.from_numpy((start > 0.0).astype(np.float64))
     coupon = torch.from_numpy(spread * accrual)
     if index:
-        coupon = coupon + _interest(index, start, end, market)
+        rest = 1.0 + _interest(index, np.maximum(start, known_until), end, market)
+        coupon = coupon + torch.from_numpy(accrued) * rest - 1.0
     return notional * ((1.0 + coupon) * own.discount(pay) - lent)
 
 

@@ -134,8 +134,10 @@ class ResetPeriod(NamedTuple):
     ``base_currency`` in ``currency`` at ``start`` (the FX fixing is taken on the period's start date).
     Flows: ``-N`` at ``start`` (only if start > 0), ``N * (1 + rate * accrual + spread * accrual)`` at ``pay``,
     where the rate accrues on ``index`` over [start, end] (compounded if overnight, else simple, fixing at
-    ``fixing``). Where the rate is already known, ``index`` is empty and the whole rate stands in ``spread``. For a
-    period begun before ``as_of`` the trade emits fixed claims instead, never a ResetPeriod.
+    ``fixing``). Where the rate is already known, ``index`` is empty and the whole rate stands in ``spread``. Of a
+    period that starts on ``as_of`` the first overnight fixing may be known though the notional is not: ``accrued`` is what
+    a unit has then grown to at ``known_until``, where the rest begins to accrue. For a period begun before ``as_of`` the
+    trade emits fixed claims instead, never a ResetPeriod.
     """
 
     currency: str
@@ -148,6 +150,13 @@ class ResetPeriod(NamedTuple):
     pay: float
     accrual: float
     spread: float
+    accrued: float = 1.0
+    known_until: float = 0.0
+
+    @property
+    def open_from(self) -> float:
+        """From when on the index is still open."""
+        return max(self.start, self.known_until)
 
 
 Claim = (

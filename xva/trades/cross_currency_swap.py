@@ -15,6 +15,7 @@ from xva.trades.legs import (
     Periods,
     fixed_leg,
     floating_leg,
+    growth,
     ibor_periods,
     index_periods,
     joint_calendar,
@@ -230,8 +231,19 @@ def _resets(context: TradeContext, leg: _Leg, other: _Leg, accrual: Periods) -> 
         return
     name = leg.index.name if leg.index is not None else ""
     starts, ends = context.times(accrual.start).tolist(), context.times(accrual.end).tolist()
-    for start, end, tau in zip(starts, ends, year_fractions(leg.day_count, accrual).tolist()):
-        yield _reset(leg, other, name, start, start, end, tau, leg.rate)
+    for k, (start, end, tau) in enumerate(zip(starts, ends, year_fractions(leg.day_count, accrual).tolist())):
+        period = _reset(leg, other, name, start, start, end, tau, leg.rate)
+        yield _tonight(context, leg.index, accrual, k, period) if leg.index and start <= 0.0 else period
+
+
+def _tonight(
+    context: TradeContext, index: RateIndex, accrual: Periods, number: int, period: ResetPeriod
+) -> ResetPeriod:
+    """A period that starts on ``as_of`` with what the fixing of that night, if it is there, makes of a unit."""
+    grown, day = growth(context, index, accrual.start[number], accrual.end[number])
+    if day >= accrual.end[number]:
+        return period._replace(index="", spread=period.spread + (grown - 1.0) / period.accrual)
+    return period._replace(accrued=grown, known_until=context.time(day))
 
 
 def _reset(

@@ -256,12 +256,14 @@ def _resets(
         np.array([indices.index(p.index) if p.index else 0 for p in periods], dtype=np.int64),
         np.array([bool(p.index) and context.index(p.index).overnight for p in periods]),
         np.array([own for _, _, _, _, own in rows]) & grows,
-        np.array([p.start if not p.index or context.index(p.index).overnight else p.fixing for p in periods]),
-        np.array([p.start for p in periods]),
+        np.array(
+            [p.open_from if not p.index or context.index(p.index).overnight else p.fixing for p in periods]
+        ),
+        np.array([p.open_from for p in periods]),
         np.array([p.end for p in periods]),
         np.array([p.pay for p in periods]),
         until,
-        grows.astype(np.float64),
+        np.where(grows, [p.accrued for p in periods], 0.0),
     )
     empty = np.zeros(0)
     return CompiledResets(
@@ -269,7 +271,7 @@ def _resets(
         base,
         np.array([unit for unit, _, _, _, _ in rows], dtype=np.int64),
         np.array([p.base_amount for p in periods]),
-        table.start,
+        np.array([p.start for p in periods]),
         table.pay,
         until,
         np.array([p.spread * p.accrual + (0.0 if p.index else 1.0) for p in periods]),
