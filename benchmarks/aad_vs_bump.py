@@ -23,11 +23,11 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
-from xva.valuation.bump import Revaluer
-from xva.valuation.engine import ExposureEngine, Simulation
-from xva.valuation.sensitivities import bump_samples, labelled, sensitivities
+from pipelines.runs.computation import Exposure
+from xva.exposure.engine import ExposureEngine, Simulation
+from xva.sensitivities.bump import Revaluer
+from xva.sensitivities.by_quote import bump_samples, labelled, sensitivities
 
 BANK = Path(__file__).parents[1] / "examples/bank"
 TOTAL, BY_SET = 1e-4, 1e-3

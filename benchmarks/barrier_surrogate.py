@@ -37,9 +37,9 @@ from surrogates.labels import (
     spread_start,
 )
 from surrogates.labels.strategy import LabelStrategy
-from surrogates.ridge_features import RidgeFeatures
-from surrogates.samples import Samples
-from surrogates.surrogate import Surrogate
+from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression.samples import Samples
+from surrogates.regression.surrogate import Surrogate
 from xva.models.equity_basket import EquityBasket
 from xva.trades.barrier_option import BarrierOption
 from xva.trades.context import TradeContext

@@ -22,9 +22,9 @@ from rich.table import Table
 from torch import Tensor
 
 from xva.models.path_model import PathModel
-from xva.pricing.monte_carlo import FlatBasket, GreekProblem, Sampling, simulate_greeks
-from xva.pricing.monte_carlo.problem import Scene
-from xva.pricing.monte_carlo.sampling import Normals
+from xva.options.monte_carlo import FlatBasket, GreekProblem, Sampling, simulate_greeks
+from xva.options.monte_carlo.problem import Scene
+from xva.options.monte_carlo.sampling import Normals
 from xva.trades import BasketOption, TradeContext
 
 LEAST, TOLERANCE = 17.0, 1e-5

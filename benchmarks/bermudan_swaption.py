@@ -27,19 +27,19 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the oracle is a test's
 
-from surrogates.book import LearnedBook, training_requests
-from surrogates.trade_training import TrainingSettings, learn
+from surrogates.book.book import LearnedBook, training_requests
+from surrogates.training.trade_training import TrainingSettings, learn
 from tests.oracles.bermudan_swaption import BermudanGrid, Market, central, ten_year
 from tests.valuation.flat_world import BANK, COUNTERPARTY, FlatWorld, make_engine, three_sigma
+from xva.exposure.engine import ExposureEngine
 from xva.market.curves import DiscountCurve
 from xva.market.market import Market as QuotedMarket
 from xva.market.quotes import QuoteSet
 from xva.numerics import tree
 from xva.pricing.exercise.pricing import Estimate, exercise_price
 from xva.pricing.exercise.simulation import ExercisePaths
+from xva.results.labelled import results
 from xva.trades.bermudan_swaption import BermudanSwaption
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.results import results
 
 NOTIONAL, STRIKE = 1e4, 0.030454789387  # values are in basis points
 HAZARD, LOSS = 0.02, 0.6

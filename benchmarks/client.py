@@ -17,8 +17,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.runs.computation import Exposure
 from xva.market.build import build_market
 
 FULL = Path(__file__).parents[1] / "examples/bank/full.toml"

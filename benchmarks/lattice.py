@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.autograd import grad
 
-from xva.pricing.lattice.greeks import greeks
-from xva.pricing.lattice.options import LatticeOptions
-from xva.pricing.lattice.price import price
+from xva.options.lattice.greeks import greeks
+from xva.options.lattice.options import LatticeOptions
+from xva.options.lattice.price import price
 
 STRIKE = 40.0
 REPEATS = 3

@@ -99,10 +99,10 @@ def compute_table(path: Path, device: str, dtype: str) -> Table:
     """Processor seconds, one process, one thread."""
     from dataclasses import replace
 
-    from pipelines.engine import Exposure
     from pipelines.jobs.inputs import load_job
-    from xva.valuation.exposure_plan import ExposurePlan
-    from xva.valuation.pullback import quote_gradients, scramble_means
+    from pipelines.runs.computation import Exposure
+    from xva.exposure.block.plan import ExposurePlan
+    from xva.sensitivities.reverse_pass import quote_gradients, scramble_means
 
     torch.set_num_threads(1)
     job = load_job(path)

@@ -21,16 +21,16 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import t as student
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import LoadedJob, load_job
+from pipelines.runs.computation import Exposure
 from surrogates.certificate.nested_pricer import alive_book
+from xva.adjustments.measures import MEASURES, SIDES
+from xva.exposure.block.data import block_noise, date_view, noise_paths
+from xva.exposure.parts.conditional import PathStates, Residual, positions
+from xva.exposure.parts.kernel import date_values
 from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.models.path_model import Walk
 from xva.pricing.nested import InnerPaths, nested_values
-from xva.valuation.exposure_plan import block_noise, date_view, noise_paths
-from xva.valuation.measures import MEASURES, SIDES
-from xva.valuation.residual import PathStates, Residual, positions
-from xva.valuation.set_kernel import date_values
 
 JOB = Path(__file__).resolve().parents[1] / "examples" / "exotics" / "exotics.toml"
 Floats = NDArray[np.float64]

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from xva.pricing.monte_carlo import (
+from xva.options.monte_carlo import (
     FlatBasket,
     GreekProblem,
     LikelihoodRatio,
@@ -36,8 +36,8 @@ from xva.pricing.monte_carlo import (
     Smoothing,
     simulate_greeks,
 )
-from xva.pricing.monte_carlo.problem import Scene
-from xva.pricing.monte_carlo.sampling import Normals
+from xva.options.monte_carlo.problem import Scene
+from xva.options.monte_carlo.sampling import Normals
 from xva.trades import AsianOption, BarrierOption, BasketOption, DigitalOption, TradeContext, WorstOfOption
 from xva.trades.path_trade import PathTrade
 

@@ -22,12 +22,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from surrogates.network import DifferentialNetwork
-from surrogates.polynomial_fit import PolynomialRegression
-from surrogates.ridge_features import RidgeFeatures
-from surrogates.samples import Samples
-from surrogates.surrogate import Surrogate
-from surrogates.training import DatesFitter, Schedule
+from surrogates.regression.network import DifferentialNetwork
+from surrogates.regression.polynomial_fit import PolynomialRegression
+from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression.samples import Samples
+from surrogates.regression.surrogate import Surrogate
+from surrogates.regression.training import DatesFitter, Schedule
 
 STRIKE, BASKET_VOLATILITY, SPREAD, TESTS = 1.10, 0.2, 1.5, 4096
 PUBLISHED = {  # RMSE x 100: standard, differential

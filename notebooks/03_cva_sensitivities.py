@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 import pipelines
-from pipelines.results.sensitivity_plots import plot_heat_map, plot_hedge, plot_ladder
+from pipelines.reports.sensitivity_plots import plot_heat_map, plot_hedge, plot_ladder
 
 BANK = Path("../examples/bank")
 pd.options.display.float_format = "{:,.1f}".format
@@ -95,7 +95,7 @@ table
 
 # %%
 from pipelines.results.sensitivities import Sensitivities
-from xva.valuation.zero_rates import zero_rates
+from xva.sensitivities.by_zero_rate import zero_rates
 
 engine = job.exposure.engine
 zeros = zero_rates(engine.quotes, job.job.market_config)
@@ -118,7 +118,7 @@ pd.concat(
 # rounding; a large one shows the curvature too. It takes two revaluations per quote and step, the reverse pass had them all.
 
 # %%
-from xva.valuation.bump import Revaluer, shift_size
+from xva.sensitivities.bump import Revaluer, shift_size
 
 bumped = Revaluer(engine)
 rows = {}
@@ -147,7 +147,7 @@ pd.DataFrame(rows).T.rename_axis(["quote", "step"]).style.format(
 # either number.
 
 # %%
-from xva.valuation.roll import roll
+from xva.explain.one_day import roll
 
 night = roll(engine)
 print(
@@ -222,8 +222,8 @@ moved.head(6)[["move", "before", "today", "explained"]].style.format("{:,.1f}").
 
 # %%
 from pipelines.results.hedge import suggest_hedge
-from xva.valuation.hedging.instruments import instruments
-from xva.valuation.hedging.moves import quote_moves
+from xva.hedging.market_instruments import instruments
+from xva.hedging.moves import quote_moves
 
 offered = instruments(engine.quotes, job.job.market_config, engine.book.context)
 assumed = {"CDS": 0.5, "FX vol": 0.3, "swaption vol": 0.3, "equity vol": 0.3}

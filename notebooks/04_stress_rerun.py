@@ -158,8 +158,8 @@ fresh.completion.root_hash
 # next to nothing for ten basis points, little even for 2008, where the second order is a large part.
 
 # %%
-from pipelines.engine import Exposure
-from xva.valuation.explain.attribution import Attribution, attribute
+from pipelines.runs.computation import Exposure
+from xva.explain.attribution import Attribution, attribute
 
 engine = Exposure(base).engine
 small = next(s for s in ready.scenarios if s.name == "rates_up_10")

@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipelines.results.greeks_plots import plot_difference_error, plot_surfaces
+from pipelines.reports.greeks_plots import plot_difference_error, plot_surfaces
 from xva.errors import DomainError
+from xva.options.greeks import greeks
 from xva.pricing.closed_form.black_scholes import black_scholes
-from xva.pricing.greeks import greeks
 
 torch.set_num_threads(1)
 tensor = partial(torch.tensor, dtype=torch.float64)
@@ -106,7 +106,7 @@ plot_difference_error(black_scholes, "spot", np.logspace(-12, -1, 56), spot=100.
 # The library refuses, and offers a conditional expectation or a likelihood ratio (Broadie & Glasserman 1996).
 
 # %%
-from xva.pricing.monte_carlo import FlatBasket, LikelihoodRatio, Mixed, Sampling, simulate_greeks
+from xva.options.monte_carlo import FlatBasket, LikelihoodRatio, Mixed, Sampling, simulate_greeks
 from xva.trades import AsianOption, DigitalOption
 from xva.trades.context import TradeContext
 
@@ -137,8 +137,8 @@ by_score
 # the spot. The tree's own nodes give the right gamma, and the result says which number came from where.
 
 # %%
-from xva.pricing.lattice import LatticeOptions
-from xva.pricing.lattice import greeks as lattice_greeks
+from xva.options.lattice import LatticeOptions
+from xva.options.lattice import greeks as lattice_greeks
 
 put = LatticeOptions.of(
     spot=36.0, strike=40.0, expiry=1.0, rate=0.06, dividend=0.0, vol=0.2, sign=-1, american=True
@@ -221,9 +221,9 @@ run.sensitivities("CVA").top(10)
 # The second opinion: bump a quote, calibrate again, revalue everything on the same random numbers.
 
 # %%
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
-from xva.valuation.sensitivities import sensitivities
+from pipelines.runs.computation import Exposure
+from xva.sensitivities.by_quote import sensitivities
 
 engine = Exposure(load_job(Path("../examples/bank/demo.toml"))).engine
 chosen = list(run.sensitivities("CVA").top(5).index)

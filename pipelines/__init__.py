@@ -12,21 +12,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.explain_job import explain
-    from pipelines.exposure_job import ExposureJob
     from pipelines.results.run import open_run
-    from pipelines.stress_job import stress
-    from pipelines.what_if_job import allocation, what_if
+    from pipelines.runs.explain import explain
+    from pipelines.runs.exposure import ExposureJob
+    from pipelines.runs.stress import stress
+    from pipelines.runs.what_if import allocation, what_if
 
 __all__ = ["ExposureJob", "allocation", "explain", "open_run", "stress", "what_if"]
 
 _HOMES = {
-    "ExposureJob": "pipelines.exposure_job",
+    "ExposureJob": "pipelines.runs.exposure",
     "open_run": "pipelines.results.run",
-    "explain": "pipelines.explain_job",
-    "stress": "pipelines.stress_job",
-    "allocation": "pipelines.what_if_job",
-    "what_if": "pipelines.what_if_job",
+    "explain": "pipelines.runs.explain",
+    "stress": "pipelines.runs.stress",
+    "allocation": "pipelines.runs.what_if",
+    "what_if": "pipelines.runs.what_if",
 }
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from pipelines.commands.outcome import INCOMPLETE, console, exit_codes
 
 if TYPE_CHECKING:
-    from surrogates.trained import Trained
+    from surrogates.registry.trained import Trained
 
 
 def certificate(
@@ -26,9 +26,9 @@ def certificate(
     Exit code 1 where a certificate failed and nothing replaced the surrogate.
     """
     with exit_codes():
-        from pipelines.results.certificates import kept, uncovered
+        from pipelines.reports.certificates import kept, uncovered
+        from pipelines.reports.surrogate_sheet import check_sheet
         from pipelines.results.run import open_run
-        from pipelines.results.surrogate_sheet import check_sheet
 
         opened, out = open_run(run), console()
         if plot is not None:
@@ -48,7 +48,7 @@ def certificate(
 
 
 def _show(name: str, trained: Trained, out: Console) -> None:
-    from pipelines.results.surrogate_tables import certificate_table, description, overall_lines
+    from pipelines.reports.surrogate_tables import certificate_table, description, overall_lines
 
     for line in description(name, trained):
         out.print(line, markup=False, soft_wrap=True)
@@ -60,7 +60,7 @@ def _show(name: str, trained: Trained, out: Console) -> None:
 
 
 def _draw(name: str, trained: Trained, path: Path, out: Console) -> None:
-    from pipelines.results.surrogate_sheet import write_sheet
+    from pipelines.reports.surrogate_sheet import write_sheet
 
     if trained.evidence:
         write_sheet(trained, name, path)

@@ -29,7 +29,7 @@ def explain(
     """Explain the change between two runs: time, fixings, trades, market by risk factor group, and the rest."""
     with exit_codes():
         from pipelines.execution.progress import ProgressBar
-        from pipelines.explain_job import explain as explain_runs
+        from pipelines.runs.explain import explain as explain_runs
 
         with ProgressBar(console(stderr=True)) as bar:
             found = explain_runs(

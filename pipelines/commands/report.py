@@ -21,7 +21,7 @@ def report(
 ) -> None:
     """Write a self-contained page: summary, exposure, XVA, sensitivities, surrogates, stress, provenance, methods."""
     with exit_codes():
-        from pipelines.results.report import write_report
+        from pipelines.reports.html import write_report
         from pipelines.results.run import open_run
 
         file = write_report(open_run(run), output, [open_run(path) for path in stress or ()])

@@ -21,7 +21,7 @@ def resume(
     with exit_codes():
         from pipelines.commands.run import drive, show
         from pipelines.commands.stress import show_stress
-        from pipelines.stress_job import resume_any
+        from pipelines.runs.stress import resume_any
 
         finished = drive(
             lambda sink: resume_any(

@@ -33,7 +33,7 @@ def run(
     The same job again opens its finished run, or continues a half-finished one.
     """
     with exit_codes():
-        from pipelines.exposure_job import ExposureJob
+        from pipelines.runs.exposure import ExposureJob
 
         exposure_job = ExposureJob.from_toml(job)
         finished = drive(

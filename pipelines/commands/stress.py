@@ -14,7 +14,7 @@ from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
     from pipelines.results.run import Run
-    from xva.valuation.scenarios.prepare import StressOptions
+    from xva.scenarios.prepare import StressOptions
 
 
 class Surrogates(StrEnum):
@@ -59,8 +59,8 @@ def stress(
     """
     with exit_codes():
         from pipelines.commands.run import drive
-        from pipelines.stress_job import stress as run_stress
-        from xva.valuation.scenarios.prepare import StressOptions
+        from pipelines.runs.stress import stress as run_stress
+        from xva.scenarios.prepare import StressOptions
 
         options = StressOptions(skip_failing, cube, surrogates.value)
         finished = drive(
@@ -83,11 +83,11 @@ def show_attribution(
     netting_set: str | None,
 ) -> None:
     """A row per scenario, the groups of each, and whose kink a large rest is."""
-    from pipelines.explain_job import attribute_stress
     from pipelines.jobs.scenarios import read_scenarios
     from pipelines.results.explain import group_table, kink_notes, one_place, scenario_table
     from pipelines.results.run import open_run
-    from pipelines.stress_job import StressJob
+    from pipelines.runs.explain import attribute_stress
+    from pipelines.runs.stress import StressJob
 
     job = StressJob(open_run(run), read_scenarios(scenarios), options)
     data, units = attribute_stress(job), job.job.spec.reporting_currency

@@ -30,9 +30,9 @@ def train(
     with exit_codes():
         from pipelines.execution.events import TradeTrained
         from pipelines.execution.progress import ProgressBar
-        from pipelines.exposure_job import ExposureJob
-        from pipelines.results.surrogate_tables import training_table
-        from pipelines.training import SURROGATES
+        from pipelines.reports.surrogate_tables import training_table
+        from pipelines.runs.exposure import ExposureJob
+        from pipelines.runs.training import SURROGATES
 
         exposure_job, out = ExposureJob.from_toml(job), console()
         seconds: dict[str, float] = {}

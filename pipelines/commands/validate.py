@@ -22,12 +22,12 @@ def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -
     Shows where values at t = 0 differ most from booked ones and from quoted volatilities.
     """
     with exit_codes():
-        from pipelines.engine import Exposure
         from pipelines.jobs.inputs import load_job
         from pipelines.jobs.validation import validate_job
         from pipelines.results.left_out import left_out_lines
         from pipelines.results.open_fixings import in_words
         from pipelines.results.reconciliation import reconciliation_table
+        from pipelines.runs.computation import Exposure
 
         loaded, out = load_job(job), console()
         exposure = Exposure(loaded)

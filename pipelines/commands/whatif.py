@@ -50,7 +50,7 @@ def whatif(
         raise typer.BadParameter("--netting-set goes with --allocate; trades name their own netting sets")
     with exit_codes():
         from pipelines.execution.progress import ProgressBar
-        from pipelines.what_if_job import allocation, what_if
+        from pipelines.runs.what_if import allocation, what_if
 
         out, notes = console(), Text()
         with ProgressBar(console(stderr=True)) as bar:

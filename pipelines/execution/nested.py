@@ -11,8 +11,8 @@ from typing import final
 from pipelines.execution.events import Event, Sink
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
+from xva.options.nested_plan import NestedPlan
 from xva.pricing.nested import NestedCost, NestedValues
-from xva.valuation.nested_plan import NestedPlan
 
 
 def _ignore(event: Event) -> None:

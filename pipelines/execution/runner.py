@@ -41,8 +41,8 @@ from pipelines.storage.plans import load_plan, plan_files
 from pipelines.storage.results import StoredSums, write_results
 from pipelines.storage.runs import create_run, mend_run
 from pipelines.storage.verify import check_files, scan
+from xva.blocks.plan import Arrays, Plan
 from xva.errors import StoreError
-from xva.valuation.plan import Arrays, Plan
 
 Finish = Callable[[Sequence[Arrays]], xr.Dataset]
 

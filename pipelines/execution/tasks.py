@@ -21,8 +21,8 @@ from pipelines.storage.identity import differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, commit_block
 from pipelines.storage.plans import load_plan
+from xva.blocks.plan import BlockResult, Plan
 from xva.errors import StoreError
-from xva.valuation.plan import BlockResult, Plan
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.jobs.parties import Party
 from pipelines.jobs.problems import Problems
 from xva.errors import Problem
+from xva.exposure.world import SWAPTION_INDEX
 from xva.market.config import MarketConfig
 from xva.market.indices import STANDARD_INDICES, RateIndex
 from xva.market.labels import QuoteInfo
@@ -21,7 +22,6 @@ from xva.trades.fx_option import FxOption
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
-from xva.valuation.world import SWAPTION_INDEX
 
 
 @dataclass(frozen=True)

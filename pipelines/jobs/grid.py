@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva import dates
+from xva.exposure.compiled import Breaks
+from xva.exposure.flow_dates import flow_dates
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.trade import Trade
-from xva.valuation.compiled import Breaks
-from xva.valuation.flow_dates import flow_dates
 
 SOBOL_LIMIT = 21_201
 """Largest dates × factors that scrambled Sobol points cover."""

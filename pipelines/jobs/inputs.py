@@ -27,6 +27,7 @@ from pipelines.jobs.quotes import QuoteTable, read_quotes
 from pipelines.jobs.snapshot import taken
 from pipelines.jobs.spec import JobSpec, read_spec
 from xva.errors import InputErrors, Problem, TradeError, XvaError
+from xva.exposure.world import WorldBuilder
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
 from xva.market.indices import STANDARD_INDICES
@@ -36,7 +37,6 @@ from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
 from xva.trades.trade import Trade
-from xva.valuation.world import WorldBuilder
 
 Fixings = Mapping[tuple[str, str], float]
 

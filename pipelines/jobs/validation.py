@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from pipelines.jobs.grid import grid_dates, most_dates
 from pipelines.jobs.inputs import LoadedJob
+from xva.exposure.compiled import compile_sets
+from xva.exposure.state.coupon_events import coupon_events
+from xva.exposure.state.event_keys import EventKey
 from xva.market.labels import quote_info
 from xva.trades.claims import ResetPeriod, SwaptionClaim
-from xva.valuation.compiled import compile_sets
-from xva.valuation.coupon_events import coupon_events
-from xva.valuation.event_keys import EventKey
 
 _BYTES = {"float64": 8, "float32": 4}
 _COPIES = 4

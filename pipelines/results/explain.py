@@ -38,7 +38,7 @@ class Explanation:
     ----------
     data : xarray.Dataset
         ``value_a``, ``value_b``, ``change`` ``(measure, netting_set)``; ``step_change (step, measure, netting_set)``, which
-        adds up to ``change``; of the last step, the market's, everything that `xva.valuation.explain.attribution.attribute`
+        adds up to ``change``; of the last step, the market's, everything that `xva.explain.attribution.attribute`
         says of one scenario (``change`` is ``market_change`` there). Of the book under ``total_…``, standard errors under
         ``…_se``; attributes list dead, new, amended and matured trades and quotes that one run only has.
     """

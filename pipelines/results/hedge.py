@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from pipelines.results.sensitivities import Sensitivities
 from xva.errors import DomainError
-from xva.valuation.hedging.instruments import Instruments
-from xva.valuation.hedging.moves import QuoteMoves
-from xva.valuation.hedging.selection import amounts, select
+from xva.hedging.market_instruments import Instruments
+from xva.hedging.moves import QuoteMoves
+from xva.hedging.selection import amounts, select
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from xva.valuation.market_fixings import OpenFixing
+from xva.exposure.market_fixings import OpenFixing
 
 _SHOWN: Final = 3
 

@@ -11,10 +11,10 @@ from rich import box
 from rich.table import Table
 
 from pipelines.results.tables import number
+from xva.exposure.reconciliation.reconciliation import SIMULATED
 from xva.trades.trade import BROKEN, MATURED
-from xva.valuation.reconciliation import SIMULATED
 
-# column of `xva.valuation.reconciliation.reconcile` -> (variable of the results, column of the CSV)
+# column of `xva.exposure.reconciliation.reconciliation.reconcile` -> (variable of the results, column of the CSV)
 _NAMES: Final = {
     "type": ("trade_type", "TradeType"),
     "netting_set": ("trade_netting_set", "NettingSet"),

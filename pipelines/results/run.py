@@ -24,10 +24,10 @@ from pipelines.storage.manifest import Completion, RunManifest, read_completion,
 from pipelines.storage.results import open_cube, open_results
 from pipelines.storage.verify import check_files
 from xva.errors import DomainError, StoreError
-from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
-from xva.exposure.schema import PLUG_IN
 from xva.market.shocks import FxForwards
-from xva.valuation.fx_kept import curve_kept_sensitivities
+from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+from xva.profiles.schema import PLUG_IN
+from xva.sensitivities.fx_kept import curve_kept_sensitivities
 
 
 def open_run(path: Path | str) -> Run:

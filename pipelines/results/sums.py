@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xva.valuation.sensitivities import standard_error
+from xva.sensitivities.by_quote import standard_error
 
 
 def sums_by(frame: pd.DataFrame, labels: Sequence[str], samples: NDArray[Any] | None) -> pd.DataFrame:

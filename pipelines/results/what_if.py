@@ -48,7 +48,7 @@ class WhatIf:
     Parameters
     ----------
     data : xarray.Dataset
-        As `xva.valuation.what_if.increments` says, and ``run (measure, netting_set)``, the run's own numbers.
+        As `xva.allocation.what_if.increments` says, and ``run (measure, netting_set)``, the run's own numbers.
     """
 
     data: xr.Dataset
@@ -143,7 +143,7 @@ class Allocation:
     Parameters
     ----------
     data : xarray.Dataset
-        As `xva.valuation.allocation.allocated` says.
+        As `xva.allocation.allocation.allocated` says.
     """
 
     data: xr.Dataset

@@ -14,22 +14,22 @@ from inspect import isabstract
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from xva.blocks.plan import Plan
 from xva.errors import StoreError
-from xva.valuation.plan import Plan
 
 if TYPE_CHECKING:
     from xva.trades.kinds import TradeTypes
 
 PLAN_HOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "exposure": ("xva.valuation.exposure_plan", "ExposurePlan"),
-        "exposure-surrogates": ("surrogates.exposure", "SurrogatePlan"),
-        "allocation": ("xva.valuation.allocation_plan", "AllocationPlan"),
-        "allocation-surrogates": ("surrogates.allocation", "SurrogateAllocationPlan"),
-        "stress": ("xva.valuation.scenarios.plan", "StressPlan"),
-        "stress-surrogates": ("surrogates.reused_error", "SurrogateStressPlan"),
-        "nested": ("xva.valuation.nested_plan", "NestedPlan"),
-        "training": ("surrogates.training_plan", "TrainingPlan"),
+        "exposure": ("xva.exposure.block.plan", "ExposurePlan"),
+        "exposure-surrogates": ("surrogates.book.exposure", "SurrogatePlan"),
+        "allocation": ("xva.allocation.allocation_plan", "AllocationPlan"),
+        "allocation-surrogates": ("surrogates.book.allocation", "SurrogateAllocationPlan"),
+        "stress": ("xva.scenarios.plan", "StressPlan"),
+        "stress-surrogates": ("surrogates.book.reused_error", "SurrogateStressPlan"),
+        "nested": ("xva.options.nested_plan", "NestedPlan"),
+        "training": ("surrogates.training.training_plan", "TrainingPlan"),
     }
 )
 """Where the class of each kind of the platform's plans lives today; imported when that kind is asked for, since a worker

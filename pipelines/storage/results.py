@@ -14,9 +14,9 @@ import xarray as xr
 from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, read_sums
-from surrogates.durable import canonical_json
+from surrogates.registry.durable import canonical_json
+from xva.blocks.plan import Arrays
 from xva.errors import StoreError
-from xva.valuation.plan import Arrays
 
 _VARIABLE = {"dtype": object}
 

@@ -2,7 +2,7 @@
 
 Shard ``(block, all dates, netting sets)``, inner chunk ``(block, 10 dates, netting sets)``, float32, zstd
 with a checksum in every chunk, NaN where nothing was written yet (zarr's own default, 0, would read as "no
-exposure"). Values are sealed (`xva.exposure.seal`), so that profiles are refused of values that were changed since.
+exposure"). Values are sealed (`xva.profiles.seal`), so that profiles are refused of values that were changed since.
 A scale factor of 1 makes xarray read them as float64: a plain mean over 100,000 paths in float32 is off by 1e-5.
 Coordinates along time have the chunks of the values, as dask wants it.
 """
@@ -23,10 +23,10 @@ from zarr.codecs import ZstdCodec
 from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout, safe_name
 from pipelines.storage.tensors import require_finite
-from surrogates.durable import canonical_json
+from surrogates.registry.durable import canonical_json
+from xva.blocks.plan import Arrays, CubeSchema
 from xva.errors import StoreError
-from xva.exposure.seal import LAST_BIT, SEAL, sealed
-from xva.valuation.plan import Arrays, CubeSchema
+from xva.profiles.seal import LAST_BIT, SEAL, sealed
 
 DATES_PER_CHUNK = 10
 DIMS = ("path", "time", "netting_set")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from xva.blocks.plan import Arrays
 from xva.errors import StoreError
-from xva.valuation.plan import Arrays
 
 _KINDS = "biuf"
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from surrogates.certificate.intervals import Interval
+from xva.blocks.packing import pack, unpack
 from xva.errors import DomainError
-from xva.valuation.packing import pack, unpack
 
 Verdict = Literal["pass", "fail", "undecided", "reported"]
 

@@ -16,8 +16,9 @@ from surrogates.certificate.certify import certify
 from surrogates.certificate.evidence import FEWEST, NEAR, Comparison, Evidence, scaled
 from surrogates.certificate.nested_pricer import alive_book
 from surrogates.labels.problem import label_normals
-from surrogates.pricer import SurrogatePricer
+from surrogates.regression.pricer import SurrogatePricer
 from xva.errors import DomainError
+from xva.exposure.parts.conditional import exercised_share
 from xva.models.path_model import PathModel, Walk, join_times, walk
 from xva.numerics.tree import map_tensors
 from xva.pricing.exercise.policy import ExercisePolicy
@@ -25,7 +26,6 @@ from xva.pricing.nested import InnerPaths, NestedCost, NestedValues, nested_valu
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
-from xva.valuation.residual import exercised_share
 
 Floats = NDArray[np.float64]
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.exposure.parts.conditional import ConditionalPricer
 from xva.models.path_model import PathModel, Walk
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
@@ -17,7 +18,6 @@ from xva.pricing.nested import InnerPaths, NestedBook, nested_values
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
-from xva.valuation.residual import ConditionalPricer
 
 Dates = NDArray[np.datetime64]
 

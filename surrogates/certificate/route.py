@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, final
 
 from surrogates.certificate.certificate import Certificate
+from xva.blocks.packing import pack, unpack
 from xva.errors import DomainError
-from xva.valuation.packing import pack, unpack
 
 T = TypeVar("T")
 Action = Literal["fit", "test", "accept", "nested", "refuse"]

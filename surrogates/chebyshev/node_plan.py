@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogates.chebyshev.nodes import Points
+from xva.blocks.plan import Arrays, BlockResult, SumsPlan
 from xva.errors import DomainError
 from xva.trades import registry
 from xva.trades.kinds import TradeTypes
-from xva.valuation.plan import Arrays, BlockResult, SumsPlan
 
 
 @dataclass(frozen=True)

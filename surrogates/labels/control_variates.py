@@ -16,8 +16,8 @@ from torch import Tensor
 
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy, derivatives
-from surrogates.samples import Samples
-from surrogates.surrogate import Surrogate
+from surrogates.regression.samples import Samples
+from surrogates.regression.surrogate import Surrogate
 from xva.errors import DomainError
 from xva.models.path_model import Walk
 

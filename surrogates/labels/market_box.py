@@ -14,7 +14,7 @@ from torch import Tensor
 
 from surrogates.labels.problem import LabelProblem, Origin, shuffled
 from surrogates.labels.strategy import Pathwise
-from surrogates.samples import Samples
+from surrogates.regression.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import PathModel
 from xva.models.random import scrambled_sobol

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.labels.label_paths import LabelPaths
-from surrogates.samples import Samples
+from surrogates.regression.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import Floats, PathModel, Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol

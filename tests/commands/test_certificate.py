@@ -14,7 +14,7 @@ from matplotlib.image import imread
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
-from pipelines.results.certificates import uncovered
+from pipelines.reports.certificates import uncovered
 from tests.e2e.small_job import CLIQUET, FORWARD, SWAPS, own_products, write_job
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 import pipelines
 from pipelines.cli import app
-from pipelines.exposure_job import ExposureJob
+from pipelines.runs.exposure import ExposureJob
 from tests.e2e.small_job import SWAPS, write_job
 
 SCENARIOS = """

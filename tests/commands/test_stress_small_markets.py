@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import pipelines
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
 from pipelines.jobs.scenarios import read_scenarios
-from pipelines.stress_job import stress
+from pipelines.runs.computation import Exposure
+from pipelines.runs.stress import stress
 from tests.jobs.small_market import CDS, EUR, FORWARD, HAZARDS, SWAP, USD, ZEROS, written
 from xva.errors import InputErrors
-from xva.valuation.sensitivities import sensitivities
+from xva.sensitivities.by_quote import sensitivities
 
 READY = Path(__file__).parents[2] / "examples/scenarios/ready.toml"
 MARKETS = {

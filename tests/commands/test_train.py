@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import pipelines.engine
+import pipelines.runs.computation
 from pipelines.cli import app
 from pipelines.jobs.inputs import LoadedJob
-from surrogates.trade_training import TrainingSettings
+from surrogates.training.trade_training import TrainingSettings
 from tests.e2e.small_job import CLIQUET, FORWARD, SWAPS, own_products, write_job
 
 
@@ -65,12 +65,12 @@ def test_nothing_to_learn(tmp_path: Path) -> None:
 
 def test_refused_without_a_fallback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No certificate, nothing to replace the surrogate: exit code 1, and no run."""
-    asked = pipelines.engine.settings_of
+    asked = pipelines.runs.computation.settings_of
 
     def strict(job: LoadedJob) -> TrainingSettings:
         return replace(asked(job), fallback=False, tolerance=1e-4)
 
-    monkeypatch.setattr(pipelines.engine, "settings_of", strict)
+    monkeypatch.setattr(pipelines.runs.computation, "settings_of", strict)
     job = write_job(tmp_path / "job", {"cliquets": [CLIQUET]})
     trained = invoke("train", job)
     assert trained.exit_code == 1

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import pipelines
 from pipelines.cli import app
-from pipelines.handle import RunCancelledError
+from pipelines.runs.handle import RunCancelledError
 
 BANK = Path(__file__).parents[2] / "examples/bank"
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from surrogates.kinds import KINDS, from_parameters
-from surrogates.surrogate import FrozenSurrogateError, Surrogate
+from surrogates.regression.kinds import KINDS, from_parameters
+from surrogates.regression.surrogate import FrozenSurrogateError, Surrogate
 from xva.errors import DomainError
 
 

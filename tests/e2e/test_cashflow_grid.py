@@ -13,14 +13,14 @@ import pytest
 import torch
 
 import pipelines
-from pipelines.engine import Exposure
 from pipelines.jobs.grid import MOST_DATES
 from pipelines.jobs.inputs import load_job
+from pipelines.runs.computation import Exposure
 from tests.e2e.flat_job import HAZARD, LGD, write_flat_job
 from tests.e2e.test_small_books import option, swap
-from xva.valuation.flow_dates import flow_dates
-from xva.valuation.measures import measure_weights
-from xva.valuation.reconciliation import trade_values
+from xva.adjustments.measures import measure_weights
+from xva.exposure.flow_dates import flow_dates
+from xva.exposure.reconciliation.reconciliation import trade_values
 
 AS_OF = np.datetime64("2026-01-15")
 COARSE = 'grid = "1Y..10Y + cashflows"'

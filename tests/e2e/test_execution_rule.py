@@ -12,11 +12,11 @@ import pipelines
 from pipelines import ExposureJob
 from pipelines.execution import executors
 from pipelines.execution.executors import SerialExecutor, executor_for
-from pipelines.explain_job import attribute_stress, explain
 from pipelines.jobs.spec import Execution
 from pipelines.results.run import Run
-from pipelines.stress_job import StressJob, resume_any
-from pipelines.what_if_job import allocation, what_if
+from pipelines.runs.explain import attribute_stress, explain
+from pipelines.runs.stress import StressJob, resume_any
+from pipelines.runs.what_if import allocation, what_if
 from tests.e2e.small_job import SWAPS, write_job
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel
 

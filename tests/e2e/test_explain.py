@@ -12,7 +12,7 @@ import pipelines
 from pipelines.jobs.scenarios import read_scenarios
 from pipelines.results.explain import Explanation
 from pipelines.results.run import Run
-from pipelines.stress_job import StressJob
+from pipelines.runs.stress import StressJob
 from tests.e2e import market_days as days
 from tests.e2e.small_job import FORWARD, own_products, write_job
 from xva.errors import DomainError
@@ -171,7 +171,7 @@ def test_trades_without_closed_form_are_learned_on_every_market(tmp_path: Path) 
 
 
 def test_scenarios_of_a_stress_run_are_explained(runs: tuple[Run, Run], tmp_path: Path) -> None:
-    from pipelines.explain_job import attribute_stress
+    from pipelines.runs.explain import attribute_stress
 
     file = tmp_path / "two.toml"
     file.write_text(SCENARIOS)

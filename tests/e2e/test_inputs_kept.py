@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.exposure_job import ExposureJob, resume_run
-from pipelines.stress_job import stress
+from pipelines.runs.exposure import ExposureJob, resume_run
+from pipelines.runs.stress import stress
 from tests.e2e.small_job import SWAPS, write_job
 from xva.errors import StoreError
 

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 import pipelines
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.reports.html.build import build_report
 from pipelines.results.left_out import left_out_lines
-from pipelines.results.report.build import build_report
+from pipelines.runs.computation import Exposure
 from tests.e2e.flat_job import write_flat_job
 from tests.e2e.test_cashflow_grid import default
 from tests.e2e.test_small_books import american, option, swap

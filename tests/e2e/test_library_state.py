@@ -15,8 +15,8 @@ import xarray as xr
 from torch.quasirandom import SobolEngine
 
 from pipelines import stress
-from pipelines.exposure_job import ExposureJob
 from pipelines.results.run import Run
+from pipelines.runs.exposure import ExposureJob
 from tests.e2e.small_job import BERMUDAN, SWAPS, own_products, write_job
 from xva.models.random import scrambled_sobol
 

@@ -21,12 +21,12 @@ from pipelines import ExposureJob
 from pipelines.execution.status import verify
 from pipelines.jobs.identity import identity_inputs
 from pipelines.results.run import Run
+from pipelines.runs.stress import resume_any
 from pipelines.storage.plans import load_plan, put_bytes
-from pipelines.stress_job import resume_any
-from surrogates.durable import canonical_json
-from surrogates.kinds import KINDS
-from surrogates.registry import Refusal, Registry
-from surrogates.training_plan import TrainingPlan
+from surrogates.registry.durable import canonical_json
+from surrogates.registry.registry import Refusal, Registry
+from surrogates.regression.kinds import KINDS
+from surrogates.training.training_plan import TrainingPlan
 from tests.e2e.small_job import BERMUDAN, CLIQUET, SWAPS, Seen, own_products, write_job
 from xva.errors import StoreError, TradeError
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel
@@ -80,8 +80,8 @@ def texts(data: xr.Dataset) -> bytes:
 
 
 def test_the_search_finds_what_it_is_for() -> None:
-    told = b'{"module":"xva.trades.bermudan_swaption","class":"surrogates.exposure.SurrogatePlan"} xva.zarr surrogates.json'
-    assert named(told) == {"xva.trades.bermudan_swaption", "surrogates.exposure.SurrogatePlan"}
+    told = b'{"module":"xva.trades.bermudan_swaption","class":"surrogates.book.exposure.SurrogatePlan"} xva.zarr surrogates.json'
+    assert named(told) == {"xva.trades.bermudan_swaption", "surrogates.book.exposure.SurrogatePlan"}
 
 
 def test_no_stored_file_names_a_module(job: ExposureJob, base: Run, stressed: Run) -> None:
@@ -139,7 +139,7 @@ def test_an_unfinished_run_of_the_old_format_is_refused_and_told(base: Run, tmp_
 
 def _as_before(folder: Path, run: Run) -> tuple[Path, str]:
     plan = json.loads((folder / "inputs" / f"{run.manifest.plan}.json").read_text())
-    old = {**plan, "format": 1, "module": "surrogates.exposure", "class": "SurrogatePlan"}
+    old = {**plan, "format": 1, "module": "surrogates.book.exposure", "class": "SurrogatePlan"}
     return folder / "inputs", put_bytes(folder / "inputs", canonical_json(old), ".json")[:64]
 
 

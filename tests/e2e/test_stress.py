@@ -13,13 +13,13 @@ import xarray as xr
 import pipelines
 from pipelines import ExposureJob
 from pipelines.execution.events import BlockDone, Event, read_events
-from pipelines.handle import RunCancelledError
 from pipelines.jobs.scenarios import read_scenarios
 from pipelines.results.run import Run
-from pipelines.stress_job import resume_any
+from pipelines.runs.handle import RunCancelledError
+from pipelines.runs.stress import resume_any
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet, shifted
-from xva.valuation.scenarios.prepare import StressOptions
+from xva.scenarios.prepare import StressOptions
 
 BANK = Path(__file__).parents[2] / "examples/bank"
 READY = BANK.parent / "scenarios/ready.toml"

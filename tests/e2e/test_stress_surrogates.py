@@ -11,17 +11,17 @@ import pytest
 
 import pipelines
 from pipelines import ExposureJob
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
-from pipelines.results.report.build import build_report
+from pipelines.reports.html.build import build_report
 from pipelines.results.run import Run
-from surrogates.book import LearnedBook
-from surrogates.stress import certified
+from pipelines.runs.computation import Exposure
+from surrogates.book.book import LearnedBook
+from surrogates.book.stress import certified
 from tests.e2e.small_job import BERMUDAN, SWAPS, own_products, write_job
+from xva.exposure.engine import ExposureEngine
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel, shifted
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.scenarios.prepare import StressOptions, on_quotes
+from xva.scenarios.prepare import StressOptions, on_quotes
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 
 from pipelines import ExposureJob
-from pipelines.engine import Exposure
 from pipelines.execution.status import verify
-from pipelines.exposure_job import resume_run
-from pipelines.results.certificates import kept, uncovered
+from pipelines.reports.certificates import kept, uncovered
 from pipelines.results.run import Run
+from pipelines.runs.computation import Exposure
+from pipelines.runs.exposure import resume_run
 from tests.e2e.small_job import BERMUDAN, CLIQUET, FORWARD, SWAPS, Seen, own_products, write_job
 from xva.errors import InputErrors, StoreError
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 import pipelines
 from pipelines import open_run
 from pipelines.cli import app
-from pipelines.results.export import export_csv
-from pipelines.results.report.build import build_report
+from pipelines.reports.export import export_csv
+from pipelines.reports.html.build import build_report
 from pipelines.results.run import Run
 from pipelines.results.tables import XvaTable, number, truncated
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel

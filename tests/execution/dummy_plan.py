@@ -15,9 +15,9 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.trades import registry
 from xva.trades.kinds import TradeTypes
-from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
 
 SETS = ("CP_A", "CP_B:1", "Größe")
 

@@ -23,7 +23,7 @@ from pipelines.storage.lock import LockedError, driver_lock
 from pipelines.storage.manifest import ForeignRunError
 from pipelines.storage.results import open_cube, open_results
 from xva.errors import StoreError
-from xva.exposure.seal import sealed
+from xva.profiles.seal import sealed
 
 SETTINGS = RunSettings(trusted_modules=TRUST)
 PLAN = DummyPlan(blocks=5)

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from xva.errors import DomainError, StoreError
-from xva.exposure import accessor, profiles, schema
+from xva.profiles import accessor, profiles, schema
 
 TIMES = np.array([0.0, 0.25, 0.5, 1.0, 2.0])
 

@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 from xva.errors import DomainError
-from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
-from xva.exposure.schema import DIMS, OF, WITH_COLLATERAL
-from xva.exposure.seal import LAST_BIT, SEAL, is_sealed, sealed
+from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+from xva.profiles.schema import DIMS, OF, WITH_COLLATERAL
+from xva.profiles.seal import LAST_BIT, SEAL, is_sealed, sealed
 
 TIMES = np.array([0.25, 0.5, 1.0, 2.0])
 PATHS = 300

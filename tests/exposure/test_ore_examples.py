@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from xva.adjustments import cva
-from xva.exposure import profiles
+from xva.profiles import profiles
 
 pytestmark = pytest.mark.ore_examples
 

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import norm
 
 from xva.errors import DomainError
-from xva.exposure import profiles
+from xva.profiles import profiles
 
 CASES = sorted((Path(__file__).parents[1] / "oracles/ore_cases").glob("*.json"))
 

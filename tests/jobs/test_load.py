@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import QuantLib as ql
 
-from pipelines.engine import Exposure
-from pipelines.exposure_job import ExposureJob
 from pipelines.jobs.identity import identity_inputs
 from pipelines.jobs.inputs import load_job
 from pipelines.jobs.validation import validate_job
+from pipelines.runs.computation import Exposure
+from pipelines.runs.exposure import ExposureJob
 from xva.trades.claims import CompoundedFlow, IborFlow, ResetPeriod, SwaptionClaim
 
 BANK = Path(__file__).parents[2] / "examples" / "bank"

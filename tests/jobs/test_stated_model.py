@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.runs.computation import Exposure
 from tests.e2e.small_job import SWAPS, write_job
 from xva.errors import InputErrors
-from xva.valuation.sensitivities import sensitivities
+from xva.sensitivities.by_quote import sensitivities
 
 AS_OF = np.datetime64("2026-01-15")
 

@@ -9,10 +9,10 @@ import pytest
 
 import pipelines
 from pipelines.commands.validate import report_table
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import LoadedJob, load_job
 from pipelines.jobs.validation import unused_quotes, validate_job
-from pipelines.stress_job import stress
+from pipelines.runs.computation import Exposure
+from pipelines.runs.stress import stress
 from tests.jobs.small_market import CDS, EUR, FORWARD, JOB, SWAP, USD, written
 from xva.errors import InputErrors
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel

@@ -16,7 +16,7 @@ from xva.market.fx_forwards import as_points, curve_kept_jacobian, points_factor
 from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet, unit_shift
 from xva.market.shocks import Scenario, Selector, parallel, shifted
-from xva.valuation.bump import shift_size
+from xva.sensitivities.bump import shift_size
 
 AS_OF = np.datetime64("2026-01-15")
 POINTS = {"3M": 46.7, "1Y": 186.0, "2Y": 316.0, "5Y": 720.0}

@@ -10,6 +10,17 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from xva.errors import MarketDataError
+from xva.exposure.compiled import CompiledResets, CompiledSet, CompiledSwaption
+from xva.exposure.state.event_keys import reset_key, state_key
+from xva.exposure.state.event_scalars import event_scalars
+from xva.exposure.state.event_state import event_state
+from xva.exposure.state.state import (
+    covariance_table,
+    event_layout,
+    event_paths,
+    grid_state,
+    state_paths,
+)
 from xva.market.curves import DiscountCurve
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
@@ -17,17 +28,6 @@ from xva.models.random import PathNoise, brownian_rotation
 from xva.pricing.flow_book import BondTable, FlowBook, flow_book
 from xva.trades.claims import CompoundedFlow, IborFlow
 from xva.trades.netting import NettingSet
-from xva.valuation.compiled import CompiledResets, CompiledSet, CompiledSwaption
-from xva.valuation.event_keys import reset_key, state_key
-from xva.valuation.event_scalars import event_scalars
-from xva.valuation.event_state import event_state
-from xva.valuation.state import (
-    covariance_table,
-    event_layout,
-    event_paths,
-    grid_state,
-    state_paths,
-)
 
 RATES = {"EUR": 0.02, "USD": 0.04, "GBP": 0.035}
 SPOTS = {"USD": 0.9, "GBP": 1.15}

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from tests.contracts.path_model import SCRAMBLES, PathModelContract, assert_mean, normals
+from xva.blocks.packing import pack, unpack
 from xva.errors import CalibrationError, DomainError, MarketDataError
+from xva.exposure.state.state import covariance_table, grid_state, state_paths
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
@@ -19,8 +21,6 @@ from xva.models.lgm import Lgm
 from xva.models.path_model import walk
 from xva.numerics.tree import equal
 from xva.pricing.closed_form.black76 import black76
-from xva.valuation.packing import pack, unpack
-from xva.valuation.state import covariance_table, grid_state, state_paths
 
 RATES = {"EUR": 0.02, "USD": 0.04, "GBP": 0.035}
 SPOTS = {"USD": 0.9, "GBP": 1.15}

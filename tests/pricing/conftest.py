@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pipelines.jobs.inputs import LoadedJob, load_job
+from xva.exposure.world import World, WorldBuilder
 from xva.numerics import tree
-from xva.valuation.world import World, WorldBuilder
 
 BANK = Path(__file__).parents[2] / "examples" / "bank"
 

@@ -12,14 +12,14 @@ from scipy.stats import norm
 
 from pipelines.jobs.inputs import LoadedJob
 from xva import dates
+from xva.exposure.engine import Book
+from xva.exposure.reconciliation.reconciliation import trade_values
+from xva.exposure.world import SWAPTION_INDEX, World
 from xva.models.lgm_calibration import atm_terms, strip_swap
 from xva.trades.equity_option import EquityOption
 from xva.trades.fx_option import FxOption
 from xva.trades.netting import NettingSet
 from xva.trades.trade import Trade
-from xva.valuation.engine import Book
-from xva.valuation.reconciliation import trade_values
-from xva.valuation.world import SWAPTION_INDEX, World
 
 STRIKES = (0.8, 1.0, 1.25)
 
@@ -118,7 +118,7 @@ def _integrated(weight: np.ndarray, h: np.ndarray, q: np.ndarray, zeta: float) -
 
 def test_model_volatilities_of_crosses_are_between_their_sides(world: World) -> None:
     """Without rate volatility the triangle rule holds; with it, nearly so at short expiries."""
-    from xva.valuation.reconciliation import model_fx_vols
+    from xva.exposure.reconciliation.reconciliation import model_fx_vols
 
     time = 0.25
     names = world.model.index

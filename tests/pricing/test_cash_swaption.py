@@ -12,6 +12,8 @@ from torch import Tensor
 
 from tests.valuation.flat_world import FlatWorld
 from xva.errors import InputErrors, TradeError
+from xva.exposure.engine import Book
+from xva.exposure.reconciliation.reconciliation import trade_values
 from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_value
 from xva.pricing.cash_swaption import cash_book
@@ -20,8 +22,6 @@ from xva.pricing.swaption import book_swaption
 from xva.trades.claims import FixedFlow, ParYieldAnnuity
 from xva.trades.netting import NettingSet
 from xva.trades.swaption import Swaption
-from xva.valuation.engine import Book
-from xva.valuation.reconciliation import trade_values
 
 NOTIONAL = 1e6
 EXPIRY, YEARS = 5.0, 10

@@ -7,10 +7,10 @@ import torch
 
 from tests.pricing.test_parity_on_paths import CASES
 from tests.valuation.flat_world import FlatWorld, two_currencies
+from xva.exposure.engine import Book
+from xva.exposure.reconciliation.reconciliation import trade_values
 from xva.market.quotes import QuoteSet
 from xva.trades.netting import NettingSet
-from xva.valuation.engine import Book
-from xva.valuation.reconciliation import trade_values
 
 STEP = 1e-5  # relative; error of a central difference about STEP^2 and rounding / STEP
 

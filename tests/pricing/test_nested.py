@@ -28,6 +28,7 @@ from xva.models.heston import HestonBasket
 from xva.models.lgm import Lgm
 from xva.models.path_model import PathModel, Walk, join_times, walk
 from xva.models.random import PathNoise, brownian_rotation
+from xva.options.nested_plan import NestedPlan
 from xva.pricing.closed_form.black_scholes import black_scholes
 from xva.pricing.closed_form.heston import heston
 from xva.pricing.exercise.simulation import ExercisePaths
@@ -41,7 +42,6 @@ from xva.trades.basket_option import BasketOption
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.terms import Terms
-from xva.valuation.nested_plan import NestedPlan
 
 AS_OF = np.datetime64("2026-01-15")
 CONTEXT = TradeContext(AS_OF)

@@ -10,14 +10,14 @@ import pytest
 import QuantLib as ql
 
 from tests.valuation.flat_world import FlatWorld, two_currencies
+from xva.exposure.engine import Book
+from xva.exposure.reconciliation.reconciliation import trade_values
 from xva.trades.cap_floor import CapFloor
 from xva.trades.equity_option import EquityOption
 from xva.trades.fx_option import FxOption
 from xva.trades.netting import NettingSet
 from xva.trades.swaption import Swaption
 from xva.trades.trade import Trade
-from xva.valuation.engine import Book
-from xva.valuation.reconciliation import trade_values
 
 RATE, KAPPA, SIGMA = 0.03, 0.04, 0.011
 NOTIONAL = 1e6

@@ -9,6 +9,10 @@ import pytest
 import torch
 
 from tests.valuation.flat_world import FlatWorld, two_currencies
+from xva.exposure.compiled import compile_set
+from xva.exposure.parts.kernel import date_context, date_values
+from xva.exposure.parts.netting_set import set_inputs
+from xva.exposure.state.frame import make_frame
 from xva.trades.cap_floor import CapFloor
 from xva.trades.equity_forward import EquityForward
 from xva.trades.equity_option import EquityOption
@@ -18,10 +22,6 @@ from xva.trades.interest_rate_swap import InterestRateSwap
 from xva.trades.netting import NettingSet
 from xva.trades.swaption import Swaption
 from xva.trades.trade import Trade
-from xva.valuation.compiled import compile_set
-from xva.valuation.frame import make_frame
-from xva.valuation.set_inputs import set_inputs
-from xva.valuation.set_kernel import date_context, date_values
 
 TIMES = np.array([0.0, 0.25, 0.9, 1.3, 1.75, 1.95])  # the options expire after 2 years, caplets throughout
 EXPIRY, END = np.datetime64("2027-01-15"), np.datetime64("2031-01-15")

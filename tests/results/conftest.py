@@ -14,7 +14,7 @@ from pipelines.storage.manifest import RunManifest, write_completion, write_mani
 from pipelines.storage.markers import commit_block
 from pipelines.storage.results import write_results
 from pipelines.storage.shards import CubeTemplate, install_template
-from xva.valuation.plan import BlockResult, CubeSchema
+from xva.blocks.plan import BlockResult, CubeSchema
 
 QUOTES = [
     "IR_SWAP/RATE/EUR/2D/1D/10Y",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.exposure_job import ExposureJob, resume_run
 from pipelines.results.run import Run, open_run
+from pipelines.runs.exposure import ExposureJob, resume_run
 from tests.e2e.test_inputs_kept import swap_job
 from xva.errors import StoreError
 

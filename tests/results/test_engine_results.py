@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.runs.computation import Exposure
 from xva.adjustments import cva_weights
-from xva.valuation.bump import Revaluer
-from xva.valuation.measures import MEASURES
-from xva.valuation.plan import Arrays
-from xva.valuation.results import MEASURE_NAMES
+from xva.adjustments.measures import MEASURES
+from xva.blocks.plan import Arrays
+from xva.results.labelled import MEASURE_NAMES
+from xva.sensitivities.bump import Revaluer
 
 DEMO = Path(__file__).parents[2] / "examples/bank/demo.toml"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.results.greeks_plots import plot_difference_error, plot_surfaces
+from pipelines.reports.greeks_plots import plot_difference_error, plot_surfaces
 from xva.errors import DomainError
 from xva.pricing.closed_form.black_scholes import black_scholes
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pipelines.reports.sensitivity_plots import plot_heat_map, plot_hedge, plot_ladder
 from pipelines.results.hedge import suggest_hedge
 from pipelines.results.sensitivities import Sensitivities
-from pipelines.results.sensitivity_plots import plot_heat_map, plot_hedge, plot_ladder
 from xva.errors import DomainError
-from xva.valuation.hedging.instruments import Instruments
-from xva.valuation.hedging.moves import QuoteMoves
+from xva.hedging.market_instruments import Instruments
+from xva.hedging.moves import QuoteMoves
 
 IDS = tuple(f"IR_SWAP/RATE/{c}/2D/1D/{t}" for c in ("EUR", "USD") for t in ("1Y", "5Y", "10Y"))
 SHIFT = 1e-4

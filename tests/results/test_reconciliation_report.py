@@ -11,11 +11,11 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from pipelines.results.export import export_csv
+from pipelines.reports.export import export_csv
 from pipelines.results.reconciliation import as_dataset, reconciliation_report, reconciliation_table
 from pipelines.results.run import open_run
 from tests.results.conftest import make_run
-from xva.valuation.reconciliation import SIMULATED
+from xva.exposure.reconciliation.reconciliation import SIMULATED
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import zarr
 
 import pipelines
 from pipelines import ExposureJob
-from pipelines.results.report import build_report, write_report
+from pipelines.reports.html import build_report, write_report
 from pipelines.results.run import Run
 from tests.e2e.small_job import BERMUDAN, CLIQUET, SWAPS, own_products, write_job
 from xva.errors import DomainError, StoreError
-from xva.valuation.scenarios.prepare import StressOptions
+from xva.scenarios.prepare import StressOptions
 
 BANK = Path(__file__).parents[2] / "examples/bank"
 SCENARIOS = """

@@ -11,7 +11,7 @@ import torch
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from pipelines.results.surrogate_plots import plot_against_nested, plot_certificate, plot_exposure
+from pipelines.reports.surrogate_plots import plot_against_nested, plot_certificate, plot_exposure
 from surrogates.certificate import Certificate, Comparison, Evidence, Tolerance, certify
 
 DAYS = ("2028-01-15", "2028-07-15", "2029-01-15")

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from pipelines.results.export import export_csv
+from pipelines.reports.export import export_csv
 from pipelines.results.run import open_run
 from pipelines.results.sensitivities import Sensitivities
 from pipelines.results.tables import XvaTable, number, sensitivity_table

@@ -11,7 +11,7 @@ import pytest
 from pipelines.storage.identity import RunIdentity
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.shards import CubeTemplate
-from xva.valuation.plan import BlockResult, CubeSchema
+from xva.blocks.plan import BlockResult, CubeSchema
 
 N_BLOCKS, BLOCK_SIZE, N_DATES = 3, 8, 13
 SETS = ("CP_A", "CP:B", "Größe")

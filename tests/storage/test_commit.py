@@ -17,8 +17,8 @@ from pipelines.storage.plans import put_bytes
 from pipelines.storage.results import StoredSums, open_results, write_results
 from pipelines.storage.shards import CubeTemplate, install_template
 from pipelines.storage.verify import scan, verify
+from xva.blocks.plan import BlockResult
 from xva.errors import StoreError
-from xva.valuation.plan import BlockResult
 
 Make = Callable[[int], BlockResult]
 Run = tuple[RunLayout, RunManifest]

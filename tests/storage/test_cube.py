@@ -13,10 +13,10 @@ import zarr
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.results import open_cube
 from pipelines.storage.shards import CubeTemplate, install_template, read_block, write_block, write_region
+from xva.blocks.plan import BlockResult, CubeSchema
 from xva.errors import StoreError
-from xva.exposure import accessor as _accessor  # noqa: F401  registers ``ds.xva``
-from xva.exposure.seal import LAST_BIT, sealed
-from xva.valuation.plan import BlockResult, CubeSchema
+from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+from xva.profiles.seal import LAST_BIT, sealed
 
 Make = Callable[[int], BlockResult]
 

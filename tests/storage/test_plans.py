@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from pipelines.storage.catalog import PLAN_HOMES, Catalog
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.plans import load_plan, plan_address, plan_files, put_bytes, save_plan
-from surrogates.durable import canonical_json
-from surrogates.reused_error import ReusedPlan
+from surrogates.book.reused_error import ReusedPlan
+from surrogates.registry.durable import canonical_json
+from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.errors import StoreError
 from xva.trades import registry
 from xva.trades import registry as TRADES
 from xva.trades.kinds import TradeTypes
-from xva.valuation.plan import Arrays, BlockResult, CubeSchema, Plan
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def test_plans_of_modules_that_nobody_vouched_for_are_refused(layout: RunLayout)
         "os",
         "os.system",
         "subprocess.Popen",
-        "xva.valuation.plan.Plan",
+        "xva.blocks.plan.Plan",
         "ShelfPlan",
         __name__,
         "",

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from surrogates.certificate import Certificate, Comparison, Evidence, Tolerance, certify
-from surrogates.domain import Domain
 from surrogates.labels.problem import LabelProblem, label_normals
 from surrogates.labels.strategy import Pathwise
-from surrogates.pricer import SurrogatePricer
-from surrogates.samples import Samples
-from surrogates.surrogate import Surrogate
+from surrogates.regression.domain import Domain
+from surrogates.regression.pricer import SurrogatePricer
+from surrogates.regression.samples import Samples
+from surrogates.regression.surrogate import Surrogate
 from xva.models.equity_basket import EquityBasket
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from surrogates.samples import Samples
+from surrogates.regression.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surrogates.domain import Domain
+from surrogates.regression.domain import Domain
 from xva.errors import DomainError
 
 BOX = Domain(

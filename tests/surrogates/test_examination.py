@@ -15,8 +15,8 @@ from torch import Tensor
 from surrogates.certificate import Certificate, Escalation, Tolerance, escalate
 from surrogates.certificate.examination import Effort, Examination, certify_trade, with_states
 from surrogates.certificate.nested_pricer import NestedPricer
-from surrogates.domain import Domain
-from surrogates.pricer import SurrogatePricer
+from surrogates.regression.domain import Domain
+from surrogates.regression.pricer import SurrogatePricer
 from tests.surrogates.average_case import (
     CONTEXT,
     DAYS,

@@ -9,9 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from surrogates.kinds import KINDS
 from surrogates.labels import LabelProblem, Pathwise, label_normals
-from surrogates.netting_set_training import (
+from surrogates.regression.kinds import KINDS
+from surrogates.regression.polynomial_fit import PolynomialRegression
+from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression.sum_surrogate import Part, SumSurrogate
+from surrogates.regression.training import Progress
+from surrogates.training.netting_set_training import (
     LearnedNettingSet,
     NettingSetTraining,
     learn_netting_set,
@@ -19,10 +23,6 @@ from surrogates.netting_set_training import (
     states_of,
     trade_problem,
 )
-from surrogates.polynomial_fit import PolynomialRegression
-from surrogates.ridge_features import RidgeFeatures
-from surrogates.sum_surrogate import Part, SumSurrogate
-from surrogates.training import Progress
 from tests.surrogates.labels.test_strategy import asian
 from tests.surrogates.labels.worlds import (
     CONTEXT,

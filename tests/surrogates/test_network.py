@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from surrogates.network import ACTIVATIONS, DifferentialNetwork, NetworkSurrogate, twin
-from surrogates.polynomial_fit import PolynomialSurrogate
-from surrogates.samples import Samples
-from surrogates.surrogate import Surrogate
-from surrogates.training import Schedule
+from surrogates.regression.network import ACTIVATIONS, DifferentialNetwork, NetworkSurrogate, twin
+from surrogates.regression.polynomial_fit import PolynomialSurrogate
+from surrogates.regression.samples import Samples
+from surrogates.regression.surrogate import Surrogate
+from surrogates.regression.training import Schedule
 from tests.contracts.surrogate import SurrogateContract
 from tests.surrogates.bachelier import basket, strip, with_memory
 from xva.errors import DomainError

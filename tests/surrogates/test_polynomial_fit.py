@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from surrogates.loss import gradient_weights
-from surrogates.polynomial_fit import PolynomialRegression, PolynomialSurrogate, _powers, _terms
-from surrogates.samples import Samples
-from surrogates.scaling import Scaled
-from surrogates.surrogate import Surrogate
+from surrogates.regression.loss import gradient_weights
+from surrogates.regression.polynomial_fit import PolynomialRegression, PolynomialSurrogate, _powers, _terms
+from surrogates.regression.samples import Samples
+from surrogates.regression.scaling import Scaled
+from surrogates.regression.surrogate import Surrogate
 from tests.contracts.surrogate import SurrogateContract
 from tests.surrogates.bachelier import basket, strip, with_memory
 from xva.errors import DomainError

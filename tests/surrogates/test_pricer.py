@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from surrogates.domain import Domain
-from surrogates.pricer import SurrogatePricer
+from surrogates.regression.domain import Domain
+from surrogates.regression.pricer import SurrogatePricer
 from tests.surrogates.average_case import Cubic
 from xva.errors import DomainError
 

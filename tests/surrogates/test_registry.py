@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from surrogates.card import FORMAT
 from surrogates.certificate import Attempt, Comparison, Evidence, Route, Tolerance, certify
-from surrogates.identity import Identity, fingerprint
 from surrogates.labels.market_box import MarketBox
-from surrogates.pricer import SurrogatePricer
-from surrogates.registry import Refusal, Registry
-from surrogates.trained import Trained
+from surrogates.registry.card import FORMAT
+from surrogates.registry.identity import Identity, fingerprint
+from surrogates.registry.registry import Refusal, Registry
+from surrogates.registry.trained import Trained
+from surrogates.regression.pricer import SurrogatePricer
 from tests.surrogates.average_case import (
     CONTEXT,
     DAYS,

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from surrogates.loss import gradient_weights
-from surrogates.ridge_features import _FREE, RidgeFeatures, RidgeSurrogate
-from surrogates.samples import Samples
-from surrogates.scaling import Scaled
-from surrogates.surrogate import Surrogate
+from surrogates.regression.loss import gradient_weights
+from surrogates.regression.ridge_features import _FREE, RidgeFeatures, RidgeSurrogate
+from surrogates.regression.samples import Samples
+from surrogates.regression.scaling import Scaled
+from surrogates.regression.surrogate import Surrogate
 from tests.contracts.surrogate import SurrogateContract
 from tests.surrogates.bachelier import Case, basket, call, strip, with_market, with_memory
 from xva.errors import DomainError

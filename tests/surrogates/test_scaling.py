@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from surrogates.polynomial_fit import PolynomialRegression
-from surrogates.samples import Samples
-from surrogates.scaling import Scaling
+from surrogates.regression.polynomial_fit import PolynomialRegression
+from surrogates.regression.samples import Samples
+from surrogates.regression.scaling import Scaling
 from tests.surrogates.bachelier import basket, with_memory
 from xva.errors import DomainError
 

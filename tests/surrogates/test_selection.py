@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from surrogates.network import DifferentialNetwork, NetworkSurrogate
-from surrogates.polynomial_fit import PolynomialRegression, PolynomialSurrogate
-from surrogates.ridge_features import RidgeFeatures, RidgeSurrogate
-from surrogates.samples import Samples
-from surrogates.selection import Selection
-from surrogates.training import Progress, Schedule
+from surrogates.regression.network import DifferentialNetwork, NetworkSurrogate
+from surrogates.regression.polynomial_fit import PolynomialRegression, PolynomialSurrogate
+from surrogates.regression.ridge_features import RidgeFeatures, RidgeSurrogate
+from surrogates.regression.samples import Samples
+from surrogates.regression.selection import Selection
+from surrogates.regression.training import Progress, Schedule
 from tests.surrogates.bachelier import basket, strip, with_memory
 from xva.errors import DomainError
 

@@ -7,10 +7,10 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from surrogates.loss import DifferentialLoss, gradient_weights
-from surrogates.network import DifferentialNetwork
-from surrogates.ridge_features import RidgeFeatures
-from surrogates.training import DatesFitter, Progress, Schedule
+from surrogates.regression.loss import DifferentialLoss, gradient_weights
+from surrogates.regression.network import DifferentialNetwork
+from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression.training import DatesFitter, Progress, Schedule
 from tests.surrogates.bachelier import strip
 from xva.errors import DomainError
 

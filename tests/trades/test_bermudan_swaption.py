@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tests.pricing.exercise.market import AS_OF, BERMUDAN, D, context, rates
 from xva.errors import TradeError
+from xva.exposure.parts.conditional import exercised_share, flow_rows
 from xva.models.path_model import join_times, walk
 from xva.models.random import PathNoise, brownian_rotation
 from xva.trades import BermudanSwaption, InterestRateSwap, TermsError, TradeContext, registry
@@ -21,7 +22,6 @@ from xva.trades.claims import FixedFlow, IborFlow
 from xva.trades.documents import from_document, to_document
 from xva.trades.paths import Paths
 from xva.trades.trade import Trade
-from xva.valuation.residual import exercised_share, flow_rows
 
 PHYSICAL = replace(BERMUDAN, settlement="physical")
 LAGGED = context(lag=2)

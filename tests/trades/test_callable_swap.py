@@ -14,9 +14,9 @@ import torch
 from tests.pricing.exercise.market import AS_OF, INDEX, PAR, D, context
 from tests.trades.test_bermudan_swaption import REPORT, paths_of, swap_value
 from xva.errors import TradeError
+from xva.exposure.parts.conditional import flow_rows
 from xva.trades import CallableSwap, InterestRateSwap, TermsError, TradeContext, registry
 from xva.trades.documents import from_document, to_document
-from xva.valuation.residual import flow_rows
 
 CALLABLE = CallableSwap(
     trade_id="C1",

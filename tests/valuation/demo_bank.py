@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
-from xva.valuation.engine import ExposureEngine, Simulation
+from pipelines.runs.computation import Exposure
+from xva.exposure.engine import ExposureEngine, Simulation
 
 DEMO = Path(__file__).parents[2] / "examples/bank/demo.toml"
 

@@ -18,6 +18,12 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 from torch import Tensor
 
+from xva.adjustments.measures import XvaSpec
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.compiled import Breaks
+from xva.exposure.engine import Book, ExposureEngine, Simulation
+from xva.exposure.fixing import Fixing
+from xva.exposure.world import World
 from xva.market.config import MarketConfig
 from xva.market.correlation import correlation_matrix
 from xva.market.credit import SurvivalCurve
@@ -27,16 +33,10 @@ from xva.market.market import Equity, Market
 from xva.market.quotes import QuoteSet
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
+from xva.results.labelled import results
 from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.trade import Trade
-from xva.valuation.compiled import Breaks
-from xva.valuation.engine import Book, ExposureEngine, Simulation
-from xva.valuation.exposure_plan import ExposurePlan
-from xva.valuation.fixing import Fixing
-from xva.valuation.measures import XvaSpec
-from xva.valuation.results import results
-from xva.valuation.world import World
 
 COUNTERPARTY, BANK = "CPTY_A", "BANK"
 SCRAMBLES = 32

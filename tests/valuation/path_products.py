@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.exposure.parts.conditional import ConditionalPricer
 from xva.models.lgm import Lgm
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.terms import Terms
-from xva.valuation.residual import ConditionalPricer
 
 
 @final

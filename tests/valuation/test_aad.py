@@ -12,18 +12,19 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from tests.valuation.demo_bank import demo_engine
+from xva.adjustments.measures import MEASURES, SIDES
 from xva.errors import DomainError
+from xva.exposure.block.closed_form_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
+from xva.exposure.block.data import ExposureData
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.engine import ExposureEngine
 from xva.numerics import tree
-from xva.valuation.block_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
-from xva.valuation.bump import shift_size
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_chain import measure_chain, smoothing_widths
-from xva.valuation.exposure_plan import ExposureData, ExposurePlan
-from xva.valuation.measures import MEASURES, SIDES
-from xva.valuation.pullback import quote_gradients, scramble_means
-from xva.valuation.sensitivities import MEASURE_NAMES, hessian_product, sensitivities
-from xva.valuation.stage import ExposureInputs, ExposureStage
-from xva.valuation.sweep import Chain, Sweep
+from xva.sensitivities.bump import shift_size
+from xva.sensitivities.by_quote import MEASURE_NAMES, hessian_product, sensitivities
+from xva.sensitivities.reverse_pass import quote_gradients, scramble_means
+from xva.sensitivities.second_order.exposure_chain import measure_chain, smoothing_widths
+from xva.sensitivities.second_order.stage import ExposureInputs, ExposureStage
+from xva.sensitivities.second_order.sweep import Chain, Sweep
 
 MIX = torch.tensor([1.0, -1.0, 1.0, 0.5], dtype=torch.float64)  # it depends on every kind of quote
 

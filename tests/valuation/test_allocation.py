@@ -14,18 +14,18 @@ from scipy.stats import norm
 from tests.valuation.flat_book import FX_FIXING, day, linear_trades, option_trades, physical, swap, world
 from tests.valuation.flat_world import SCRAMBLES, assert_within, days_between, make_engine, run
 from tests.valuation.path_products import ExactForward, path_forward
+from xva.allocation.allocation import Portfolio, Portfolios, allocated
+from xva.allocation.allocation_plan import AllocationPlan
 from xva.errors import DomainError
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.conditional import Residual, ResidualTrade
 from xva.models.cross_asset_paths import PathMarket
 from xva.numerics import tree
+from xva.results.labelled import results
+from xva.sensitivities.by_quote import MEASURE_NAMES, with_totals
+from xva.sensitivities.reverse_pass import scramble_means
 from xva.trades import EquityForward, Trade
-from xva.valuation.allocation import Portfolio, Portfolios, allocated
-from xva.valuation.allocation_plan import AllocationPlan
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_plan import ExposurePlan
-from xva.valuation.pullback import scramble_means
-from xva.valuation.residual import Residual, ResidualTrade
-from xva.valuation.results import results
-from xva.valuation.sensitivities import MEASURE_NAMES, with_totals
 
 DATES = days_between("2025-01-15", "2031-01-15", 13)
 EVERY = (*linear_trades(), physical(), *option_trades())

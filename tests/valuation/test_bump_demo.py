@@ -18,8 +18,8 @@ import pytest
 import xarray as xr
 
 from tests.valuation.demo_bank import demo_engine
-from xva.valuation.bump import Revaluer
-from xva.valuation.sensitivities import bump_samples, labelled, sensitivities
+from xva.sensitivities.bump import Revaluer
+from xva.sensitivities.by_quote import bump_samples, labelled, sensitivities
 
 TOTAL, BY_SET = 1e-4, 1e-3
 FAMILIES = {

@@ -22,16 +22,16 @@ from tests.valuation.flat_world import (
 )
 from tests.valuation.path_products import path_forward
 from xva.errors import DomainError, MarketDataError
+from xva.explain.attribution import Attribution, attribute
+from xva.explain.fixings import expected_fixings
+from xva.explain.groups import engine_groups, risk_group
+from xva.explain.kinks import kink_trades
+from xva.exposure.engine import ExposureEngine
 from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet
+from xva.scenarios.prepare import on_quotes
+from xva.sensitivities.by_quote import MEASURE_NAMES, sensitivities
 from xva.trades import EquityOption, Trade
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.explain.attribution import Attribution, attribute
-from xva.valuation.explain.fixings import expected_fixings
-from xva.valuation.explain.groups import engine_groups, risk_group
-from xva.valuation.explain.kinks import kink_trades
-from xva.valuation.scenarios.prepare import on_quotes
-from xva.valuation.sensitivities import MEASURE_NAMES, sensitivities
 
 SCRAMBLES = 8
 FX, HAZARD = "FX/RATE/EUR/USD", f"HAZARD_RATE/RATE/{COUNTERPARTY}/SR/EUR/1Y"

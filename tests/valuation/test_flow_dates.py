@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from xva.valuation.flow_dates import FlowDates
+from xva.exposure.flow_dates import FlowDates
 
 
 def lost(flows, grid):

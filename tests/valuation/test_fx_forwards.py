@@ -9,17 +9,17 @@ import pytest
 import xarray as xr
 
 import pipelines
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
-from pipelines.stress_job import stress
+from pipelines.runs.computation import Exposure
+from pipelines.runs.stress import stress
 from tests.jobs.small_market import CDS, EUR, FORWARD, JOB, USD, written
 from xva.errors import DomainError, InputErrors
+from xva.exposure.engine import ExposureEngine
 from xva.market.fx_forwards import as_points
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import FxForwards, Scenario, ScenarioSet, Selector, parallel
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.fx_kept import curve_kept_sensitivities
-from xva.valuation.sensitivities import sensitivities
+from xva.sensitivities.by_quote import sensitivities
+from xva.sensitivities.fx_kept import curve_kept_sensitivities
 
 SPOT = "FX/RATE/EUR/USD"
 TENORS = ("1M", "6M", "1Y", "2Y", "3Y")

@@ -18,10 +18,10 @@ from scipy.stats import t as student
 from tests.valuation.flat_book import FX_FIXING, cross_currency, day, swap, world
 from tests.valuation.flat_world import BANK, COUNTERPARTY, FlatWorld, assert_within, make_engine, run
 from tests.valuation.test_numbers_martingales import present_value
+from xva.exposure.block.data import ExposureData
+from xva.exposure.engine import ExposureEngine
 from xva.trades import BasisSwap, FxForward, InterestRateSwap, Trade
 from xva.trades.claims import FixedFlow, IborFlow
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_plan import ExposureData
 
 Floats = NDArray[np.float64]
 

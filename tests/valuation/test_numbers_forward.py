@@ -25,10 +25,10 @@ from tests.valuation.flat_world import (
     make_engine,
     run,
 )
+from xva.adjustments.measures import XvaSpec
+from xva.exposure.engine import ExposureEngine
+from xva.sensitivities.bump import Revaluer
 from xva.trades import EquityForward
-from xva.valuation.bump import Revaluer
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.measures import XvaSpec
 
 ORACLES = json.loads((Path(__file__).parents[1] / "oracles/closed_forms.json").read_text())
 ROW, FUNDED = ORACLES["forward"], ORACLES["forward_fva"]

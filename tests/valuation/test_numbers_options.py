@@ -24,8 +24,8 @@ from tests.valuation.flat_world import (
     run,
     two_currencies,
 )
+from xva.adjustments.measures import XvaSpec
 from xva.trades import CapFloor, EquityOption, FxOption, Swaption, Trade
-from xva.valuation.measures import XvaSpec
 
 KAPPA, SIGMA, R_EUR, R_USD = 0.03, 0.01, 0.03, 0.04
 FX_VOL, EQ_VOL, DIVIDEND = 0.10, 0.25, 0.02

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.valuation.flat_world import BANK, COUNTERPARTY, FlatWorld, assert_within, make_engine, run
+from xva.adjustments.measures import XvaSpec
+from xva.exposure.engine import ExposureEngine
 from xva.trades import InterestRateSwap
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.measures import XvaSpec
 
 SWAP = json.loads((Path(__file__).parents[1] / "oracles/closed_forms.json").read_text())["par_swap_cva"]
 PAR = 0.030454789387

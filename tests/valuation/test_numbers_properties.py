@@ -23,8 +23,8 @@ from tests.valuation.flat_book import (
     world,
 )
 from tests.valuation.flat_world import BANK, COUNTERPARTY, FlatWorld, cube, make_engine, run
+from xva.exposure.compiled import Breaks
 from xva.trades import Trade
-from xva.valuation.compiled import Breaks
 
 DATES = ["2025-03-03", "2025-07-15", "2026-02-20", "2027-01-15", "2027-10-01", "2029-06-30"]
 

@@ -19,8 +19,8 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from tests.valuation.flat_world import BANK, FlatWorld, assert_within, make_engine, run, two_currencies
+from xva.adjustments.measures import XvaSpec
 from xva.trades import EquityOption, FxForward, InterestRateSwap, Swaption, Trade
-from xva.valuation.measures import XvaSpec
 
 FOLDER = Path(__file__).parents[1] / "oracles/ore_cases"
 NAMES = ("swap_payer_10y", "fxfwd_5y", "eqopt_call_3y", "swaption_euro_phys_5x5")

@@ -21,9 +21,9 @@ from tests.valuation.test_ore_exposure import (
     swaption_profile,
     world,
 )
-from xva.valuation import block_adjoint
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.results import results
+from xva.exposure.block import closed_form_adjoint as block_adjoint
+from xva.exposure.engine import ExposureEngine
+from xva.results.labelled import results
 
 NAME = "swaption_euro_phys_5x5"
 BP = 1e-4

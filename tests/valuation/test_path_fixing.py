@@ -34,14 +34,14 @@ from tests.valuation.running_swaps import (
     one_coupon,
     parameters,
 )
+from xva.adjustments.measures import MEASURES
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.engine import ExposureEngine
+from xva.exposure.fixing import Fixing
+from xva.sensitivities.reverse_pass import quote_gradients, scramble_means
+from xva.sensitivities.second_order.exposure_chain import measure_chain
+from xva.sensitivities.second_order.sweep import Sweep
 from xva.trades import Trade
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_chain import measure_chain
-from xva.valuation.exposure_plan import ExposurePlan
-from xva.valuation.fixing import Fixing
-from xva.valuation.measures import MEASURES
-from xva.valuation.pullback import quote_gradients, scramble_means
-from xva.valuation.sweep import Sweep
 
 FIXED = float(np.exp(0.03) - 1.0)
 HAZARD, OWN_HAZARD, RECOVERY = 0.02, 0.01, 0.4

@@ -25,6 +25,7 @@ from tests.pricing.exercise.market import (
     context,
     rates,
 )
+from xva.exposure.parts.conditional import exercised_share, flow_rows
 from xva.models.equity_basket import EquityBasket
 from xva.numerics import tree
 from xva.pricing.exercise.adjoint import policy_cotangents, pull_batch
@@ -32,10 +33,9 @@ from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.pricing import exercise_greeks, exercise_price
 from xva.pricing.exercise.simulation import ExercisePaths
 from xva.pricing.exercise.training import train_policy
-from xva.valuation.policy_stage import ExerciseValueStage, PolicyInputs, policy_steps, solved
-from xva.valuation.residual import exercised_share, flow_rows
-from xva.valuation.stage import Stage
-from xva.valuation.sweep import BlockFunction, Chain, Step, Sweep, Tensors
+from xva.sensitivities.second_order.policy_stage import ExerciseValueStage, PolicyInputs, policy_steps, solved
+from xva.sensitivities.second_order.stage import Stage
+from xva.sensitivities.second_order.sweep import BlockFunction, Chain, Step, Sweep, Tensors
 
 PUT_AT = torch.tensor([36.0, 0.2, 0.06], dtype=torch.float64)
 

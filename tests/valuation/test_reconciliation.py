@@ -11,10 +11,17 @@ import pytest
 import QuantLib as ql
 import torch
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.runs.computation import Exposure
 from tests.valuation.demo_bank import DEMO, demo_engine
 from xva import dates
+from xva.exposure.engine import ExposureEngine, Simulation
+from xva.exposure.reconciliation.reconciliation import (
+    cross_volatilities,
+    model_fx_vols,
+    reconcile,
+    trade_values,
+)
 from xva.market.quotes import QuoteSet
 from xva.pricing.deterministic import linear_values
 from xva.trades.cap_floor import CapFloor
@@ -23,8 +30,6 @@ from xva.trades.equity_option import EquityOption
 from xva.trades.fx_option import FxOption
 from xva.trades.swaption import Swaption
 from xva.trades.trade import Trade
-from xva.valuation.engine import ExposureEngine, Simulation
-from xva.valuation.reconciliation import cross_volatilities, model_fx_vols, reconcile, trade_values
 
 
 @pytest.fixture(scope="module")

@@ -13,22 +13,23 @@ import xarray as xr
 from tests.valuation.flat_book import day, swap, world
 from tests.valuation.flat_world import SCRAMBLES, assert_within, days_between, make_engine
 from tests.valuation.path_products import ExactForward, path_forward
+from xva.adjustments.measures import MEASURES, SIDES, measure_weights
 from xva.errors import DomainError
+from xva.exposure.block.data import block_noise, date_view, noise_paths
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.conditional import PathStates, Residual, ResidualTrade, features, positions
+from xva.exposure.parts.kernel import date_values
+from xva.exposure.world import World
 from xva.market.quotes import QuoteSet
 from xva.models.cross_asset_paths import PathMarket
 from xva.numerics import tree
+from xva.results.labelled import results
+from xva.sensitivities.by_quote import hessian_product, sensitivities
+from xva.sensitivities.reverse_pass import quote_gradients, scramble_means
+from xva.sensitivities.reverse_pass_conditional import ResidualPullback
 from xva.trades import EquityForward
 from xva.trades.trade import Trade
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_plan import ExposurePlan, block_noise, date_view, noise_paths
-from xva.valuation.measures import MEASURES, SIDES, measure_weights
-from xva.valuation.pullback import quote_gradients, scramble_means
-from xva.valuation.residual import PathStates, Residual, ResidualTrade, features, positions
-from xva.valuation.residual_pullback import ResidualPullback
-from xva.valuation.results import results
-from xva.valuation.sensitivities import hessian_product, sensitivities
-from xva.valuation.set_kernel import date_values
-from xva.valuation.world import World
 
 DATES = days_between("2025-01-15", "2028-01-17", 12)
 SWAP = swap("S", "receiver", 0.029)

@@ -10,14 +10,14 @@ import torch
 
 from tests.valuation.flat_book import world
 from tests.valuation.flat_world import assert_within, make_engine
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
 from xva.models.cross_asset_paths import PathMarket
 from xva.numerics import tree
+from xva.results.labelled import results
+from xva.sensitivities.reverse_pass_conditional import ResidualPullback
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow
-from xva.valuation.exposure_plan import ExposurePlan
-from xva.valuation.residual import ConditionalPricer, Residual, ResidualTrade
-from xva.valuation.residual_pullback import ResidualPullback
-from xva.valuation.results import results
 
 CALL, END = np.datetime64("2026-01-15"), np.datetime64("2027-01-15")
 GAIN, DEBT = 2e5, 1e6

@@ -11,18 +11,18 @@ import QuantLib as ql
 import torch
 import xarray as xr
 
-from pipelines.engine import Exposure
 from pipelines.jobs.inputs import load_job
+from pipelines.runs.computation import Exposure
 from tests.e2e.flat_job import write_flat_job
 from tests.valuation.demo_bank import demo_engine
 from tests.valuation.flat_world import two_currencies
 from xva import dates
 from xva.errors import DomainError
+from xva.explain.one_day import implied_fixings, roll, rolled
+from xva.exposure.engine import Book, ExposureEngine, Simulation
+from xva.exposure.reconciliation.reconciliation import trade_values
 from xva.trades import FxOption
 from xva.trades.claims import FixedFlow, IborFlow
-from xva.valuation.engine import Book, ExposureEngine, Simulation
-from xva.valuation.reconciliation import trade_values
-from xva.valuation.roll import implied_fixings, roll, rolled
 
 
 def one_option() -> ExposureEngine:

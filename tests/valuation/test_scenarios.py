@@ -14,16 +14,16 @@ import xarray as xr
 from pipelines.jobs.scenarios import read_scenarios
 from tests.valuation.demo_bank import demo_engine
 from tests.valuation.path_products import PathForward
+from xva.blocks.plan import Arrays, Plan
 from xva.errors import DomainError, InputErrors
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.engine import ExposureEngine
+from xva.exposure.reconciliation.reconciliation import reconcile
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel, shifted
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_plan import ExposurePlan
-from xva.valuation.plan import Arrays, Plan
-from xva.valuation.reconciliation import reconcile
-from xva.valuation.results import results
-from xva.valuation.scenarios.plan import BASE, StressPlan
-from xva.valuation.scenarios.prepare import StressOptions, prepare
-from xva.valuation.scenarios.results import stress_results
+from xva.results.labelled import results
+from xva.scenarios.plan import BASE, StressPlan
+from xva.scenarios.prepare import StressOptions, prepare
+from xva.scenarios.results import stress_results
 
 READY = Path(__file__).parents[2] / "examples/scenarios/ready.toml"
 CHECKED = ("rates_up_100", "steepener", "dollar_up_15", "equities_down_30", "fx_vol_up", "replay_2008")

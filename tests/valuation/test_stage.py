@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from tests.valuation.demo_bank import demo_engine
+from xva.exposure.block.data import block_noise
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.parts.netting_set import SetInputs
 from xva.numerics.smoothing import positive_part
-from xva.valuation.exposure_chain import measure_chain, small_data, smoothing_widths
-from xva.valuation.exposure_plan import ExposurePlan, block_noise
-from xva.valuation.set_inputs import SetInputs
-from xva.valuation.stage import ExposureInputs, ExposureStage, Stage, join_noise, kink_widths
-from xva.valuation.sweep import BlockFunction, Chain, MapBlocks, Step, Sweep, Tensors, serial
+from xva.sensitivities.second_order.exposure_chain import measure_chain, small_data, smoothing_widths
+from xva.sensitivities.second_order.stage import ExposureInputs, ExposureStage, Stage, join_noise, kink_widths
+from xva.sensitivities.second_order.sweep import BlockFunction, Chain, MapBlocks, Step, Sweep, Tensors, serial
 
 PATHS, BLOCKS = 64, 6
 

@@ -19,11 +19,11 @@ from tests.valuation.flat_book import (
     world,
 )
 from tests.valuation.flat_world import days_between, make_engine, run
+from xva.allocation.allocation_plan import AllocationPlan
+from xva.allocation.what_if import changed, increments
 from xva.errors import TradeError
+from xva.exposure.engine import ExposureEngine
 from xva.trades import Trade
-from xva.valuation.allocation_plan import AllocationPlan
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.what_if import changed, increments
 
 DATES = days_between("2025-01-15", "2031-01-15", 13)
 REST = [

@@ -11,18 +11,18 @@ import xarray as xr
 
 from pipelines.results.sensitivities import Sensitivities
 from tests.valuation.demo_bank import demo_engine
+from xva.adjustments.measures import measure_weights
 from xva.errors import DomainError
+from xva.exposure.engine import ExposureEngine
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
 from xva.market.quotes import QuoteSet
 from xva.pricing.deterministic import linear_value
+from xva.scenarios.prepare import on_quotes
+from xva.sensitivities.bump import Revaluer, weighted
+from xva.sensitivities.by_quote import sensitivities
+from xva.sensitivities.by_zero_rate import ZeroRates, zero_rates
 from xva.trades.claims import FixedFlow
-from xva.valuation.bump import Revaluer, weighted
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.measures import measure_weights
-from xva.valuation.scenarios.prepare import on_quotes
-from xva.valuation.sensitivities import sensitivities
-from xva.valuation.zero_rates import ZeroRates, zero_rates
 
 AS_OF = np.datetime64("2026-01-15", "D")
 

@@ -3,7 +3,7 @@
 In the currency's LGM every linear flow is a sum of terms ``w exp(-h x - q zeta(t)/2)`` (deflated by the currency's own
 numeraire): a bond has ``h = H(T), q = H(T)^2``; a floating coupon not yet fixed, with the projection/discount ratio
 deterministic, one more such term with ``h = H_S - H_E + H_p``. Coupons fixed but unpaid and overnight coupons that are
-accruing have the path's own fixing where they are ``simulated`` (`xva.valuation.running_coupons`); else they take their
+accruing have the path's own fixing where they are ``simulated`` (`xva.exposure.parts.running_coupons`); else they take their
 closed-form Gaussian conditional mean given x, under the currency's own measure, which keeps deflated values martingales
 when multiplied by Y.
 Ten thousand swaps cost what one costs: terms of the same dates are added before any tensor exists.

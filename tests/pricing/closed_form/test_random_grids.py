@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.pricing.closed_form import quantlib_prices as quantlib
 from tests.pricing.closed_form.quantlib_prices import YEAR, five_point, numbers
+from xva.options.greeks import greeks
 from xva.pricing.closed_form.bachelier import bachelier_option
 from xva.pricing.closed_form.barrier import KINDS, barrier_option
 from xva.pricing.closed_form.black76 import black76_option
@@ -22,7 +23,6 @@ from xva.pricing.closed_form.heston import heston
 from xva.pricing.closed_form.margrabe import exchange_option
 from xva.pricing.closed_form.sabr import sabr_lognormal_vol, sabr_normal_vol
 from xva.pricing.closed_form.stulz import stulz
-from xva.pricing.greeks import greeks
 
 SIGN = st.sampled_from([1, -1])
 SPOT = st.floats(60.0, 150.0)

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from tests.pricing.exercise.market import BERMUDAN, EQUITY, MAX_CALL, context, rates
+from xva.blocks.packing import pack, unpack
 from xva.errors import DomainError, TradeError
 from xva.models.equity_basket import EquityBasket
 from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
 from xva.pricing.exercise.regression import Regression
 from xva.pricing.exercise.simulation import ExercisePaths
 from xva.pricing.exercise.training import train_policy
-from xva.valuation.packing import pack, unpack
 
 
 def trained(side: str = "long") -> tuple[ExercisePaths, ExercisePolicy]:

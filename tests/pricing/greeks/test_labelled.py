@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from xva.errors import DomainError
+from xva.options.greeks import greeks
 from xva.pricing.closed_form.bachelier import bachelier_option
 from xva.pricing.closed_form.barrier import KINDS, barrier_option
 from xva.pricing.closed_form.black76 import black76_option
@@ -26,7 +27,6 @@ from xva.pricing.closed_form.heston import heston
 from xva.pricing.closed_form.margrabe import exchange_option
 from xva.pricing.closed_form.sabr import sabr_lognormal, sabr_normal
 from xva.pricing.closed_form.stulz import stulz
-from xva.pricing.greeks import greeks
 
 ORACLE = json.loads((Path(__file__).parents[2] / "oracles/closed_forms.json").read_text())[
     "black_scholes_call"

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xva.errors import DomainError
+from xva.options.greeks import greeks
 from xva.pricing.closed_form.barrier import barrier_option
 from xva.pricing.closed_form.black76 import black76
 from xva.pricing.closed_form.black_scholes import black_scholes
 from xva.pricing.closed_form.stulz import stulz
-from xva.pricing.greeks import greeks
 
 CALL = {"spot": 100.0, "strike": 100.0, "expiry": 1.0, "rate": 0.05, "vol": 0.2}
 

@@ -17,7 +17,7 @@ from functools import cache
 import QuantLib as ql
 import torch
 
-from xva.pricing.lattice.options import LatticeOptions
+from xva.options.lattice.options import LatticeOptions
 
 _TODAY = ql.Date(2, 1, 2026)
 _DAYS = ql.Actual365Fixed()

@@ -9,13 +9,13 @@ from torch.autograd import grad
 
 from tests.pricing.lattice.quantlib_trees import Terms, options, tree_value
 from xva.errors import DomainError
+from xva.options.lattice.greeks import greeks
+from xva.options.lattice.lattice import Lattice
+from xva.options.lattice.options import MARKET, LatticeOptions
+from xva.options.lattice.parameters import Scheme, build_tree
+from xva.options.lattice.price import price
+from xva.options.lattice.value import european
 from xva.pricing.closed_form.black_scholes import black_scholes
-from xva.pricing.lattice.greeks import greeks
-from xva.pricing.lattice.lattice import Lattice
-from xva.pricing.lattice.options import MARKET, LatticeOptions
-from xva.pricing.lattice.parameters import Scheme, build_tree
-from xva.pricing.lattice.price import price
-from xva.pricing.lattice.value import european
 
 PUT = Terms(97.0, 100.0, 0.05, 0.02, 0.2, 365, -1, True)
 CALL = Terms(103.0, 100.0, 0.03, 0.06, 0.3, 500, 1, True)

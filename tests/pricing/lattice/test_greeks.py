@@ -8,12 +8,12 @@ from torch.autograd import grad
 
 from tests.pricing.lattice.quantlib_trees import Terms, grid_greeks, options
 from xva.errors import DomainError
+from xva.options.lattice.greeks import greeks
+from xva.options.lattice.options import LatticeOptions
+from xva.options.lattice.parameters import Scheme
+from xva.options.lattice.price import price
+from xva.options.lattice.result import NUMBERS
 from xva.pricing.closed_form.black_scholes import black_scholes
-from xva.pricing.lattice.greeks import greeks
-from xva.pricing.lattice.options import LatticeOptions
-from xva.pricing.lattice.parameters import Scheme
-from xva.pricing.lattice.price import price
-from xva.pricing.lattice.result import NUMBERS
 
 CALL = Terms(100.0, 100.0, 0.05, 0.0, 0.2, 365, 1, False)
 NUMBERS_MD = {

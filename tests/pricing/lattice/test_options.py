@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from xva.errors import DomainError
-from xva.pricing.lattice.greeks import greeks
-from xva.pricing.lattice.options import LatticeOptions
-from xva.pricing.lattice.parameters import build_tree
-from xva.pricing.lattice.price import price
+from xva.options.lattice.greeks import greeks
+from xva.options.lattice.options import LatticeOptions
+from xva.options.lattice.parameters import build_tree
+from xva.options.lattice.price import price
 
 GOOD: dict[str, Any] = {
     "spot": 100.0, "strike": 100.0, "expiry": 1.0, "rate": 0.05, "dividend": 0.0, "vol": 0.2, "sign": 1, "american": True,

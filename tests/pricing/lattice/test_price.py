@@ -20,11 +20,11 @@ from tests.pricing.lattice.quantlib_trees import (
     rates_seen,
     tree_value,
 )
+from xva.options.lattice.greeks import greeks
+from xva.options.lattice.options import LatticeOptions
+from xva.options.lattice.parameters import Scheme, build_tree
+from xva.options.lattice.price import price
 from xva.pricing.closed_form.black_scholes import black_scholes
-from xva.pricing.lattice.greeks import greeks
-from xva.pricing.lattice.options import LatticeOptions
-from xva.pricing.lattice.parameters import Scheme, build_tree
-from xva.pricing.lattice.price import price
 
 LONGSTAFF = Terms(36.0, 40.0, 0.06, 0.0, 0.2, 365, -1, True)
 TREES: list[tuple[Scheme, str, int]] = [

@@ -27,12 +27,8 @@ from tests.pricing.monte_carlo.world import (
 )
 from xva.models.deterministic_rates import RateCurve
 from xva.models.heston import HestonBasket
-from xva.pricing.closed_form.barrier import barrier_option
-from xva.pricing.closed_form.black_scholes import black_scholes
-from xva.pricing.closed_form.heston import heston
-from xva.pricing.closed_form.stulz import stulz
-from xva.pricing.greeks import Greeks, greeks
-from xva.pricing.monte_carlo import (
+from xva.options.greeks import Greeks, greeks
+from xva.options.monte_carlo import (
     FlatBasket,
     LikelihoodRatio,
     Method,
@@ -41,6 +37,10 @@ from xva.pricing.monte_carlo import (
     Sampling,
     simulate_greeks,
 )
+from xva.pricing.closed_form.barrier import barrier_option
+from xva.pricing.closed_form.black_scholes import black_scholes
+from xva.pricing.closed_form.heston import heston
+from xva.pricing.closed_form.stulz import stulz
 from xva.trades import TradeContext
 
 FIRST = ("value", "delta", "vega", "rho", "dividend_rho", "theta")

@@ -18,10 +18,8 @@ from tests.pricing.monte_carlo.world import (
     greeks_of,
     numbers,
 )
-from xva.pricing.closed_form.barrier import barrier_option
-from xva.pricing.closed_form.stulz import stulz
-from xva.pricing.greeks import greeks
-from xva.pricing.monte_carlo import (
+from xva.options.greeks import greeks
+from xva.options.monte_carlo import (
     LikelihoodRatio,
     Mixed,
     OneStepSurvival,
@@ -30,7 +28,9 @@ from xva.pricing.monte_carlo import (
     SecondLikelihoodRatio,
     Smoothing,
 )
-from xva.pricing.monte_carlo.gamma import GammaMethod
+from xva.options.monte_carlo.gamma import GammaMethod
+from xva.pricing.closed_form.barrier import barrier_option
+from xva.pricing.closed_form.stulz import stulz
 
 ROW = {name: MARKET[name] for name in ("spot", "vol", "rate", "dividend")}
 

@@ -19,7 +19,7 @@ from tests.pricing.monte_carlo.world import (
     numbers,
     stretched,
 )
-from xva.pricing.monte_carlo import LikelihoodRatio, OneStepSurvival, Sampling, Smoothing, simulate_greeks
+from xva.options.monte_carlo import LikelihoodRatio, OneStepSurvival, Sampling, Smoothing, simulate_greeks
 
 MARKET = numbers(spot=100.0, vol=0.2, rate=0.05)
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xva.errors import DomainError
-from xva.pricing.monte_carlo import Sampling, brownian_bridge
-from xva.pricing.monte_carlo.sampling import Normals, philox
+from xva.options.monte_carlo import Sampling, brownian_bridge
+from xva.options.monte_carlo.sampling import Normals, philox
 
 TIMES = np.array([0.0, 0.1, 0.35, 0.4, 1.0, 1.7])
 SMALL = Sampling(paths=1 << 12, batches=4, block_size=256)

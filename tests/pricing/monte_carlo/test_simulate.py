@@ -32,7 +32,7 @@ from tests.pricing.monte_carlo.world import (
 from xva.errors import DomainError, MarketDataError
 from xva.models.equity_basket import EquityBasket
 from xva.models.path_model import PathModel, Transition
-from xva.pricing.monte_carlo import (
+from xva.options.monte_carlo import (
     FlatBasket,
     Knock,
     LikelihoodRatio,
@@ -102,7 +102,7 @@ STREAM = """
 import resource, sys, torch
 from dataclasses import replace
 from tests.pricing.monte_carlo.world import *
-from xva.pricing.monte_carlo import *
+from xva.options.monte_carlo import *
 torch.set_num_threads(1)
 trade = replace(CALL, averaging_dates=tuple(AS_OF + 36 * k for k in range(1, 11)))
 def run(paths):

@@ -23,11 +23,11 @@ from tests.pricing.monte_carlo.world import (
 )
 from xva.errors import DomainError
 from xva.models.path_model import walk
+from xva.options.monte_carlo import FlatBasket, GreekProblem, LognormalOption, Mixed, Sampling, controls_of
+from xva.options.monte_carlo.gaussian import gaussian_steps
+from xva.options.monte_carlo.regression import controlled
+from xva.options.monte_carlo.sampling import Normals
 from xva.pricing.closed_form.geometric_asian import geometric_asian
-from xva.pricing.monte_carlo import FlatBasket, GreekProblem, LognormalOption, Mixed, Sampling, controls_of
-from xva.pricing.monte_carlo.gaussian import gaussian_steps
-from xva.pricing.monte_carlo.regression import controlled
-from xva.pricing.monte_carlo.sampling import Normals
 from xva.trades import TradeContext
 from xva.trades.path_trade import PathTrade
 

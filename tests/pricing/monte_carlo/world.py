@@ -11,8 +11,8 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from xva.models.path_model import PathModel
+from xva.options.monte_carlo import FlatBasket, MonteCarloGreeks, simulate_greeks
 from xva.pricing.exercise.pricing import Estimate
-from xva.pricing.monte_carlo import FlatBasket, MonteCarloGreeks, simulate_greeks
 from xva.trades import AsianOption, BarrierOption, BasketOption, DigitalOption, TradeContext, WorstOfOption
 from xva.trades.path_trade import PathTrade
 

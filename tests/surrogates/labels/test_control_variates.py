@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from surrogates.labels import Hedged, LabelProblem, Pathwise, label_normals, variance_ratio
-from surrogates.ridge_features import RidgeFeatures
+from surrogates.regression.ridge_features import RidgeFeatures
 from tests.surrogates.labels.test_strategy import asian
 from tests.surrogates.labels.worlds import (
     CONTEXT,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from surrogates.labels import LabelProblem, MarketBox, box_labels, label_normals
-from surrogates.ridge_features import RidgeFeatures
+from surrogates.regression.ridge_features import RidgeFeatures
 from tests.surrogates.labels.worlds import (
     CONTEXT,
     MONTHS,

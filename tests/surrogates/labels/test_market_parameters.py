@@ -12,8 +12,8 @@ from torch import Tensor
 from surrogates.labels.market_box import MarketBox, grouped_box_labels
 from surrogates.labels.market_parameters import moved
 from surrogates.labels.problem import LabelProblem, label_normals
-from surrogates.ridge_features import RidgeFeatures
-from surrogates.samples import Samples
+from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression.samples import Samples
 from tests.valuation.flat_book import day, world
 from xva.errors import DomainError
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket

@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.stats import norm
 from torch import Tensor
 
-from surrogates.surrogate import Surrogate
+from surrogates.regression.surrogate import Surrogate
 from xva.models.deterministic_rates import RateCurve
 from xva.models.equity_basket import EquityBasket
 from xva.models.heston import HestonBasket

@@ -8,13 +8,13 @@ import QuantLib as ql
 
 from tests.valuation.demo_bank import demo_engine
 from xva.errors import DomainError
+from xva.exposure.engine import ExposureEngine
+from xva.hedging.market_instruments import Instruments, instruments
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet, unit_shift
 from xva.trades.context import TradeContext
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.hedging.instruments import Instruments, instruments
 
 AS_OF = np.datetime64("2026-01-15", "D")
 

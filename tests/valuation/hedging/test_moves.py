@@ -8,13 +8,13 @@ import torch
 
 from tests.valuation.demo_bank import demo_engine
 from xva.errors import DomainError
+from xva.exposure.block.data import ExposureData, block_noise, noise_paths
+from xva.exposure.engine import ExposureEngine
+from xva.exposure.reconciliation.reconciliation import model_fx_vols
+from xva.hedging.moves import QuoteMoves, quote_moves
 from xva.market.build import build_market
 from xva.market.quotes import QuoteSet
-from xva.valuation.engine import ExposureEngine
-from xva.valuation.exposure_plan import ExposureData, block_noise, noise_paths
-from xva.valuation.hedging.moves import QuoteMoves, quote_moves
-from xva.valuation.reconciliation import model_fx_vols
-from xva.valuation.zero_rates import ZeroRates, zero_rates
+from xva.sensitivities.by_zero_rate import ZeroRates, zero_rates
 
 
 @pytest.fixture(scope="module")

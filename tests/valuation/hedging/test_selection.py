@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xva.errors import DomainError
-from xva.valuation.hedging.selection import amounts, select
+from xva.hedging.selection import amounts, select
 
 
 def residual(target: np.ndarray, columns: np.ndarray, chosen: tuple[int, ...] | list[int]) -> float:

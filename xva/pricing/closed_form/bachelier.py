@@ -25,7 +25,7 @@ def bachelier(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int | Tens
     -------
     Tensor
         Broadcast shape, in the unit of ``forward``. Nothing is checked: this runs inside the engine.
-        `bachelier_option` and `xva.pricing.greeks` check.
+        `bachelier_option` and `xva.options.greeks` check.
 
     References
     ----------

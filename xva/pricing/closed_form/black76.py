@@ -25,7 +25,7 @@ def black76(forward: Tensor, strike: Tensor, std_dev: Tensor, sign: int | Tensor
     -------
     Tensor
         Broadcast shape, in the unit of ``forward``; differentiable to any order where ``std_dev > 0``. Nothing is
-        checked: this runs inside the engine. `black76_option` and `xva.pricing.greeks` check.
+        checked: this runs inside the engine. `black76_option` and `xva.options.greeks` check.
 
     References
     ----------

@@ -87,7 +87,7 @@ def require(*, positive: tuple[str, ...] = (), degenerate: bool = False, **argum
         The formula is right at zero volatility and zero time too (the intrinsic value).
     **arguments : Tensor or float
         By name. Nothing is checked inside ``vmap`` or a compiled function, where values cannot be read: whoever
-        transforms checks first, as `xva.pricing.greeks` does.
+        transforms checks first, as `xva.options.greeks` does.
 
     Raises
     ------

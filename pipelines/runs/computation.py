@@ -1,0 +1,179 @@
+"""A loaded job as the mathematics wants it: a plan for workers, and what turns their sums into results."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+import xarray as xr
+
+from pipelines.execution.library_state import own_library_state
+from pipelines.jobs.grid import fine_dates, sees_cashflows
+from pipelines.jobs.inputs import LoadedJob, unseen_trades
+from pipelines.reports.certificates import certificates
+from pipelines.results import open_fixings as open_fixing_results
+from pipelines.results.reconciliation import as_dataset
+from pipelines.runs.training import Training
+from pipelines.storage.identity import environment
+from surrogates.book.book import LearnedBook, training_requests
+from surrogates.book.value_today import values_today
+from surrogates.registry.durable import canonical_json
+from surrogates.training.trade_training import TrainingSettings
+from xva.adjustments.measures import XvaSpec
+from xva.blocks.plan import Arrays
+from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.engine import Book, ExposureEngine, Simulation
+from xva.exposure.market_fixings import OpenFixing, open_fixings
+from xva.exposure.reconciliation.reconciliation import reconcile
+from xva.exposure.world import WorldBuilder
+from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
+from xva.results.labelled import results
+from xva.results.left_out import left_out
+
+_THREADS = 4  # of the reverse pass on the driver; each holds one netting set's graph
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A job's computation. Calibrating and training take their time, and are put off until something is asked for.
+
+    Parameters
+    ----------
+    job : LoadedJob
+    training : Training
+        For trades without closed form: here, and nothing kept, by default.
+    """
+
+    job: LoadedJob
+    training: Training = field(default_factory=Training)
+
+    @cached_property
+    def engine(self) -> ExposureEngine:
+        """The book compiled, the market built, the model calibrated."""
+        with own_library_state():
+            return ExposureEngine(
+                _book(self.job),
+                self.job.quotes,
+                _world(self.job),
+                self.job.dates,
+                _xva(self.job),
+                _simulation(self.job),
+            )
+
+    @cached_property
+    def learned(self) -> LearnedBook:
+        """The trades without closed form, trained and certified; empty where there are none."""
+        with own_library_state():
+            return self.training.learn(self.engine, settings_of(self.job))
+
+    @property
+    def examined(self) -> LearnedBook:
+        """The same, with those that no certificate could be had for and that nothing else may price."""
+        with own_library_state():
+            return self.training.train(self.engine, settings_of(self.job))
+
+    @cached_property
+    def plan(self) -> ExposurePlan:
+        """What workers compute, block by block."""
+        adjoint = self.job.spec.xva.sensitivities
+        with own_library_state():
+            if self.learned.requests:
+                return self.learned.plan(adjoint=adjoint)
+            return self.engine.plan(adjoint=adjoint)
+
+    def reconciliation(self) -> pd.DataFrame:
+        """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's.
+
+        Trades without closed form are simulated; nothing but exercise policies is trained for that where nothing was yet.
+        """
+        with own_library_state():
+            if "learned" in vars(self):
+                simulated = self.learned.values_today()
+            else:
+                requests = training_requests(self.engine, settings_of(self.job))
+                simulated = values_today(requests.values())
+            return reconcile(self.engine.book, self.engine.world, simulated)
+
+    def left_out(self) -> xr.Dataset:
+        """What the grid leaves out of every measure by netting set (`xva.results.left_out`), and by trade in words."""
+        with own_library_state():
+            found = left_out(self.engine, fine_dates(self.job.dates, self.job.terms))
+        trades = [t.trade_id for t in self.job.trades]
+        return found.assign_coords(trade=trades).assign(trade_unseen=("trade", unseen_trades(self.job)))
+
+    def open_fixings(self) -> tuple[OpenFixing, ...]:
+        """Fixings of the valuation date that are not in the job's table and that the market stands in for."""
+        book = self.engine.book
+        return open_fixings(book.trades, book.context, self.engine.world)
+
+    def finish(self, sums: Sequence[Arrays], cube: xr.Dataset | None = None) -> xr.Dataset:
+        """Results from the blocks' sums; with the ``cube`` also PFE, by exact quantiles."""
+        spec = self.job.spec
+        pull = self.learned.pullback() if self.learned.requests else None
+        with own_library_state(), ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
+            found = results(self.engine, self.plan.data, sums, pool.map, pull)
+        if cube is not None and cube.data_vars:
+            found["pfe"] = cube.xva.pfe(spec.exposure.pfe_quantile).transpose("netting_set", "time")
+        found = found.merge(as_dataset(self.reconciliation())).merge(certificates(self.learned))
+        found = found.merge(self.left_out())
+        found = found.merge(open_fixing_results.as_dataset(self.open_fixings()))
+        unused = list(self.job.unused)
+        return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name, unused_quotes=unused)
+
+
+def settings_of(job: LoadedJob) -> TrainingSettings:
+    """How the job's trades without closed form are learned and tested."""
+    s = job.spec.surrogates
+    return TrainingSettings(
+        paths=s.training_paths,
+        policy_paths=s.policy_paths,
+        seed=s.seed,
+        exercise_width=s.exercise_width,
+        jump_width=s.jump_width,
+        tolerance=s.tolerance,
+        states=s.certificate_states,
+        dates=s.certificate_dates,
+        inner_paths=s.inner_paths,
+        max_effort=s.max_effort,
+        fallback=s.fallback == "nested",
+        program=hashlib.sha256(canonical_json(environment())).hexdigest()[:16],
+    )
+
+
+def _book(job: LoadedJob) -> Book:
+    return Book(
+        job.netting_sets,
+        job.counterparties,
+        job.trades,
+        job.context,
+        job.spec.exposure.breaks,
+        job.spec.simulation.fixing,
+    )
+
+
+def _world(job: LoadedJob) -> WorldBuilder:
+    kinds: dict[str, list[str]] = {"IR": [], "EQ": []}
+    for factor in job.factors:
+        kind, _, name = factor.partition(":")
+        kinds.setdefault(kind, []).append(name)
+    home = job.spec.reporting_currency
+    currencies = (home, *(c for c in kinds["IR"] if c != home))
+    return WorldBuilder(
+        job.market_config, currencies, tuple(kinds["EQ"]), job.spec.model.coterminal, job.spec.model.stated
+    )
+
+
+def _xva(job: LoadedJob) -> XvaSpec:
+    xva = job.spec.xva
+    day_before = sees_cashflows(job.spec.simulation.grid)
+    return XvaSpec(xva.own_name, xva.variant, xva.funding, xva.quadrature, day_before)
+
+
+def _simulation(job: LoadedJob) -> Simulation:
+    s = job.spec.simulation
+    return Simulation(s.paths, s.block_size, s.scrambles, s.seed, dtype=s.dtype, device=s.device)

@@ -1,0 +1,126 @@
+"""How far off reused surrogates are, measured: the same paths on the scenario's market with surrogates learned there.
+
+Both price the same few paths of the run, so the difference has a small error of its own. Surrogates and exercise policies
+that are learned for it come from fewer paths than a run's and have no certificate: they decide on the side of zero, which
+they get wrong on few paths, to second order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogates.book.book import LearnedBook
+from surrogates.book.exposure import SurrogatePlan
+from surrogates.training.trade_training import TrainingSettings
+from xva.blocks.plan import Arrays
+from xva.exposure.block.data import ExposureData
+from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.conditional import Residual
+from xva.scenarios.plan import Case, StressPlan, restricted
+from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
+from xva.sensitivities.truncation import measure_samples
+
+Floats = NDArray[np.float64]
+PATHS = 256
+"""Of each scramble."""
+LABELS = 4096
+_SIDES = ("epe", "ene")
+_PREFIX = "reused_error/"
+
+
+def rough(settings: TrainingSettings) -> TrainingSettings:
+    """How surrogates are learned that reused ones are measured against: nothing is judged."""
+    return replace(
+        settings, paths=min(settings.paths, LABELS), states=8, dates=1, inner_paths=64, tolerance=1e9,
+        max_effort=1, fallback=True,
+    )  # fmt: skip
+
+
+def routed(base: LearnedBook, found: LearnedBook, engine: ExposureEngine) -> LearnedBook:
+    """What was ``found`` on another market, nested Monte Carlo where the base run has it."""
+    trained = {place: replace(t, route=base.trained[place].route) for place, t in found.trained.items()}
+    return LearnedBook(engine, found.requests, trained)
+
+
+@final
+class ReusedPlan(SurrogatePlan):
+    """A plan of reused surrogates that knows how far off they are.
+
+    Parameters
+    ----------
+    off : mapping
+        ``epe`` and ``ene`` ``(scramble, netting_set, time)``, reused less learned on this market.
+    """
+
+    def __init__(
+        self, data: ExposureData, residuals: Mapping[int, Residual], off: Mapping[str, Floats]
+    ) -> None:
+        super().__init__(data, residuals)
+        self.off = dict(off)
+
+    def payload(self) -> tuple[Arrays, dict[str, Any]]:
+        arrays, meta = super().payload()
+        return arrays | {f"{_PREFIX}{side}": self.off[side] for side in _SIDES}, meta
+
+
+def measured(
+    data: ExposureData, reused: Mapping[int, Residual], learned: Mapping[int, Residual]
+) -> ReusedPlan:
+    """The plan of reused surrogates, held against those ``learned`` on the same market."""
+    numbers = sorted(reused)
+    size, scrambles = min(data.noise.block_size, PATHS), data.noise.scrambles
+    few = replace(
+        restricted(data, numbers),
+        noise=replace(data.noise, block_size=size),
+        n_blocks=scrambles,
+        adjoint=False,
+    )
+    found = [_profiles(few, [book[i] for i in numbers]) for book in (reused, learned)]
+    off = {side: np.zeros((scrambles, len(data.netting_sets), len(data.days))) for side in _SIDES}
+    for side in _SIDES:
+        off[side][:, numbers] = (found[0][side] - found[1][side]) / size
+    return ReusedPlan(data, reused, off)
+
+
+def _profiles(data: ExposureData, residuals: Sequence[Residual]) -> dict[str, Floats]:
+    """Sums ``(scramble, netting_set, time)``."""
+    plan = SurrogatePlan(data, dict(enumerate(residuals)))
+    sums = [plan.run(block).sums for block in range(plan.n_blocks)]
+    return {side: np.stack([part[side] for part in sums]) for side in _SIDES}
+
+
+class SurrogateStressPlan(StressPlan):
+    """A `StressPlan` whose worlds may hold surrogates."""
+
+    kind: ClassVar[str] = "stress-surrogates"
+    world_plan: ClassVar[type[SurrogatePlan]] = SurrogatePlan
+
+    def reused_errors(self) -> dict[str, tuple[tuple[str, ...], Floats]]:
+        """Variables ``reused_error`` ``(scenario, measure, netting_set)`` and ``total_reused_error``, each with ``_se``.
+
+        Measures by reused surrogates less those by surrogates learned on the scenario's market, on the same paths; 0 where
+        there is nothing to reuse, NaN where a scenario could not be computed.
+        """
+        samples = np.stack([self._off(case, w) for case, w in zip(self.cases, self.weights.numpy())], axis=1)
+        dims = ("scenario", "measure", "netting_set")
+        found: dict[str, tuple[tuple[str, ...], Floats]] = {}
+        for prefix, kept, values in (("", dims, samples), ("total_", dims[:2], samples.sum(-1))):
+            found[f"{prefix}reused_error"] = (kept, values.mean(0))
+            found[f"{prefix}reused_error_se"] = (kept, standard_error(values))
+        return found
+
+    def _off(self, case: Case, weights: Floats) -> Floats:
+        """``(scramble, measure, netting_set)``."""
+        shape = (self.base.scrambles, len(MEASURE_NAMES), len(self.base.netting_sets))
+        found = np.full(shape, np.nan if case.reason else 0.0)
+        arrays = self.worlds.payload(case.world)[0] if case.world >= 0 else {}
+        if f"{_PREFIX}epe" in arrays:
+            reached = list(case.reached)
+            sides = list(zip(*(arrays[f"{_PREFIX}{side}"] for side in _SIDES)))
+            found[:, :, reached] = measure_samples(weights[:, reached], sides, truncate=False)
+        return found

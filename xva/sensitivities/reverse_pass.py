@@ -1,0 +1,214 @@
+"""One reverse pass: adjoints of the profiles, by netting set and scramble, to sensitivities to every quote.
+
+Blocks have summed the derivatives of EPE and ENE to a netting set's small inputs. Here they become cotangents of those
+inputs, rebuilt with their graph netting set by netting set, and flow back to the world (curves, volatilities,
+hazards) and from there, once for all, to the quotes. All measures and scrambles travel together as one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xva.adjustments.measures import SIDES, measure_weights
+from xva.exposure.block.closed_form_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
+from xva.exposure.block.data import ExposureData
+from xva.exposure.engine import ExposureEngine, StateTensors
+from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.state.state import event_layout
+from xva.exposure.world import World
+from xva.numerics import tree
+
+Sums = Mapping[str, NDArray[Any]]
+MapSets = Callable[[Callable[[int], list[Tensor]], Iterable[int]], Iterable[list[Tensor]]]
+Pulled = tuple[list[Tensor], list[Tensor]]
+"""Tensors with their graph to the world, and the batch of their cotangents ``(measure * scramble, ...)``, scramble fastest."""
+ResidualGraph = Callable[[World, int, Sequence[Sums]], Pulled]
+"""What the measures of a netting set (by number) depend on through its residual."""
+_CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
+_STATE_TENSORS = ("grid.initial", "grid.drift", "grid.factor")
+_EVENT_TENSORS = ("events.constant", "events.load", "events.mix", "events.residual")
+
+
+def scramble_means(data: ExposureData, blocks: Sequence[Sums]) -> list[dict[str, NDArray[np.float64]]]:
+    """Means over each scramble's paths of every sum, blocks added in block order."""
+    n, paths = data.noise.scrambles, data.n_blocks // data.noise.scrambles * data.noise.block_size
+    found: list[dict[str, NDArray[np.float64]]] = []
+    for r in range(n):
+        mine = blocks[r::n]
+        total = {key: np.array(value, dtype=np.float64) for key, value in mine[0].items()}
+        for other in mine[1:]:
+            for key, value in other.items():
+                total[key] += value
+        found.append({key: value / paths for key, value in total.items()})
+    return found
+
+
+def quote_gradients(
+    engine: ExposureEngine,
+    data: ExposureData,
+    means: Sequence[Sums],
+    map_sets: MapSets = map,
+    residual_graph: ResidualGraph | None = None,
+) -> NDArray[np.float64]:
+    """Derivatives of every measure to every quote, per scramble.
+
+    Parameters
+    ----------
+    means : sequence of dict
+        One per scramble, from `scramble_means` of a plan with ``adjoint=True``.
+    map_sets : callable
+        ``map`` or a thread pool's: netting sets are independent, and no bit depends on how they are spread.
+    residual_graph : callable, optional
+        Of a plan with residuals (`residual_pullback`).
+
+    Returns
+    -------
+    ndarray
+        ``(scramble, measure, netting_set, quote)``, per unit of quote; their mean is the sensitivity, their spread
+        its standard error.
+    """
+    quotes = engine.quotes.as_leaf()
+    world, leaves, sources = tree.cut(engine.build(quotes))
+    n_sets, n_measures = len(data.sets), len(SIDES)
+    batch = n_measures * len(means)
+
+    def one_set(number: int) -> list[Tensor]:
+        outputs, cotangents = _set_graph(engine, world, data, number, means)
+        if residual_graph is not None:
+            more, theirs = residual_graph(world, number, means)
+            outputs, cotangents = outputs + more, cotangents + theirs
+        return _batched_grad(outputs, leaves, cotangents, batch)
+
+    merged = [torch.cat(parts) for parts in zip(*map_sets(one_set, range(n_sets)))]
+    (gradient,) = _batched_grad(sources, [quotes.values], merged, batch * n_sets)
+    shaped = gradient.reshape(n_sets, n_measures, len(means), -1)
+    return shaped.permute(2, 1, 0, 3).numpy()
+
+
+def _batched_grad(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batch: int
+) -> list[Tensor]:
+    """One pull-back of a batch of cotangents; zeros where an input is not reached."""
+    used = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
+    if not used:
+        return [torch.zeros(batch, *x.shape, dtype=x.dtype) for x in inputs]
+    tensors = [o for o, _ in used]
+    parts = []
+    for first in range(0, batch, _CHUNK):
+        pull = partial(_grad, tensors, inputs, first + _CHUNK < batch)
+        parts.append(torch.vmap(pull)(*[c[first : first + _CHUNK] for _, c in used]))
+    return [torch.cat(column) for column in zip(*parts)]
+
+
+def _grad(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], keep: bool, *cotangents: Tensor
+) -> tuple[Tensor, ...]:
+    found = torch.autograd.grad(outputs, list(inputs), list(cotangents), keep, allow_unused=True)
+    return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True))
+
+
+def _set_graph(
+    engine: ExposureEngine, world: Any, data: ExposureData, number: int, means: Sequence[Sums]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The tensors that one netting set's measures depend on, with their graph, and the batch of their cotangents."""
+    compiled = engine.compiled[number]
+    n_rates = data.centre.shape[1]
+    count = max(2 * n_rates - 1, int(data.active[number].max(initial=0)) + 1)
+    events = f"adjoint/{number}/events.mix" in means[0]
+    if events:
+        count = len(data.factors)
+    # states beyond those the set depends on do not touch it (an event's bridge touches all): leave them out
+    small = replace(world, model=world.model.leading(count))
+    frame, scalars = engine.set_frame(small, number, events)
+    layout = event_layout(scalars, engine.times)
+    # the run's intervals and orders: its adjoints are to their coefficients
+    frame = replace(frame, centre=data.centre, scale=data.scale)
+    inputs = engine.inputs(compiled, frame, data.sets[number].orders)
+    state = engine.state_of(frame, scalars, layout, inputs.events(layout))
+    weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
+    fixed = data.weights[:, number]
+    prefix = f"adjoint/{number}/"
+    outputs: list[Tensor] = [weights]
+    cotangents: list[Tensor] = [batched(means, lambda mean: _profile_cotangent(mean, number))]
+    for key in (*DATE_TENSORS, *ROW_TENSORS):
+        if prefix + key not in means[0]:
+            continue
+        date_of = _dates(inputs, key, len(data.days))
+        output = input_tensor(inputs, key)
+        outputs.append(output)
+        cotangents.append(
+            batched(
+                means,
+                lambda mean, k=prefix + key, o=output, d=date_of: _weighted(_fit(mean[k], o), fixed, d),
+            )
+        )
+    active = data.active[number]
+    for key in _STATE_TENSORS:
+        outputs.append(_state_tensor(state, key))
+        cotangents.append(
+            batched(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))
+        )
+    if events:
+        if inputs.live.root.numel():
+            outputs.append(inputs.live.root)
+            cotangents.append(batched(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))
+        for key in _EVENT_TENSORS:
+            outputs.append(_state_tensor(state, key))
+            output = outputs[-1]
+            cotangents.append(
+                batched(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))
+            )
+    return outputs, cotangents
+
+
+def _fit(value: NDArray[Any], like: Tensor) -> NDArray[Any]:
+    """The leading part of an adjoint ``(side or measure, ...)`` that belongs to a tensor of fewer states."""
+    return value[(slice(None), *(slice(0, size) for size in like.shape))]
+
+
+def batched(means: Sequence[Sums], one: Any) -> Tensor:
+    """Stack ``(measure, ...)`` of every scramble as ``(measure * scramble, ...)``, scramble fastest."""
+    return torch.stack([one(mean) for mean in means], dim=1).flatten(0, 1)
+
+
+def _profile_cotangent(mean: Sums, number: int) -> Tensor:
+    """d measure / d weights ``(measure, measure, time)``: the soft profiles, which are the ones differentiated."""
+    profiles = [torch.from_numpy(mean[name][number]) for name in ("epe_soft", "ene_soft")]
+    rows = torch.stack([profiles[side] for side in SIDES])
+    return torch.eye(len(SIDES), dtype=torch.float64)[:, :, None] * rows  # a measure has its own weights only
+
+
+def _weighted(sided: NDArray[Any], weights: Tensor, date_of: NDArray[np.int64]) -> Tensor:
+    """``(measure, row, ...)``: the side's derivative of each row times the measure's weight on the row's date."""
+    value = torch.from_numpy(sided)
+    weight = weights[:, torch.from_numpy(date_of)]
+    shape = (len(SIDES), len(date_of)) + (1,) * (value.ndim - 2)
+    return torch.stack([value[side] for side in SIDES]) * weight.reshape(shape)
+
+
+def _dates(inputs: SetInputs, key: str, n_dates: int) -> NDArray[np.int64]:
+    if key in DATE_TENSORS:
+        return np.arange(n_dates)
+    return np.repeat(np.arange(n_dates), np.diff(row_edges(inputs, key)))
+
+
+def _spread(value: NDArray[Any], like: Tensor, active: NDArray[np.int64]) -> Tensor:
+    """Adjoints of active states' rows in a tensor of all states, ``(measure, ...)``."""
+    full = torch.zeros(value.shape[0], *like.shape, dtype=torch.float64)
+    dimension = 1 if like.ndim == 1 else 2
+    known = torch.from_numpy(value[..., : like.shape[-1]] if like.ndim == 3 else value)
+    return full.index_copy(dimension, torch.from_numpy(active), known)
+
+
+def _state_tensor(state: StateTensors, key: str) -> Tensor:
+    part, name = key.split(".")
+    found: Tensor = getattr(getattr(state, part), name)
+    return found
