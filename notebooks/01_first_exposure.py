@@ -118,7 +118,7 @@ own.loc[own["value"] != 0.0, ["tenor", "value", "standard_error"]]
 # %%
 import tempfile
 
-from pipelines.reports.export import export_csv
+from pipelines import export_csv
 
 with tempfile.TemporaryDirectory() as folder:
     for file in export_csv(run, Path(folder)):

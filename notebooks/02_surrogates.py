@@ -49,12 +49,12 @@ job = pipelines.ExposureJob.from_toml(file)
 # every date until maturity; and the same again in every stress scenario and what-if.
 
 # %%
-from pipelines.runs.computation import settings_of
-from surrogates.book.book import training_requests
-from surrogates.certificate.nested_pricer import alive_book
-from surrogates.labels.problem import label_normals
-from surrogates.training.trade_training import label_problem, make_samples, train_exercise
-from xva.models.path_model import walk
+from pipelines import settings_of
+from surrogates.book import training_requests
+from surrogates.certificate import alive_book
+from surrogates.labels import label_normals
+from surrogates.training import label_problem, make_samples, train_exercise
+from xva.models import walk
 from xva.pricing.nested import InnerPaths, nested_values
 
 engine = job.exposure.engine
@@ -97,7 +97,7 @@ print(
 # out of fitting them without and with slopes. The black bars are nested Monte Carlo, ± two standard errors.
 
 # %%
-from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression import RidgeFeatures
 
 policy = policies["BERM_1"]
 k = 4
@@ -178,8 +178,8 @@ fig.tight_layout()
 # %%
 from rich.console import Console
 
-from pipelines.execution.events import TradeTrained
-from pipelines.reports.surrogate_tables import training_table
+from pipelines import TradeTrained
+from pipelines.reports import training_table
 
 seconds = {}
 
@@ -193,7 +193,7 @@ book = job.train("serial", sinks=(note,))
 Console(width=120).print(training_table(book, seconds))
 
 # %%
-from pipelines.reports.surrogate_plots import plot_against_nested, plot_certificate
+from pipelines.reports import plot_against_nested, plot_certificate
 
 trained = {book.requests[p].trade.trade_id: t for p, t in book.trained.items()}
 plot_certificate(trained["BERM_1"].certificate, "Bermudan BERM_1")
@@ -235,9 +235,9 @@ fig.tight_layout()
 # %%
 from concurrent.futures import ThreadPoolExecutor
 
-from pipelines.execution.mapping import map_blocks
+from pipelines import map_blocks
 from xva.numerics import tree
-from xva.results.labelled import results
+from xva.results import results
 
 exposure = job.trained(pipelines.execution.serial.SerialExecutor(), job.job.output)
 sums = map_blocks(exposure.plan)
@@ -287,7 +287,7 @@ pd.DataFrame({name: run.xva[key].sel(measure="CVA").to_series() for name, key in
 # nested Monte Carlo: a run would price the trade by it, slowly, and say so.
 
 # %%
-from surrogates.training.trade_training import learn
+from surrogates.training import learn
 
 second = requests["BERM_2"]
 failed = learn(replace(second, settings=replace(second.settings, paths=256, max_effort=1, tolerance=0.03)))

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 import pipelines
-from pipelines.reports.sensitivity_plots import plot_heat_map, plot_hedge, plot_ladder
+from pipelines.reports import plot_heat_map, plot_hedge, plot_ladder
 
 BANK = Path("../examples/bank")
 pd.options.display.float_format = "{:,.1f}".format
@@ -79,7 +79,7 @@ by_set["value"].to_pandas()
 # Several measures, in the reporting buckets of the bank; sums are preserved:
 
 # %%
-from pipelines.results.buckets import bucketed
+from pipelines import bucketed
 
 wide = run.sensitivities(["CVA", "DVA", "FCA"], family="OIS", currency="EUR")
 buckets = bucketed(wide, ["1Y", "2Y", "5Y", "10Y", "30Y"])
@@ -94,8 +94,8 @@ table
 # exactly what a run on a market quoted in zero rates would give.
 
 # %%
-from pipelines.results.sensitivities import Sensitivities
-from xva.sensitivities.by_zero_rate import zero_rates
+from pipelines import Sensitivities
+from xva.sensitivities import zero_rates
 
 engine = job.exposure.engine
 zeros = zero_rates(engine.quotes, job.job.market_config)
@@ -118,7 +118,7 @@ pd.concat(
 # rounding; a large one shows the curvature too. It takes two revaluations per quote and step, the reverse pass had them all.
 
 # %%
-from xva.sensitivities.bump import Revaluer, shift_size
+from xva.sensitivities import Revaluer, shift_size
 
 bumped = Revaluer(engine)
 rows = {}
@@ -147,7 +147,7 @@ pd.DataFrame(rows).T.rename_axis(["quote", "step"]).style.format(
 # either number.
 
 # %%
-from xva.explain.one_day import roll
+from xva.explain import roll
 
 night = roll(engine)
 print(
@@ -221,9 +221,8 @@ moved.head(6)[["move", "before", "today", "explained"]].style.format("{:,.1f}").
 # moves rates, FX and equities; for spreads and volatilities, which it holds constant, a yearly volatility is stated.
 
 # %%
-from pipelines.results.hedge import suggest_hedge
-from xva.hedging.market_instruments import instruments
-from xva.hedging.moves import quote_moves
+from pipelines import suggest_hedge
+from xva.hedging import instruments, quote_moves
 
 offered = instruments(engine.quotes, job.job.market_config, engine.book.context)
 assumed = {"CDS": 0.5, "FX vol": 0.3, "swaption vol": 0.3, "equity vol": 0.3}

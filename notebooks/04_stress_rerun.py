@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 import pipelines
-from pipelines.jobs.scenarios import read_scenarios
+from pipelines import read_scenarios
 
 BANK, READY = Path("../examples/bank"), Path("../examples/scenarios/ready.toml")
 folder = Path(tempfile.mkdtemp(prefix="stress-"))
@@ -134,7 +134,7 @@ _ = ax.legend()
 # Bit for bit: a run made from nothing on the shifted quotes has the root hash that the stress run says.
 
 # %%
-from xva.market.shocks import shifted
+from xva.market import shifted
 
 scenario = next(s for s in ready.scenarios if s.name == "replay_2008")
 base = pipelines.ExposureJob.from_toml(folder / "base" / "demo.toml").job
@@ -158,8 +158,8 @@ fresh.completion.root_hash
 # next to nothing for ten basis points, little even for 2008, where the second order is a large part.
 
 # %%
-from pipelines.runs.computation import Exposure
-from xva.explain.attribution import Attribution, attribute
+from pipelines import Exposure
+from xva.explain import Attribution, attribute
 
 engine = Exposure(base).engine
 small = next(s for s in ready.scenarios if s.name == "rates_up_10")

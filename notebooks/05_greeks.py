@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipelines.reports.greeks_plots import plot_difference_error, plot_surfaces
+from pipelines.reports import plot_difference_error, plot_surfaces
 from xva.errors import DomainError
 from xva.options.greeks import greeks
-from xva.pricing.closed_form.black_scholes import black_scholes
+from xva.pricing.closed_form import black_scholes
 
 torch.set_num_threads(1)
 tensor = partial(torch.tensor, dtype=torch.float64)
@@ -107,8 +107,7 @@ plot_difference_error(black_scholes, "spot", np.logspace(-12, -1, 56), spot=100.
 
 # %%
 from xva.options.monte_carlo import FlatBasket, LikelihoodRatio, Mixed, Sampling, simulate_greeks
-from xva.trades import AsianOption, DigitalOption
-from xva.trades.context import TradeContext
+from xva.trades import AsianOption, DigitalOption, TradeContext
 
 today = np.datetime64("2026-01-15")
 context = TradeContext(today)
@@ -221,9 +220,8 @@ run.sensitivities("CVA").top(10)
 # The second opinion: bump a quote, calibrate again, revalue everything on the same random numbers.
 
 # %%
-from pipelines.jobs.inputs import load_job
-from pipelines.runs.computation import Exposure
-from xva.sensitivities.by_quote import sensitivities
+from pipelines import Exposure, load_job
+from xva.sensitivities import sensitivities
 
 engine = Exposure(load_job(Path("../examples/bank/demo.toml"))).engine
 chosen = list(run.sensitivities("CVA").top(5).index)

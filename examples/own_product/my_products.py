@@ -11,10 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Flow, Paths
-from xva.trades.terms import Terms
+from xva.trades import Flow, Paths, PathTrade, Terms, TradeContext
 
 
 @dataclass(frozen=True, kw_only=True)

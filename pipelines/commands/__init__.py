@@ -1,0 +1,1 @@
+"""The verbs of ``xva``, one file each."""

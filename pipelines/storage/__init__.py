@@ -1,0 +1,1 @@
+"""The run folder: content-addressed plans, cubes by block, markers, manifests, verification."""

@@ -4,6 +4,7 @@ from surrogates.certificate.certificate import Certificate, Check, DateFigures, 
 from surrogates.certificate.certify import certify
 from surrogates.certificate.evidence import Comparison, Evidence, scaled
 from surrogates.certificate.intervals import Interval
+from surrogates.certificate.nested_pricer import alive_book
 from surrogates.certificate.route import Attempt, Escalated, Escalation, Next, Route, escalate, next_step
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Next",
     "Route",
     "Tolerance",
+    "alive_book",
     "certify",
     "escalate",
     "next_step",

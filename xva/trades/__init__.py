@@ -24,9 +24,11 @@ from xva.trades.fx_forward import FxForward
 from xva.trades.fx_option import FxOption
 from xva.trades.himalayan import Himalayan
 from xva.trades.interest_rate_swap import InterestRateSwap
+from xva.trades.path_trade import PathTrade
+from xva.trades.paths import Flow, Paths
 from xva.trades.swaption import Swaption
 from xva.trades.target_redemption_forward import TargetRedemptionForward
-from xva.trades.terms import TermsError
+from xva.trades.terms import Terms, TermsError
 from xva.trades.trade import Trade
 from xva.trades.worst_of_option import WorstOfOption
 
@@ -74,13 +76,17 @@ __all__ = [
     "DigitalOption",
     "EquityForward",
     "EquityOption",
+    "Flow",
     "Fra",
     "FxForward",
     "FxOption",
     "Himalayan",
     "InterestRateSwap",
+    "PathTrade",
+    "Paths",
     "Swaption",
     "TargetRedemptionForward",
+    "Terms",
     "TermsError",
     "Trade",
     "TradeContext",

@@ -1,0 +1,1 @@
+"""The chain as stages with their own derivatives, for products with the Hessian."""
