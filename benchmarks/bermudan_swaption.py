@@ -3,7 +3,7 @@
     python benchmarks/bermudan_swaption.py            # 65,536 paths, one process
     python benchmarks/bermudan_swaption.py --quick    # 16,384 paths
 
-The 10nc1 payer of NUMBERS.md, physical, on a zero curve of ten pillars and a constant Hull-White volatility: eleven quotes.
+The tests' 10nc1 payer, physical, on a zero curve of ten pillars and a constant Hull-White volatility: eleven quotes.
 The reference is a deterministic rollback (``tests/oracles/bermudan_swaption.py``) differentiated by central differences of
 1 bp, its boundary found anew. Prints the price, CVA, every sensitivity, the relative L2 error of the quote vector, the
 parallel shift, what half the exercise width changes, and what a frozen policy would give. Status 1 beyond tolerance.

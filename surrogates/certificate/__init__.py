@@ -1,4 +1,4 @@
-"""How wrong a surrogate is: fresh nested values beside its own, a verdict, and what to do about it (DESIGN 4.8)."""
+"""How wrong a surrogate is: fresh nested values beside its own, a verdict, and what to do about it."""
 
 from surrogates.certificate.certificate import Certificate, Check, DateFigures, Tolerance
 from surrogates.certificate.certify import certify

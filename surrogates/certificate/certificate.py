@@ -1,4 +1,4 @@
-"""How wrong a surrogate is, measured on fresh nested Monte Carlo, and whether that is within tolerance (DESIGN 4.8)."""
+"""How wrong a surrogate is, measured on fresh nested Monte Carlo, and whether that is within tolerance."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Tolerance:
         The same of derivatives to the features, each times its feature's standard deviation, of their size.
     near_zero : float, optional
         Mean error within ±0.1 sd of zero, of the value's standard deviation: the sensitivity bias of the indicator
-        estimator is first order in it (DESIGN 4.5.3).
+        estimator is first order in it.
     exposure : float, optional
         Error of EPE and of ENE on a date, plug-in and by the indicator estimator, of the mean absolute value.
     adjustment : float, optional

@@ -14,7 +14,7 @@ from xva.trades.path_trade import PathTrade
 
 
 def default_strategy(trade: PathTrade, model: PathModel, width: float = 0.02) -> LabelStrategy:
-    """In DESIGN 4.6's order: pathwise where nothing jumps, a conditional expectation where there is one, else smoothed.
+    """In this order: pathwise where nothing jumps, a conditional expectation where there is one, else smoothed.
 
     `OneStepSurvival` labels states at which the barrier is untouched; see `crossed_labels` for the others. Smoothed gradients
     are biased: have the guard look at them, with `LikelihoodRatio` to fall back on.

@@ -1,6 +1,6 @@
 """Are gradient labels unbiased? A comparison with something that decisions cannot fool.
 
-At a jump a pathwise derivative, and a small bump on the same normals, miss the same thing (DESIGN 4.5.7). Two numbers do
+At a jump a pathwise derivative, and a small bump on the same normals, miss the same thing. Two numbers do
 not: the change of the unsmoothed value over a bump large enough to move paths across, and a likelihood ratio.
 """
 

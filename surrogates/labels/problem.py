@@ -96,7 +96,7 @@ class LabelProblem:
         Further times that the model has to step on.
     level : float
         Softness of exercise decisions; at 0 they are sharp and taken as given by derivatives, which is right to first
-        order for the value of the one who decides (envelope theorem), not beyond (DESIGN 4.5.4).
+        order for the value of the one who decides (envelope theorem), not beyond.
 
     Raises
     ------

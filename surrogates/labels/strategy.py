@@ -43,7 +43,7 @@ class Pathwise(LabelStrategy):
     ----------
     width : float
         0: for flows that are continuous in the paths. Else decisions are smoothed over this width of the log price in the
-        gradients (bias O(width^2), noise O(1/width)), while values stay unsmoothed; at most 0.05 (DESIGN 4.6).
+        gradients (bias O(width^2), noise O(1/width)), while values stay unsmoothed; at most 0.05.
     differentiate : bool
         Whether there are gradients at all.
     """

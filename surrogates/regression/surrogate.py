@@ -19,7 +19,7 @@ class Surrogate(ABC):
     """A fitted value function: features of one date to deflated value in reporting currency.
 
     It knows how the value depends on the state, not how it depends on the market it was fitted on, so a derivative to
-    quotes through it is wrong (*measured*: -35 % to -101 %, DESIGN 4.5.1). Tensors that carry a graph are refused;
+    quotes through it is wrong (*measured*: -35 % to -101 %). Tensors that carry a graph are refused;
     `value_and_gradient` gives the derivatives to the features.
     """
 
@@ -63,8 +63,8 @@ class Surrogate(ABC):
     def _checked(self, features: Tensor) -> Tensor:
         if features.requires_grad:
             raise FrozenSurrogateError(
-                "a surrogate does not know how the price depends on the market: a derivative through it is wrong "
-                "(DESIGN 4.5.1); use the engine's sensitivities, or value_and_gradient for derivatives to its features"
+                "a surrogate does not know how the price depends on the market: a derivative through it is wrong; "
+                "use the engine's sensitivities, or value_and_gradient for derivatives to its features"
             )
         if features.ndim != 2 or features.shape[1] != len(self.names):
             raise DomainError(

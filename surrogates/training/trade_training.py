@@ -212,7 +212,7 @@ def fit_dates(days: Dates, samples: Sequence[Samples], fitter: DatesFitter) -> S
 
 
 def fitter_of(request: TrainingRequest) -> DatesFitter:
-    """Closed-form fits compete on hold-out samples: at the level of a trade they win over networks (DESIGN 4.7)."""
+    """Closed-form fits compete on hold-out samples: at the level of a trade they win over networks."""
     return Selection((RidgeFeatures(), PolynomialRegression()), seed=request.seeds()[1] % 2**31)
 
 

@@ -1,4 +1,4 @@
-"""The adjustments against NUMBERS.md: closed forms on a fine grid and the par swap's own EPE."""
+"""The adjustments against independent values: closed forms on a fine grid and the par swap's own EPE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Black-Scholes and its rewordings against NUMBERS.md (50 digits) and QuantLib."""
+"""Black-Scholes and its rewordings against independent values (50 digits) and QuantLib."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def normals(model: PathModel, grid: np.ndarray, block: int, paths: int = PATHS, 
 def assert_mean(
     samples: Sequence[float] | np.ndarray, exact: float, allowed: float = 0.0, looks: int = 1
 ) -> None:
-    """Mean over scrambles within its 99.73 % Student quantile of the truth (DESIGN 4.9), shared among ``looks``."""
+    """Mean over scrambles within its 99.73 % Student quantile of the truth, shared among ``looks``."""
     found = np.asarray(samples)
     error = found.std(ddof=1) / np.sqrt(len(found))
     quantile = student.ppf(1.0 - 0.00135 / looks, len(found) - 1)

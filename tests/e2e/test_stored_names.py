@@ -80,7 +80,8 @@ def texts(data: xr.Dataset) -> bytes:
 
 
 def test_the_search_finds_what_it_is_for() -> None:
-    told = b'{"module":"xva.trades.bermudan_swaption","class":"surrogates.book.exposure.SurrogatePlan"} xva.zarr surrogates.json'
+    told = b'{"module":"xva.trades.bermudan_swaption","class":"surrogates.book.exposure.SurrogatePlan"}'
+    told += b" xva.zarr surrogates.json"
     assert named(told) == {"xva.trades.bermudan_swaption", "surrogates.book.exposure.SurrogatePlan"}
 
 

@@ -78,7 +78,7 @@ class Curves:
 
 
 def loadings(model: CrossAssetModel, t: float) -> np.ndarray:
-    """``(state, driver)`` volatilities, written down again from DESIGN 4.1."""
+    """``(state, driver)`` volatilities, written down again from the model's equations."""
     time = np.array([t])
     n = len(model.factors)
     load, at = np.zeros((n, n)), model.index

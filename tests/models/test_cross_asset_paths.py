@@ -79,7 +79,7 @@ class TestCrossAsset(PathModelContract):
 
 
 def test_bonds_and_options_on_them_are_those_of_the_model() -> None:
-    """Deflated bond of DESIGN 4.1; a put on a bond (a caplet) by Black on its forward."""
+    """Deflated bond of the joint model; a put on a bond (a caplet) by Black on its forward."""
     model = CrossAssetPathModel(PathMarket.select(Curves(), joint(), ["EUR"]))
     assert model.states == ("IR:EUR",)
     lgm, grid = model.market.rates[0], np.array([0.0, 1.0, 4.0])

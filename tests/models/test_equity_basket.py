@@ -80,7 +80,7 @@ def test_piecewise_covariance() -> None:
 
 
 def test_basket_call_and_its_deltas() -> None:
-    """NUMBERS.md: 9.4447 +- 0.0001, deltas (0.2136, 0.2202, 0.2109)."""
+    """Independent value: 9.4447 +- 0.0001, deltas (0.2136, 0.2202, 0.2109)."""
     half = 0.5 * (torch.ones(3, 3, dtype=torch.float64) + torch.eye(3, dtype=torch.float64))
     spots = vector(100.0, 105.0, 95.0).requires_grad_(True)
     model = EquityBasket.flat("EUR", NAMES, spots, vector(0.20, 0.25, 0.18), 0.05, correlation=half)

@@ -134,7 +134,7 @@ def test_both_branches() -> None:
 
 
 def test_derivatives_through_the_scheme_against_quantlib() -> None:
-    """Delta and the derivatives to the five parameters of the call of NUMBERS.md."""
+    """Delta and the derivatives to the five parameters of the reference call."""
     leaves = [vector(term).requires_grad_(True) for term in NUMBERS]
     one = torch.eye(1, dtype=torch.float64)
     model = HestonBasket("EUR", ("A",), *leaves, vector(0.02), RateCurve.of(0.01), one)

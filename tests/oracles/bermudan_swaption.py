@@ -215,7 +215,7 @@ def central(function: Callable[[Floats], Floats], at: Floats, steps: Floats) -> 
 
 
 def flat_10nc1(rate: float = 0.03, sigma: float = 0.01, kappa: float = 0.03) -> BermudanGrid:
-    """NUMBERS.md's payer, physical, reported once a year."""
+    """The reference payer, physical, reported once a year."""
     return ten_year(Market(lambda t: np.exp(-rate * np.asarray(t)), sigma, kappa))
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.oracles.bermudan_swaption import central, flat_10nc1
 
 EUROPEAN = [269.2829, 332.6771, 350.5640, 341.3053, 312.9804, 270.1074, 215.4323, 151.3156, 79.1201]
-"""NUMBERS.md: discounted EPE of the par swap, that is European payer swaptions."""
+"""Discounted EPE of the par swap, that is European payer swaptions."""
 
 
 def test_published_bermudan() -> None:

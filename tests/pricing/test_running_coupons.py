@@ -1,4 +1,4 @@
-"""Coupons between fixing and payment: their conditional mean given today's state (DESIGN 4.1).
+"""Coupons between fixing and payment: their conditional mean given today's state.
 
 Checked twice: its expectation is the forward's value, and weighed with ``exp(a x_t)`` it gives what the coupon itself
 gives, whose law is written down here from the model's short rate. Where payment lags behind the period's end the level

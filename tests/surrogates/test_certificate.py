@@ -114,7 +114,7 @@ def test_positive_parts_lose_their_noise() -> None:
 
 
 def test_an_error_near_zero_is_seen_where_it_sits() -> None:
-    """Small overall, wrong where the sign is decided: misplaced paths are density times error (DESIGN 4.5.3)."""
+    """Small overall, wrong where the sign is decided: misplaced paths are density times error."""
     true, _ = randoms(4000, 7)
     bump = 0.08 * torch.exp(-((true / 0.15) ** 2))
     seen = Comparison(true + bump, true, torch.zeros_like(true))

@@ -1,6 +1,6 @@
 """Every equity and exchange-rate product in one table: its price on the platform's paths against a number not from here.
 
-Published numbers (NUMBERS.md), QuantLib's closed forms, finite differences and Monte Carlo, and simulations in plain numpy
+Published numbers, QuantLib's closed forms, finite differences and Monte Carlo, and simulations in plain numpy
 from the term sheets, with many more paths. Within three standard errors (Student, 32 scrambles, and the reference's own),
 which are less than ``power`` relative to the price: what a case tells apart.
 """
@@ -187,7 +187,7 @@ def bermudan() -> Case:
 
 
 def asian() -> Case:
-    """NUMBERS.md: 51 points of one year with S0. Dates are whole days: 10 each, the year stretched with its parameters."""
+    """51 points of one year with S0. Dates are whole days: 10 each, the year stretched with its parameters."""
     days = tuple(AS_OF + 10 * k for k in range(51))
     stretch = 500.0 / 365.0
     trade = replace(
@@ -415,12 +415,12 @@ CASES: dict[type[PathTrade], dict[str, Callable[[], Case]]] = {
         "one date: Black-Scholes": european,
         "two dates: QuantLib's finite differences": bermudan,
     },
-    AsianOption: {"NUMBERS.md": asian, "on a rate: QuantLib's Monte Carlo": asian_rate},
-    BasketOption: {"NUMBERS.md": basket_call},
+    AsianOption: {"published": asian, "on a rate: QuantLib's Monte Carlo": asian_rate},
+    BasketOption: {"published": basket_call},
     BarrierOption: {
-        "100 dates: NUMBERS.md": barrier_on_dates,
-        "one bridge: NUMBERS.md": partial(barrier_bridged, ()),
-        "three bridges: NUMBERS.md": partial(barrier_bridged, SPLIT),
+        "100 dates: published": barrier_on_dates,
+        "one bridge: published": partial(barrier_bridged, ()),
+        "three bridges: published": partial(barrier_bridged, SPLIT),
         **{f"{kind} {what}: QuantLib": partial(barrier, kind, what) for kind, what in KINDS},
         "on a rate: QuantLib": partial(barrier, "up-and-out", "put", True),
     },

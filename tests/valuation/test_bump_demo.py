@@ -3,7 +3,7 @@
 Every sixth quote of each family here, every quote among the slow tests.
 
 Same paths, exercise widths and Chebyshev intervals of the base run. This checks that AD differentiates the function that is
-computed; that the function is the right one where paths decide is for the tests on exact numbers (DESIGN 4.5.7).
+computed; that the function is the right one where paths decide is for the tests on exact numbers.
 
 A bump is itself wrong where a path's value crosses zero inside it, by up to the path's share of 1/1024: with seed 42 one
 does (a swaption volatility, 1.07e-4 of the largest sensitivity at 0.01 bp and 5e-10 at 0.001 bp), with seed 7 none.

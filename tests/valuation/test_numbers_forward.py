@@ -1,4 +1,4 @@
-"""NUMBERS.md, 'Forward, r = 0' and 'FVA of a forward', through the engine on an equity forward.
+"""A forward at zero rates and its FVA, in closed form, through the engine on an equity forward.
 
 The rows marked *continuous* are for one year with at least 1,000 dates, and dates here are days. Only ``lambda T`` and
 ``sigma sqrt(T)`` matter, so the same numbers are those of four years (1,460 days) with a quarter of the hazards and rates

@@ -1,6 +1,6 @@
 """Bought options through the engine: their discounted EPE is their price on every date before they pay.
 
-Two consequences: CVA = LGD PD(0,T) V0 in any model (NUMBERS.md, 'Option CVA identity'), and DESIGN 4.2's test of how
+Two consequences: CVA = LGD PD(0,T) V0 in any model, and a test of how
 options are represented near expiry. Prices here are textbook formulas under Hull-White, written for this file.
 """
 
@@ -183,7 +183,7 @@ def relative_epe(before: list[int], paths_per_scramble: int) -> tuple[np.ndarray
 
 
 def test_epe_of_a_bought_option_near_expiry() -> None:
-    """DESIGN 4.2: at 180, 30, 7 and 1 days before expiry EPE equals V0 to 1e-4."""
+    """At 180, 30, 7 and 1 days before expiry EPE equals V0 to 1e-4."""
     relative, se, ene = relative_epe([180, 30, 7, 1], 8192)
     assert_within(relative, se, np.ones_like(relative), more=1e-7)
     np.testing.assert_allclose(relative, 1.0, atol=1e-4)

@@ -1,4 +1,4 @@
-"""NUMBERS.md, 'CVA of a par swap', through the engine: its EPE are European swaptions (Sorensen & Bollier 1994)."""
+"""CVA of a par swap through the engine: its EPE are European swaptions (Sorensen & Bollier 1994)."""
 
 from __future__ import annotations
 

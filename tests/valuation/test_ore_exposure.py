@@ -127,7 +127,7 @@ def equity_profile() -> tuple[Floats, Floats]:
     stdev = 0.2 * math.sqrt(3.0)
     d1 = RATE * 3.0 / stdev + 0.5 * stdev
     price = 1e5 * 100.0 * (norm.cdf(d1) - math.exp(-RATE * 3.0) * norm.cdf(d1 - stdev))
-    assert price == pytest.approx(1_789_952.74, abs=0.005)  # NUMBERS.md
+    assert price == pytest.approx(1_789_952.74, abs=0.005)  # ORE's own
     epe = np.full(len(times_of("eqopt_call_3y")), price)
     epe[-1] = 0.0
     return epe, np.zeros_like(epe)

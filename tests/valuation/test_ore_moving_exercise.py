@@ -1,7 +1,7 @@
-"""Sensitivities of the physically settled swaption's CVA and DVA with the exercise boundary moving (DESIGN 4.5.4).
+"""Sensitivities of the physically settled swaption's CVA and DVA with the exercise boundary moving.
 
 AD differentiates a soft exercise of width 0.02 standard deviations. Its error here: three standard errors plus the change
-under half that width. The references are of NUMBERS.md, and central differences of this folder's own quadrature.
+under half that width. The references are a quadrature's, and central differences of this folder's own quadrature.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def test_batched_cotangents_are_those_of_each_alone() -> None:
             torch.testing.assert_close(a[k], b[0], rtol=1e-6, atol=1e-9)
 
 
-# CVA of NUMBERS.md's Bermudan swaption, physically settled
+# CVA of the reference Bermudan swaption, physically settled
 
 REPORT = np.array([f"{year}-01-02" for year in range(2027, 2037)], D)
 HAZARD, LOSS = 0.02, 0.6
@@ -230,7 +230,7 @@ def test_cva_is_that_of_the_rollback(found: Found) -> None:
 
 
 def test_sensitivities_with_the_boundary_moving(found: Found, exact: np.ndarray) -> None:
-    """Relative L2 error of the quote vector and of a parallel shift, as issue 3 asks for it."""
+    """Relative L2 error of the quote vector and of a parallel shift."""
     off, noise = UNITS * (found.moving.mean(0) - exact), UNITS * error(found.moving)
     size = np.linalg.norm(UNITS * exact)
     assert np.linalg.norm(off) / size <= 0.05
@@ -243,7 +243,7 @@ def test_sensitivities_with_the_boundary_moving(found: Found, exact: np.ndarray)
 
 
 def test_frozen_decisions_fail(found: Found, exact: np.ndarray) -> None:
-    """The envelope theorem protects the price, not the exposure (DESIGN 4.5.4)."""
+    """The envelope theorem protects the price, not the exposure."""
     parallel = found.frozen[:, :6].sum(1)
     off = abs(parallel.mean() / exact[:6].sum() - 1.0)
     assert off - THREE * float(error(parallel)) / exact[:6].sum() > 0.03

@@ -35,7 +35,7 @@ class MarketPoint:
         Quotes; ``quotes`` ``(quote,)`` their values.
     hard, soft : ndarray
         ``(scramble, measure, netting_set)`` with the exact exercise, which is reported, and the soft one, which is
-        differentiated (DESIGN 4.5.4).
+        differentiated.
     gradient : ndarray
         ``(scramble, measure, netting_set, quote)`` of ``soft``, per unit of quote.
     """

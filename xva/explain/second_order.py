@@ -1,4 +1,4 @@
-"""Second order of a move, from Hessian-vector products with the kink smoothed (DESIGN 4.10)."""
+"""Second order of a move, from Hessian-vector products with the kink smoothed."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Simulation:
         ``paths`` is a multiple of ``block_size * scrambles``.
     seed : int
     exercise_width : float
-        Softness of a physical exercise in standard deviations of the state (4.5.4); derivatives and ``soft`` values use
+        Softness of a physical exercise in standard deviations of the state; derivatives and ``soft`` values use
         it, reported values the exact indicator.
     dtype, device : str
         Of the path part.
@@ -122,7 +122,7 @@ class Book:
 class RunConstants:
     """What depends on the market but is held fixed: a bump keeps it from the base run, derivatives do not see it.
 
-    ``softness`` per netting set ``(swaption,)``: width of the exercise (4.5.4). ``centre``, ``scale``
+    ``softness`` per netting set ``(swaption,)``: width of the exercise. ``centre``, ``scale``
     ``(time, currency)``: Chebyshev intervals, ``orders`` per netting set the nodes on them, without which the interpolation
     error moves with a bump (*measured* on the demo bank's mean reversions: 2e-5 of the largest sensitivity, 3e-11 with
     them).

@@ -1,6 +1,6 @@
 """Cross-asset model: LGM per currency, lognormal FX and equity, one correlation matrix, exact steps.
 
-State under the domestic LGM measure (DESIGN 4.1): ``x_d``, ``x_f``, ``ln Y`` with ``Y = X N_f/N_d`` and ``ln Z``
+State under the domestic LGM measure: ``x_d``, ``x_f``, ``ln Y`` with ``Y = X N_f/N_d`` and ``ln Z``
 with ``Z = S exp(q t) [X]/N_d``. All are Gaussian with independent increments, so a path is a cumulative sum of
 ``mu_k + L_k z_k`` and exact on any grid. Lichters, Stamm & Gallagher (2015), ch. 12-13.
 """

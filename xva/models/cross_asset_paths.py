@@ -1,7 +1,7 @@
 """The platform's cross-asset model as a `PathModel`, on a bundle of tensors small enough to travel to a worker.
 
 State as in `cross_asset`: ``x_c``, ``ln Y``, ``ln Z``. With ``N(t) = exp(H x + H^2 zeta/2)/P(0,t)`` one unit of a currency
-is worth ``1/N_d`` or ``Y/N_f`` in units of the numeraire, and every price is a ratio of such values (DESIGN 4.1).
+is worth ``1/N_d`` or ``Y/N_f`` in units of the numeraire, and every price is a ratio of such values.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Trahe, 2016).
 Scheme: QE with martingale correction, psi_c = 1.5, central weights (Andersen, Simple and efficient simulation of the
 Heston model, J. Computational Finance 11(3), 2008). The variance's first two conditional moments are exact, and so is
 the mean of S on any grid; what is left is the law of ln S given the variances at a step's ends, of weak order 2 in the
-step where the Feller condition holds (*measured*: the call of 16.0702 in NUMBERS.md is off by -1.35, -0.376, -0.101,
+step where the Feller condition holds (*measured*: a call worth 16.0702 is off by -1.35, -0.376, -0.101,
 -0.030 and -0.006 with 1, 2, 4, 8 and 16 steps a year). Grids carry the step: `xva.models.grids.refined` adds knots.
 
 Derivatives: the pathwise derivative is exact inside both branches, at the exponential one's atom in zero too (it is a

@@ -86,7 +86,7 @@ class Lgm:
     def zeta_integral(self, time: ArrayLike | Tensor) -> Tensor:
         """``int_0^t zeta dH``, closed form, same shape as ``time``: the covariance of ``int_0^t x dH`` with x.
 
-        It gives the conditional law of a running compounded overnight rate (DESIGN 4.1).
+        It gives the conditional law of a running compounded overnight rate.
         """
         kappa = self.mean_reversion
         start, _ = self._edges

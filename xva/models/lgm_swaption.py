@@ -2,7 +2,7 @@
 
 The root depends on the market but not on the path. At the root the swap is worth nothing, so to first order the
 price does not move with it; it is attached to the graph all the same, because a physically settled swaption's
-exposure after expiry does move (DESIGN 4.5.4), and so do second derivatives.
+exposure after expiry does move, and so do second derivatives.
 """
 
 from __future__ import annotations

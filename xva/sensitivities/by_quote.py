@@ -25,7 +25,7 @@ from xva.sensitivities.second_order.sweep import MapBlocks, Sweep, serial
 Floats = NDArray[np.float64]
 
 MEASURE_NAMES = (*MEASURES, "FVA", "XVA")
-KINK_SHARE = 0.02  # of a value's standard deviation on a date (DESIGN 4.10)
+KINK_SHARE = 0.02  # of a value's standard deviation on a date
 
 
 def sensitivities(
@@ -48,7 +48,7 @@ def sensitivities(
         Ids; all by default.
     shift : float
         Of a bump, in the quote's unit, relative for spots. A small one agrees with AD as far as rounding lets it; where
-        paths decide, use 1e-4 or more (DESIGN 4.5.7).
+        paths decide, use 1e-4 or more.
     fx_forwards : "points" or "curve"
         What of quoted FX forwards stays where their spot moves (attribute ``fx_forwards``): the points, which is the partial
         derivative to the FX rate, or the curve.
@@ -96,7 +96,7 @@ def hessian_product(
     direction : mapping
         Quote id to its component, in the quote's unit; a single quote gives that quote's row of the Hessian.
     share : float
-        ``max(V, 0)`` is smoothed by a Gaussian of this share of the value's standard deviation on the date (DESIGN 4.10).
+        ``max(V, 0)`` is smoothed by a Gaussian of this share of the value's standard deviation on the date.
         A physically settled swaption's exercise is smoothed by the engine's ``exercise_width``, and its second derivative
         is the noisiest part of the result: look at the standard error.
 

@@ -1,4 +1,4 @@
-"""Markets and trades that the exercise tests share: NUMBERS.md's Bermudan swaption and American options."""
+"""Markets and trades that the exercise tests share: the reference Bermudan swaption and American options."""
 
 from __future__ import annotations
 
@@ -134,5 +134,5 @@ MAX_CALL = MaxCall(trade_id="M1", netting_set="N", days=spread_out(3.0, 9))
 
 
 def sigmas(scrambles: int) -> float:
-    """Standard errors of a three-sigma interval (DESIGN 4.9)."""
+    """Standard errors of a three-sigma interval."""
     return float(student.ppf(0.99865, scrambles - 1))

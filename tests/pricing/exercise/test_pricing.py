@@ -1,4 +1,4 @@
-"""Least-squares Monte Carlo against NUMBERS.md, the rollback and QuantLib's finite differences, Greeks included."""
+"""Least-squares Monte Carlo against independent values, the rollback and QuantLib's finite differences, Greeks included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Greeks of trees against closed forms, QuantLib's finite-difference grids and NUMBERS.md."""
+"""Greeks of trees against closed forms, QuantLib's finite-difference grids and independent values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tree values against QuantLib's trees, a plain tree, closed forms and NUMBERS.md."""
+"""Tree values against QuantLib's trees, a plain tree, closed forms and independent values."""
 
 from __future__ import annotations
 

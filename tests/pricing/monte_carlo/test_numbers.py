@@ -1,4 +1,4 @@
-"""The path-dependent rows of NUMBERS.md with their Greeks, within the stated errors."""
+"""Path-dependent options with independent reference values and their Greeks, within the stated errors."""
 
 from __future__ import annotations
 

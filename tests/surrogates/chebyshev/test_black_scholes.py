@@ -48,7 +48,7 @@ def test_errors_per_greek_are_those_of_the_nodes(dense: TensorSurrogate) -> None
     points = sample(BOX, 20_000)
     truth = exact(points)
     found = worst(dense.value_and_derivatives(points, ORDERS), truth)
-    # NUMBERS.md, on fewer points: price 3e-6, delta 1.6e-4, gamma 7.7e-3, vega 1.3e-4, rho 1.4e-5 (theta: ours)
+    # published, on fewer points: price 3e-6, delta 1.6e-4, gamma 7.7e-3, vega 1.3e-4, rho 1.4e-5 (theta: ours)
     stated = torch.tensor([3e-6, 1.6e-4, 7.7e-3, 1.3e-4, 1.4e-5, 1.4e-4], dtype=torch.float64)
     assert bool((found < 3.5 * stated).all()), found
     for tolerance, slack in ((1e-10, 1e-4), (1e-12, 1e-6)):
@@ -82,7 +82,7 @@ def test_a_train_s_greeks_are_analytic_where_pychebyshev_s_are_finite_difference
     gap = np.abs(found.numpy() - differences).max(0) / np.abs(differences).max(0)
     assert gap.max() < 1e-6
     truth = exact(points)
-    assert float(worst(found, truth)[0]) < 2e-3  # NUMBERS.md: 1.3e-3
+    assert float(worst(found, truth)[0]) < 2e-3  # published: 1.3e-3
 
 
 def test_price_error_of_a_cross_train_is_that_of_pychebyshev_s() -> None:

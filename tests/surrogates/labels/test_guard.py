@@ -39,7 +39,7 @@ def problem_of(trade: PathTrade, *months: int) -> LabelProblem:
 
 @pytest.mark.parametrize("method", ["bump", "likelihood_ratio"])
 def test_naive_labels_of_an_up_and_out_call_are_refused_on_every_date(method: str) -> None:
-    """And they are as wrong as DESIGN 4.6 says, 200 to 650 %."""
+    """And they are wrong by 200 to 650 %."""
     problem = problem_of(barrier("up-and-out"), 2, 4, 6, 8)
     verdicts = Guard(n_paths=8192, method=method).check(problem, Pathwise())
     assert [v.day for v in verdicts] == list(problem.report)

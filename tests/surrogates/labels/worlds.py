@@ -61,7 +61,7 @@ def heston_equity() -> HestonBasket:
 
 
 def barrier(kind: str, monthly: bool = True, rebate: float = 0.0) -> BarrierOption:
-    """The call of issue 3: strike 1, barrier 1.3 above or 0.85 below, 12 monthly fixings or continuous."""
+    """The call: strike 1, barrier 1.3 above or 0.85 below, 12 monthly fixings or continuous."""
     return BarrierOption(
         "B",
         "N",

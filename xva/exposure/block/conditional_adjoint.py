@@ -1,7 +1,7 @@
 """Derivatives of a residual's profiles within a block: adjoints of the state's increments, of market tensors, of policies.
 
 Given on which side of zero the netting set is, EPE and ENE are sums of the paths' own cash flows, so one backward per
-measure through simulated flows and soft decisions is all there is (DESIGN 4.5.3 and 4.5.4).
+measure through simulated flows and soft decisions is all there is.
 """
 
 from __future__ import annotations

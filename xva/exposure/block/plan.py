@@ -3,7 +3,7 @@
 Forward, a block yields the sums of max(V, 0) and max(-V, 0) per netting set and date. Given the sign of V both are linear
 in V, so the same pass accumulates their derivatives: to each date's inputs per side (any adjustment is a dot product
 with its weights later), and to the paths' increments per measure, dates being walked backwards so that a state's adjoint
-is complete when its increment is reached (DESIGN 4.3).
+is complete when its increment is reached.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ class _BlockRun:
         return None
 
     def _mixed_profile(self, i: int, t: int, tape: DateTape) -> None:
-        """Indicator estimator: the sign by plug-in values, the amount by the paths' own cash flows (DESIGN 4.5.3)."""
+        """Indicator estimator: the sign by plug-in values, the amount by the paths' own cash flows."""
         mine = self.residuals[i]
         for name, closed, part in (
             ("", tape.hard, mine.hard),

@@ -3,7 +3,7 @@
 On a date such a trade is worth ``alive C + share settled + pending``: what is learned (C, a surrogate or any other
 `ConditionalPricer`), what exercise has turned it into, and flows already known. The surrogate only decides on which side
 of zero the netting set is; what is averaged, and differentiated, are the path's own deflated cash flows (indicator
-estimator, DESIGN 4.5.3): its value bias is second order in the surrogate's error.
+estimator): its value bias is second order in the surrogate's error.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Everything that depends on the market is here, differentiable; the kernel (`set_kernel`) sees these tensors and states
 only. Linear trades and options far from expiry become Chebyshev coefficients per date and currency; options near
-expiry, FX and equity options stay as rows that are evaluated on every path (DESIGN 4.2).
+expiry, FX and equity options stay as rows that are evaluated on every path.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Never for less than nothing, and never for less than what waiting is worth at le
 regression says: a call that pays no dividend, or a put while rates are negative, is not given away to its noise.
 
 Decisions are sharp or soft: a sigmoid of the gap over a width that the base run has fixed, a few per cent of the gap's
-standard deviation, so that a derivative sees the boundary move (DESIGN 4.5.4).
+standard deviation, so that a derivative sees the boundary move.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An exercise policy as stages of the engine: one regression per exercise date, from the last to the first (DESIGN 4.3).
+"""An exercise policy as stages of the engine: one regression per exercise date, from the last to the first.
 
 A stage sums the normal equations of its date over the training's paths; the client solves them and passes the coefficients
 on. So value, reverse pass, Hessian-vector product and bump of whatever follows go through the training.

@@ -1,4 +1,4 @@
-"""Stages: the pure functions of inputs and noise that a computation is a chain of (DESIGN 4.3).
+"""Stages: the pure functions of inputs and noise that a computation is a chain of.
 
 A stage writes its forward only; `sweep` makes values, reverse passes, Hessian-vector products and bumps of it.
 """

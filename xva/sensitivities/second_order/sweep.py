@@ -1,4 +1,4 @@
-"""Value, reverse pass, Hessian-vector product and bump of any chain of stages (DESIGN 4.3).
+"""Value, reverse pass, Hessian-vector product and bump of any chain of stages.
 
 The client's part (quotes to inputs, sums to results) is ordinary torch code under autograd. Between them a stage stands
 in its graph as one node: forward, backward and the backward's backward each run over the blocks, every block being

@@ -1,0 +1,61 @@
+"""The repository explains itself: no text cites a paper that is not in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = re.compile(r"\b(?:DESIGN(?:\.md)?\s+\(?\d|NUMBERS\.md|house\.md|issue \d+\b)")
+
+
+def test_nothing_is_cited_that_is_not_here() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md", "*.toml", "*.sh"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert len(listed) > 400
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name in listed
+        if Path(name) != Path(__file__).relative_to(ROOT)
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1)
+        if ELSEWHERE.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def _pages() -> list[Path]:
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_links_lead_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in _pages()
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not broken, "\n".join(broken)
+
+
+def test_paths_in_the_docs_are_there() -> None:
+    """A map that names a file which has moved is worse than none."""
+    named = {
+        (page.name, name)
+        for page in _pages()
+        for name in re.findall(
+            r"`((?:xva|surrogates|pipelines|tests|examples|benchmarks)/[\w/.]+)`", page.read_text()
+        )
+    }
+    assert len(named) > 20
+    gone = [f"{page}: {name}" for page, name in sorted(named) if not (ROOT / name).exists()]
+    assert not gone, "\n".join(gone)
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_bytes()) <= 8192
