@@ -107,7 +107,7 @@ def test_fca_of_a_constant_discounted_exposure_on_any_grid(
 
 
 def test_ores_bracket_on_coarse_grids() -> None:
-    """The README's table of its error."""
+    """The table of its error in docs/conventions.md."""
     for rate, expected in (
         (0.03, (5.65, 1.38, 0.46)),
         (0.1, (13.31, 3.17, 1.05)),
