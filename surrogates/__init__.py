@@ -3,5 +3,5 @@
 ``regression``: what learns values and slopes together. ``labels``: cash flows and their derivatives along paths.
 ``certificate``: a surrogate against fresh nested values. ``registry``: kept ones, by what they are of. ``training``: from a
 trade on its market to a certified surrogate. ``book``: runs, stress and allocation of books that have some. ``chebyshev``: in
-several dimensions, to a threshold.
+several dimensions, to a threshold. ``durable``: JSON that is the same bytes for the same content, files whole or absent.
 """

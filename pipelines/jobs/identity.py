@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from pipelines.jobs.inputs import LoadedJob
-from surrogates.registry.durable import canonical_sha256
+from surrogates.durable import canonical_sha256
 from xva.trades.documents import plain
 from xva.trades.trade import Trade
 

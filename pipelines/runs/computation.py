@@ -22,7 +22,7 @@ from pipelines.runs.training import Training
 from pipelines.storage.identity import environment
 from surrogates.book.book import LearnedBook, training_requests
 from surrogates.book.value_today import values_today
-from surrogates.registry.durable import canonical_json
+from surrogates.durable import canonical_json
 from surrogates.training.trade_training import TrainingSettings
 from xva.adjustments.measures import XvaSpec
 from xva.blocks.plan import Arrays

@@ -34,7 +34,7 @@ from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
 from surrogates.book.reused_error import PATHS, SurrogateStressPlan, rough
 from surrogates.book.stress import Learn, StressedSurrogates, certified, freshly, reused
-from surrogates.registry.durable import canonical_json
+from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surrogates.registry.durable import canonical_json, fsync
+from surrogates.durable import canonical_json, fsync
 from xva.errors import StoreError
 
 

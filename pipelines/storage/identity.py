@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.storage.layout import safe_name
-from surrogates.registry.durable import canonical_json
+from surrogates.durable import canonical_json
 from xva.errors import StoreError
 
 _LIBRARIES = ("numpy", "scipy", "torch", "QuantLib", "zarr", "numcodecs", "safetensors")

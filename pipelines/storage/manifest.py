@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.storage.durable import Digest, digest_file, read_json, readable_json
 from pipelines.storage.identity import RunIdentity, differing_keys
 from pipelines.storage.layout import RunLayout, safe_name
-from surrogates.registry.durable import write_whole
+from surrogates.durable import write_whole
 from xva.errors import StoreError
 
 _FORMAT = 1

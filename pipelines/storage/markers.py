@@ -11,7 +11,7 @@ from pipelines.storage.durable import Digest, digest_bytes, digest_file, read_js
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.shards import write_block
 from pipelines.storage.tensors import decode_arrays, encode_arrays, require_finite
-from surrogates.registry.durable import canonical_json, write_whole
+from surrogates.durable import canonical_json, write_whole
 from xva.blocks.plan import Arrays, BlockResult
 from xva.errors import StoreError
 

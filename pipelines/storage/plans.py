@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.storage.catalog import Catalog
 from pipelines.storage.durable import digest_bytes, read_json
 from pipelines.storage.tensors import decode_arrays, encode_arrays
-from surrogates.registry.durable import canonical_json, write_whole
+from surrogates.durable import canonical_json, write_whole
 from xva.blocks.plan import Plan
 from xva.errors import StoreError
 

@@ -14,7 +14,7 @@ import xarray as xr
 from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, read_sums
-from surrogates.registry.durable import canonical_json
+from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays
 from xva.errors import StoreError
 

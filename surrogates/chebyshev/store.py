@@ -22,7 +22,7 @@ from surrogates.chebyshev.spline import SplineSurrogate
 from surrogates.chebyshev.surrogate import ChebyshevSurrogate
 from surrogates.chebyshev.tensor import TensorSurrogate
 from surrogates.chebyshev.train import TrainSurrogate
-from surrogates.registry.durable import canonical_sha256, write_whole
+from surrogates.durable import canonical_sha256, write_whole
 from xva.errors import DomainError, StoreError
 
 FORMAT = "chebyshev surrogate 1"

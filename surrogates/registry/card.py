@@ -17,8 +17,8 @@ from safetensors.torch import save as encode
 from torch import Tensor
 
 from surrogates.certificate import Certificate, Evidence, Route
+from surrogates.durable import canonical_json
 from surrogates.labels.market_box import MarketBox
-from surrogates.registry.durable import canonical_json
 from surrogates.registry.identity import Identity
 from surrogates.registry.trained import Trained
 from surrogates.regression.domain import Domain

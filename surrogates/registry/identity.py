@@ -11,8 +11,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogates.durable import canonical_json, canonical_sha256
 from surrogates.labels.market_box import MarketBox
-from surrogates.registry.durable import canonical_json, canonical_sha256
 from xva.blocks.packing import pack
 from xva.errors import StoreError
 from xva.trades.context import TradeContext

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from surrogates.durable import canonical_sha256, write_whole
 from surrogates.registry.card import Kinds, from_bytes, read_card, take_box, to_bytes
-from surrogates.registry.durable import canonical_sha256, write_whole
 from surrogates.registry.identity import Identity, refusals
 from surrogates.registry.trained import Trained
 from xva.errors import StoreError

@@ -23,7 +23,7 @@ from pipelines.jobs.identity import identity_inputs
 from pipelines.results.run import Run
 from pipelines.runs.stress import resume_any
 from pipelines.storage.plans import load_plan, put_bytes
-from surrogates.registry.durable import canonical_json
+from surrogates.durable import canonical_json
 from surrogates.registry.registry import Refusal, Registry
 from surrogates.regression.kinds import KINDS
 from surrogates.training.training_plan import TrainingPlan

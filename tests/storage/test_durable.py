@@ -10,7 +10,7 @@ import pytest
 from pipelines.storage.durable import Digest, digest_bytes, digest_file, read_json
 from pipelines.storage.layout import RunLayout, safe_name
 from pipelines.storage.tensors import decode_arrays, encode_arrays, require_finite
-from surrogates.registry.durable import canonical_json, write_whole
+from surrogates.durable import canonical_json, write_whole
 from xva.errors import StoreError
 
 

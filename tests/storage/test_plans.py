@@ -18,7 +18,7 @@ from pipelines.storage.catalog import PLAN_HOMES, Catalog
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.plans import load_plan, plan_address, plan_files, put_bytes, save_plan
 from surrogates.book.reused_error import ReusedPlan
-from surrogates.registry.durable import canonical_json
+from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.errors import StoreError
 from xva.trades import registry
