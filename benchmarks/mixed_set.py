@@ -24,7 +24,7 @@ from scipy.stats import t as student
 from pipelines.jobs.inputs import LoadedJob, load_job
 from pipelines.runs.computation import Exposure
 from surrogates.certificate.nested_pricer import alive_book
-from xva.adjustments.measures import MEASURES, SIDES
+from xva.adjustments.registry import MEASURES, SIDES
 from xva.exposure.block.data import block_noise, date_view, noise_paths
 from xva.exposure.parts.conditional import PathStates, Residual, positions
 from xva.exposure.parts.kernel import date_values

@@ -19,10 +19,11 @@ from pipelines.results.reconciliation import reconciliation_report
 from pipelines.results.run import Run
 from pipelines.results.tables import truncated, value_errors
 from pipelines.storage.layout import safe_name
+from xva.adjustments.registry import MEASURES
 from xva.errors import StoreError
 from xva.profiles import profiles
 
-_ADJUSTMENTS: Final = ("CVA", "DVA", "FBA", "FCA")
+_ADJUSTMENTS: Final = tuple(sorted(MEASURES))
 _VARIANTS: Final = {
     "FBAexOwnSP": ("FBA", "ex_own"),
     "FCAexOwnSP": ("FCA", "ex_own"),

@@ -11,22 +11,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.results.sensitivities import Sensitivities
+from xva.adjustments.registry import COSTS
 from xva.errors import DomainError
 from xva.hedging.market_instruments import Instruments
 from xva.hedging.moves import QuoteMoves
 from xva.hedging.selection import amounts, select
 
 Floats = NDArray[np.float64]
-
-COSTS: Final = ("CVA", "FCA", "FVA", "XVA")
-"""Measures that cost us; a hedge gains where they rise. DVA and FBA are benefits."""
 
 
 @dataclass(frozen=True, repr=False)

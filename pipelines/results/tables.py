@@ -16,12 +16,13 @@ from rich.text import Text
 
 from pipelines.results.left_out import left_out_lines
 from pipelines.results.sensitivities import TOTAL, Sensitivities
+from xva.adjustments.registry import MEASURES, TOTALS, formula
 from xva.trades.trade import BROKEN, MATURED
 
 if TYPE_CHECKING:
     import xarray as xr
 
-SHOWN: Final = ("CVA", "DVA", "FCA", "FBA", "FVA")
+SHOWN: Final = (*MEASURES, "FVA")
 TOTAL_MEASURE: Final = "XVA"
 _SCALES: Final = ((1.0, ""), (1e3, " thousand"), (1e6, " million"))
 _WIDEST: Final = 1e7  # of a number in a table: six of them fit on 80 columns
@@ -91,7 +92,7 @@ def truncated(results: xr.Dataset) -> dict[tuple[str, str], float]:
     if "xva_untruncated" not in results:
         return {}
     shown, before = results["xva"], results["xva_untruncated"]
-    base = [m for m in SHOWN if m in shown["measure"].values and m != "FVA"]
+    base = [m for m in MEASURES if m in shown["measure"].values]
     pairs = [(m, str(n)) for n in shown["netting_set"].values for m in base]
     found = {p: float(before.sel(measure=p[0], netting_set=p[1])) for p in pairs}
     return {p: x for p, x in found.items() if x != float(shown.sel(measure=p[0], netting_set=p[1]))}
@@ -120,11 +121,11 @@ def truncation_on(results: xr.Dataset, side: str, where: str = "") -> Iterator[T
 
 
 def total_line(results: xr.Dataset) -> Text:
-    """``CVA - DVA + FCA`` of the book, with FBA beside it."""
+    """The total of the book, ``CVA - DVA + FCA``, with what is no part of it beside it."""
     totals = results["total"]
     by_measure = {str(m): float(totals.sel(measure=m)) for m in totals["measure"].values}
-    cost = by_measure["CVA"] - by_measure["DVA"] + by_measure["FCA"]
-    line = Text("CVA - DVA + FCA = ").append(number(cost), style="bold")
+    cost = sum(sign * by_measure[m] for m, sign in TOTALS[TOTAL_MEASURE].items())
+    line = Text(f"{formula(TOTAL_MEASURE)} = ").append(number(cost), style="bold")
     if TOTAL_MEASURE in by_measure:
         line.append(f" ± {number(float(results['total_se'].sel(measure=TOTAL_MEASURE)))}")
     line.append(f" {results.attrs.get('units', '')}")

@@ -11,7 +11,7 @@ import xarray as xr
 from pipelines.jobs.inputs import load_job
 from pipelines.runs.computation import Exposure
 from xva.adjustments import cva_weights
-from xva.adjustments.measures import MEASURES
+from xva.adjustments.registry import MEASURES
 from xva.blocks.plan import Arrays
 from xva.results.labelled import MEASURE_NAMES
 from xva.sensitivities.bump import Revaluer

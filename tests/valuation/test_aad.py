@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from tests.valuation.demo_bank import demo_engine
-from xva.adjustments.measures import MEASURES, SIDES
+from xva.adjustments.registry import MEASURES, SIDES
 from xva.errors import DomainError
 from xva.exposure.block.closed_form_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
 from xva.exposure.block.data import ExposureData

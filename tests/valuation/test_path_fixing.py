@@ -34,7 +34,7 @@ from tests.valuation.running_swaps import (
     one_coupon,
     parameters,
 )
-from xva.adjustments.measures import MEASURES
+from xva.adjustments.registry import MEASURES
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
 from xva.exposure.fixing import Fixing

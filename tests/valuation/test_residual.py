@@ -13,7 +13,8 @@ import xarray as xr
 from tests.valuation.flat_book import day, swap, world
 from tests.valuation.flat_world import SCRAMBLES, assert_within, days_between, make_engine
 from tests.valuation.path_products import ExactForward, path_forward
-from xva.adjustments.measures import MEASURES, SIDES, measure_weights
+from xva.adjustments.measures import measure_weights
+from xva.adjustments.registry import MEASURES, SIDES
 from xva.errors import DomainError
 from xva.exposure.block.data import block_noise, date_view, noise_paths
 from xva.exposure.block.plan import ExposurePlan

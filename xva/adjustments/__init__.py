@@ -13,14 +13,17 @@ FVA                                             FCA - FBA
 The total shown is ``CVA - DVA + FCA``; FBA overlaps DVA and stands beside it.
 """
 
+from xva.adjustments.adjustment import Adjustment, WeightInputs
 from xva.adjustments.cva import cva, cva_weights
 from xva.adjustments.dva import dva, dva_weights
 from xva.adjustments.fva import Funding, fba_weights, fca_weights, fva
 from xva.adjustments.quadrature import Quadrature
 
 __all__ = [
+    "Adjustment",
     "Funding",
     "Quadrature",
+    "WeightInputs",
     "cva",
     "cva_weights",
     "dva",

@@ -6,6 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from xva.adjustments.adjustment import Adjustment, WeightInputs
 from xva.adjustments.quadrature import Quadrature, check_grid, column, interval_weights
 
 
@@ -61,3 +62,12 @@ def cva(
     """CVA >= 0, a cost, of the discounted expected positive exposure ``epe`` ``(..., time)``."""
     check_grid(times, epe=epe)
     return (cva_weights(times, survival_c, survival_b, lgd, quadrature) * epe).sum(-1)
+
+
+def _weights(m: WeightInputs) -> Tensor:
+    return cva_weights(m.times, m.theirs, m.own if m.first_to_default else None, m.their_lgd, m.quadrature)
+
+
+CVA = Adjustment(
+    name="CVA", profile="epe", cost=True, total={"XVA": 1.0}, varies_by="variant", weights=_weights
+)

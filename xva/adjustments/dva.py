@@ -5,6 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from xva.adjustments.adjustment import Adjustment, WeightInputs
 from xva.adjustments.cva import cva, cva_weights
 from xva.adjustments.quadrature import Quadrature
 
@@ -48,3 +49,12 @@ def dva(
 ) -> Tensor:
     """DVA >= 0, a benefit, of the discounted expected negative exposure ``ene`` ``(..., time)`` >= 0."""
     return cva(times, ene, survival_b, survival_c, lgd, quadrature)
+
+
+def _weights(m: WeightInputs) -> Tensor:
+    return dva_weights(m.times, m.own, m.theirs if m.first_to_default else None, m.own_lgd, m.quadrature)
+
+
+DVA = Adjustment(
+    name="DVA", profile="ene", cost=False, total={"XVA": -1.0}, varies_by="variant", weights=_weights
+)

@@ -7,12 +7,13 @@ compounds over an interval what is discounted to the end of it.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from xva.adjustments.adjustment import Adjustment, WeightInputs
 from xva.adjustments.quadrature import Quadrature, check_grid, interval_weights
 from xva.errors import DomainError
 
@@ -135,3 +136,19 @@ def _mean(survival: Tensor) -> Tensor:
     away = torch.where(short, torch.ones_like(hazard), hazard)
     series = 1.0 - hazard / 2.0 + hazard * hazard / 6.0 - hazard**3 / 24.0
     return start * torch.where(short, series, -torch.expm1(-away) / away)
+
+
+def _fca(m: WeightInputs) -> Tensor:
+    return fca_weights(m.times, m.theirs, m.own, m.borrow, m.ois, cast(Funding, m.funding), m.quadrature)
+
+
+def _fba(m: WeightInputs) -> Tensor:
+    return fba_weights(m.times, m.theirs, m.own, m.lend, m.ois, cast(Funding, m.funding), m.quadrature)
+
+
+FCA = Adjustment(
+    name="FCA", profile="epe", cost=True, total={"FVA": 1.0, "XVA": 1.0}, varies_by="funding", weights=_fca
+)
+FBA = Adjustment(
+    name="FBA", profile="ene", cost=False, total={"FVA": -1.0}, varies_by="funding", weights=_fba
+)

@@ -1,4 +1,4 @@
-"""CVA, DVA, FCA and FBA as weights on the profiles: linear in EPE and ENE given credit and funding."""
+"""All adjustments as weights on the profiles: linear in EPE and ENE given credit and funding."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.adjustments import (
-    Funding,
-    Quadrature,
-    cva_weights,
-    dva_weights,
-    fba_weights,
-    fca_weights,
-)
+from xva.adjustments.adjustment import WeightInputs
+from xva.adjustments.fva import Funding
+from xva.adjustments.quadrature import Quadrature
+from xva.adjustments.registry import ADJUSTMENTS
 from xva.market.market import Market
 
-MEASURES = ("CVA", "DVA", "FCA", "FBA")
 ONE_DAY = 1.5 / 365.0
 """Year fraction below which an interval is of one day."""
-SIDES = (0, 1, 0, 1)  # which profile a measure weighs: 0 EPE, 1 ENE
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class XvaSpec:
 def measure_weights(
     market: Market, credit_curves: Sequence[str], times: NDArray[np.float64], spec: XvaSpec
 ) -> Tensor:
-    """``(measure, netting_set, time)`` weights of EPE (CVA, FCA) and ENE (DVA, FBA); ``times[0] = 0``.
+    """``(measure, netting_set, time)`` weights of each adjustment's profile; ``times[0] = 0``.
 
     ``credit_curves`` names each netting set's counterparty in the market.
     """
@@ -54,19 +48,22 @@ def measure_weights(
     ois = market.discount_curve(market.reporting_currency).discount(times)
     borrow = market.funding_curve("borrow").discount(times)
     lend = market.funding_curve("lend").discount(times)
-    both = spec.variant == "first_to_default"
     rows: dict[str, Tensor] = {}
     for name in dict.fromkeys(credit_curves):
-        theirs = market.survival_curve(name).survival(times)
-        lgd = 1.0 - market.recovery(name)
-        rows[name] = torch.stack(
-            [
-                cva_weights(times, theirs, own if both else None, lgd, spec.quadrature),
-                dva_weights(times, own, theirs if both else None, own_lgd, spec.quadrature),
-                fca_weights(times, theirs, own, borrow, ois, spec.funding, spec.quadrature),
-                fba_weights(times, theirs, own, lend, ois, spec.funding, spec.quadrature),
-            ]
+        inputs = WeightInputs(
+            times=times,
+            theirs=market.survival_curve(name).survival(times),
+            own=own,
+            their_lgd=1.0 - market.recovery(name),
+            own_lgd=own_lgd,
+            ois=ois,
+            borrow=borrow,
+            lend=lend,
+            first_to_default=spec.variant == "first_to_default",
+            funding=spec.funding,
+            quadrature=spec.quadrature,
         )
+        rows[name] = torch.stack([a.weights(inputs) for a in ADJUSTMENTS])
     weights = torch.stack([rows[name] for name in credit_curves], dim=1)
     if not spec.day_before:
         return weights

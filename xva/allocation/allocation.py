@@ -11,7 +11,8 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xva.adjustments.measures import SIDES, measure_weights
+from xva.adjustments.measures import measure_weights
+from xva.adjustments.registry import SIDES
 from xva.allocation.allocation_plan import AllocationData
 from xva.errors import DomainError
 from xva.exposure.block.data import ExposureData

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xva.adjustments.measures import MEASURES
+from xva.adjustments.registry import MEASURES
 from xva.exposure.engine import ExposureEngine
 from xva.sensitivities.by_quote import KINK_SHARE, with_totals
 from xva.sensitivities.second_order.exposure_chain import measure_chain, smoothing_widths

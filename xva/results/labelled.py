@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.adjustments import Funding
-from xva.adjustments.measures import MEASURES, measure_weights
+from xva.adjustments.measures import measure_weights
+from xva.adjustments.registry import ADJUSTMENTS, MEASURES
 from xva.exposure.block.data import PLUG_IN, ExposureData
 from xva.exposure.engine import ExposureEngine
 from xva.market.fx_forwards import POINTS_KEPT
@@ -22,16 +23,9 @@ from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zer
 
 Floats = NDArray[np.float64]
 
-VARIANTS = (
-    ("CVA", "unilateral", {"variant": "unilateral"}),
-    ("CVA", "first_to_default", {"variant": "first_to_default"}),
-    ("DVA", "unilateral", {"variant": "unilateral"}),
-    ("DVA", "first_to_default", {"variant": "first_to_default"}),
-    *(
-        (measure, funding, {"funding": funding})
-        for measure in ("FCA", "FBA")
-        for funding in get_args(Funding)
-    ),
+_ALTERNATIVES = {"variant": ("unilateral", "first_to_default"), "funding": get_args(Funding)}
+VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(
+    (a.name, choice, {a.varies_by: choice}) for a in ADJUSTMENTS for choice in _ALTERNATIVES[a.varies_by]
 )
 
 

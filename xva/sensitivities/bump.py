@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xva.adjustments.measures import SIDES, measure_weights
+from xva.adjustments.measures import measure_weights
+from xva.adjustments.registry import SIDES
 from xva.exposure.block.data import BlockNoise, ExposureData, block_noise
 from xva.exposure.engine import ExposureEngine, RunConstants
 from xva.exposure.world import World, paths_move

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xva.adjustments.measures import MEASURES
+from xva.adjustments.registry import MEASURES, TOTALS
 from xva.errors import DomainError
 from xva.exposure.engine import ExposureEngine
 from xva.market.fx_forwards import CURVE_KEPT, POINTS_KEPT, curve_kept_jacobian
@@ -24,7 +24,7 @@ from xva.sensitivities.second_order.sweep import MapBlocks, Sweep, serial
 
 Floats = NDArray[np.float64]
 
-MEASURE_NAMES = (*MEASURES, "FVA", "XVA")
+MEASURE_NAMES = (*MEASURES, *TOTALS)
 KINK_SHARE = 0.02  # of a value's standard deviation on a date
 
 
@@ -191,9 +191,12 @@ def quote_labels(quotes: QuoteSet, ids: Sequence[str], unused: Sequence[str] = (
 
 
 def with_totals(samples: Floats, axis: int) -> Floats:
-    """Append FVA = FCA - FBA and the total XVA = CVA - DVA + FCA along the measure axis."""
-    cva, dva, fca, fba = (np.take(samples, [MEASURES.index(m)], axis) for m in MEASURES)
-    return np.concatenate([samples, fca - fba, cva - dva + fca], axis)
+    """Append FVA = FCA - FBA and the total XVA = CVA - DVA + FCA (`registry.TOTALS`) along the measure axis."""
+    sums = [
+        sum(sign * np.take(samples, [MEASURES.index(name)], axis) for name, sign in parts.items())
+        for parts in TOTALS.values()
+    ]
+    return np.concatenate([samples, *sums], axis)
 
 
 def standard_error(samples: Floats) -> Floats:

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.adjustments.measures import SIDES, measure_weights
+from xva.adjustments.measures import measure_weights
+from xva.adjustments.registry import SIDES
 from xva.exposure.block.closed_form_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine, StateTensors

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.adjustments.measures import MEASURES, SIDES
+from xva.adjustments.registry import MEASURES, SIDES
 from xva.exposure.block.data import BlockNoise, ExposureData
 from xva.exposure.parts.kernel import (
     DateContext,

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.adjustments.measures import MEASURES, SIDES
+from xva.adjustments.registry import MEASURES, SIDES
 from xva.exposure.block.data import BlockNoise
 from xva.exposure.parts.conditional import PathStates, Residual, positions
 from xva.numerics import tree

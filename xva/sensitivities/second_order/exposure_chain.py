@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xva.adjustments.measures import SIDES, measure_weights
+from xva.adjustments.measures import measure_weights
+from xva.adjustments.registry import SIDES
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine
 from xva.exposure.world import World
