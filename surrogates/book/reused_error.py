@@ -21,7 +21,7 @@ from xva.blocks.plan import Arrays
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine
 from xva.exposure.parts.conditional import Residual
-from xva.scenarios.plan import Case, StressPlan, restricted
+from xva.scenarios.plan import Case, StressPlan
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
 from xva.sensitivities.truncation import measure_samples
 
@@ -75,7 +75,7 @@ def measured(
     numbers = sorted(reused)
     size, scrambles = min(data.noise.block_size, PATHS), data.noise.scrambles
     few = replace(
-        restricted(data, numbers),
+        data.only(numbers),
         noise=replace(data.noise, block_size=size),
         n_blocks=scrambles,
         adjoint=False,

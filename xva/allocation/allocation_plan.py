@@ -7,7 +7,7 @@ profiles. Where ``V`` is zero on many paths (a book that cancels itself) there i
 arbitrary. Trades without netting are exposures of their own: their contribution is what they cost alone.
 
 Values are made again in float64 from inputs and addressed noise, never read from the cube. Trades without closed form use
-the indicator estimator of `residual`: plug-in values decide the sign, the paths' own cash flows are averaged.
+the indicator estimator of `conditional`: plug-in values decide the sign, the paths' own cash flows are averaged.
 """
 
 from __future__ import annotations

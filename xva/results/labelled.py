@@ -43,7 +43,7 @@ def results(
     blocks : sequence of dict
         Every block's sums, in block order.
     map_sets : callable
-        How the reverse pass goes over netting sets (`pullback.quote_gradients`).
+        How the reverse pass goes over netting sets (`reverse_pass.quote_gradients`).
     residual_graph : callable, optional
         Of a plan with residuals, for the reverse pass.
 

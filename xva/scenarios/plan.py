@@ -17,7 +17,6 @@ from torch import Tensor
 
 from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
-from xva.exposure.block.data import ExposureData
 from xva.exposure.block.plan import ExposurePlan
 from xva.models.random import PathNoise
 from xva.scenarios.packed import PackedWorlds
@@ -281,15 +280,3 @@ class StressPlan(Plan):
                 plans = [(w, type(p)(replace(p.data, noise=noise), p.residuals)) for w, p in plans]
             self._opened = (group, plans)
         return self._opened[1]
-
-
-def restricted(data: ExposureData, numbers: Sequence[int]) -> ExposureData:
-    """The same market and paths with some of the netting sets."""
-    return replace(
-        data,
-        netting_sets=tuple(data.netting_sets[i] for i in numbers),
-        counterparties=tuple(data.counterparties[i] for i in numbers),
-        sets=tuple(data.sets[i] for i in numbers),
-        active=tuple(data.active[i] for i in numbers),
-        weights=data.weights[:, list(numbers)],
-    )

@@ -24,7 +24,7 @@ from xva.market.quotes import QuoteSet
 from xva.market.shocks import Scenario, ScenarioSet, shifted
 from xva.numerics import tree
 from xva.scenarios.packed import Packer
-from xva.scenarios.plan import Case, StressBase, StressPlan, restricted
+from xva.scenarios.plan import Case, StressBase, StressPlan
 from xva.trades.kinds import types_with
 
 Sums = Mapping[str, NDArray[Any]]
@@ -187,7 +187,7 @@ class _Maker:
 
     def _packed(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> int:
         # adjustments' weights are kept by scenario: worlds that differ in nothing else are one
-        held = restricted(replace(data, weights=self.data.weights), numbers)
+        held = replace(data, weights=self.data.weights).only(numbers)
         arrays, meta = self.world_plan(engine, numbers, held).payload()
         return self.packer.add(arrays, meta)
 

@@ -68,7 +68,7 @@ def quote_gradients(
     map_sets : callable
         ``map`` or a thread pool's: netting sets are independent, and no bit depends on how they are spread.
     residual_graph : callable, optional
-        Of a plan with residuals (`residual_pullback`).
+        Of a plan with residuals (`reverse_pass_conditional`).
 
     Returns
     -------

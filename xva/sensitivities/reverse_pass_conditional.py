@@ -21,7 +21,7 @@ PolicyPull = Callable[[PathMarket, Tensor], Sequence[Tensor]]
 
 @dataclass(frozen=True)
 class ResidualPullback:
-    """`pullback.ResidualGraph` of a plan with residuals.
+    """`reverse_pass.ResidualGraph` of a plan with residuals.
 
     Parameters
     ----------

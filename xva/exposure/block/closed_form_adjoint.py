@@ -160,7 +160,7 @@ class SetAdjoint:
             self._add_events(base[order], bars[:, torch.from_numpy(order).to(bars.device)])
 
     def add_states(self, found: dict[str, Tensor]) -> None:
-        """Add adjoints of the state's increments, rows of all states, that came from elsewhere (`residual_adjoint`)."""
+        """Add adjoints of the state's increments, rows of all states, that came from elsewhere (`conditional_adjoint`)."""
         for key, value in found.items():
             self.sums[key] += value.index_select(1 if key == "grid.initial" else 2, self.active)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class ExposureData:
     active : tuple of ndarray
         States that each netting set's value depends on.
     weights : Tensor
-        ``(measure, netting_set, time)`` weights of the adjustments (`measures.MEASURES`).
+        ``(measure, netting_set, time)`` weights of the adjustments (`registry.MEASURES`).
     adjoint : bool
         Whether to accumulate derivatives.
     dtype, device : str
@@ -89,6 +90,17 @@ class ExposureData:
     def netted(self) -> tuple[bool, ...]:
         """Whether a netting set's exposure is the positive part of its value: it is one unit, of its own name."""
         return tuple(s.units == (name,) for s, name in zip(self.sets, self.netting_sets))
+
+    def only(self, numbers: Sequence[int]) -> ExposureData:
+        """The same market and paths with some of the netting sets."""
+        return replace(
+            self,
+            netting_sets=tuple(self.netting_sets[i] for i in numbers),
+            counterparties=tuple(self.counterparties[i] for i in numbers),
+            sets=tuple(self.sets[i] for i in numbers),
+            active=tuple(self.active[i] for i in numbers),
+            weights=self.weights[:, list(numbers)],
+        )
 
 
 @dataclass(frozen=True)

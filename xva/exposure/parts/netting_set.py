@@ -1,6 +1,6 @@
 """A compiled netting set on a calibrated market: the small tensors that its values on paths are made of.
 
-Everything that depends on the market is here, differentiable; the kernel (`set_kernel`) sees these tensors and states
+Everything that depends on the market is here, differentiable; the kernel (`kernel`) sees these tensors and states
 only. Linear trades and options far from expiry become Chebyshev coefficients per date and currency; options near
 expiry, FX and equity options stay as rows that are evaluated on every path.
 """

@@ -61,16 +61,7 @@ def measure_chain(
 
 def small_data(data: ExposureData, numbers: Sequence[int]) -> ExposureData:
     """A run's data with some of its netting sets only, in float64 on the CPU."""
-    return replace(
-        data,
-        netting_sets=tuple(data.netting_sets[i] for i in numbers),
-        counterparties=tuple(data.counterparties[i] for i in numbers),
-        sets=tuple(data.sets[i] for i in numbers),
-        active=tuple(data.active[i] for i in numbers),
-        weights=data.weights[:, list(numbers)],
-        dtype="float64",
-        device="cpu",
-    )
+    return replace(data.only(numbers), dtype="float64", device="cpu")
 
 
 def smoothing_widths(
