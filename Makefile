@@ -1,4 +1,4 @@
-# On a machine with Python >= 3.11, make and git:  make demo | test | lint | test-slow | bench
+# On a machine with Python >= 3.11, make and git:  make demo | test | lint | docs | test-slow | bench
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,13 +14,14 @@ export OMP_NUM_THREADS ?= 1
 export ORE_EXAMPLES
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-ore-examples lint format notebooks bench clean
+.PHONY: help install demo test test-slow test-ore-examples lint format notebooks docs bench clean
 
 help:
 	@echo "make demo               run the sample bank's demo job: CVA, DVA, FVA and sensitivities"
 	@echo "make test               the tests"
 	@echo "make lint               format, lint, types, import contracts"
 	@echo "make notebooks          execute the notebooks"
+	@echo "make docs               the documentation as a site, in docs/_build/html"
 	@echo "make test-slow          the long checks"
 	@echo "make test-ore-examples  the checks on $(ORE_EXAMPLES)"
 	@echo "make bench              the benchmarks, results on the terminal"
@@ -72,6 +73,11 @@ format: $(STAMP)
 
 notebooks: $(STAMP)
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
+
+# Warnings are errors; nothing is fetched.
+docs: $(STAMP)
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/client.py

@@ -30,7 +30,7 @@ class Lgm:
     ----------
     currency : str
     mean_reversion : Tensor
-        ``()`` per year, not zero (|kappa| >= 1e-6).
+        ``()`` per year, not zero (1e-6 or more in size).
     times : ndarray
         ``(pillar,)`` increasing; ``sigmas[k]`` holds on ``(times[k-1], times[k]]``, the last one beyond.
     sigmas : Tensor
