@@ -19,7 +19,7 @@ from pipelines.reports.certificates import certificates
 from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.reconciliation import as_dataset
 from pipelines.runs.training import Training
-from pipelines.storage.identity import environment
+from pipelines.storage.identity import mathematics
 from surrogates.book.book import LearnedBook, training_requests
 from surrogates.book.value_today import values_today
 from surrogates.durable import canonical_json
@@ -141,7 +141,7 @@ def settings_of(job: LoadedJob) -> TrainingSettings:
         inner_paths=s.inner_paths,
         max_effort=s.max_effort,
         fallback=s.fallback == "nested",
-        program=hashlib.sha256(canonical_json(environment())).hexdigest()[:16],
+        program=hashlib.sha256(canonical_json(mathematics())).hexdigest()[:16],
     )
 
 

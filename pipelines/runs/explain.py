@@ -24,7 +24,7 @@ from pipelines.results.run import Run, open_run
 from pipelines.runs.computation import Exposure
 from pipelines.runs.exposure import job_of
 from pipelines.runs.training import Training
-from pipelines.storage.identity import differing_keys, environment
+from pipelines.storage.identity import differing_keys, mathematics
 from pipelines.storage.results import StoredSums
 from pipelines.storage.verify import scan
 from xva.adjustments.measures import measure_weights
@@ -205,7 +205,7 @@ def stored_sums(run: Run) -> Sequence[Arrays]:
 
 def _usable(run: Run) -> bool:
     """Whether a run's sums have adjoints that belong to the plan made here."""
-    here = not differing_keys(run.manifest.identity.environment, environment())
+    here = not differing_keys(mathematics(run.manifest.identity.environment), mathematics())
     return here and "sensitivity" in run.xva
 
 

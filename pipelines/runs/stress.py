@@ -24,7 +24,7 @@ from pipelines.runs.computation import Exposure, settings_of
 from pipelines.runs.exposure import job_of, resume_run
 from pipelines.runs.training import SURROGATES, Training
 from pipelines.storage.durable import digest_bytes
-from pipelines.storage.identity import RunIdentity, differing_keys, environment
+from pipelines.storage.identity import RunIdentity, differing_keys, mathematics
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import Completion, refuse_foreign
 from pipelines.storage.markers import Marker, root_hash
@@ -161,7 +161,7 @@ class StressJob:
             raise StoreError(
                 f"{self.base.path}: expected a finished run; finish it with 'xva resume {self.base.path}'"
             )
-        if differences := differing_keys(self.base.manifest.identity.environment, environment()):
+        if differences := differing_keys(mathematics(self.base.manifest.identity.environment), mathematics()):
             raise StoreError(
                 f"{self.base.path}: its paths cannot be made again here bit for bit: {'; '.join(differences)}. Use the "
                 f"environment it was made in, or run its job again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata, util
@@ -16,7 +16,7 @@ from surrogates.durable import canonical_json
 from xva.errors import StoreError
 
 _LIBRARIES = ("numpy", "scipy", "torch", "QuantLib", "zarr", "numcodecs", "safetensors")
-_OURS = ("xva", "surrogates")
+_OURS = {"xva-platform": ("xva", "surrogates"), "pipelines": ("pipelines",)}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class RunIdentity:
 def _environment() -> tuple[tuple[str, str], ...]:
     versions = {name: metadata.version(name) for name in _LIBRARIES}
     versions["python"] = platform.python_version()
-    versions["xva-platform"] = source_digest()
+    versions |= {name: source_digest(_folders(packages)) for name, packages in _OURS.items()}
     versions["cpu_class"] = cpu_class()
     return tuple(sorted(versions.items()))
 
@@ -105,19 +105,35 @@ def environment() -> dict[str, str]:
     return dict(_environment())
 
 
-def source_digest() -> str:
-    """First 16 digits of the sha256 over our own mathematics' source files.
+def mathematics(found: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The part of an environment, by default of this process's, that paths, sums and surrogates depend on.
+
+    How files are read and results are written is left out: paths of an older run can be made again, and what was learned
+    stays good.
+    """
+    return {k: v for k, v in (environment() if found is None else found).items() if k != "pipelines"}
+
+
+def source_digest(folders: Mapping[str, Path]) -> str:
+    """First 16 digits of the sha256 over packages' source files, which lie in ``folders`` by package.
 
     A version number stays the same while a developer edits; a resumed run must not mix two programs.
     """
     sha = hashlib.sha256()
-    for package in _OURS:
-        spec = util.find_spec(package)
-        for folder in spec.submodule_search_locations or [] if spec else []:
-            for file in sorted(Path(folder).rglob("*.py")):
-                sha.update(f"{package}/{file.relative_to(folder).as_posix()}\0".encode())
-                sha.update(hashlib.sha256(file.read_bytes()).digest())
+    for package, folder in folders.items():
+        for file in sorted(folder.rglob("*.py")):
+            sha.update(f"{package}/{file.relative_to(folder).as_posix()}\0".encode())
+            sha.update(hashlib.sha256(file.read_bytes()).digest())
     return sha.hexdigest()[:16]
+
+
+def _folders(packages: Iterable[str]) -> dict[str, Path]:
+    specs = {package: util.find_spec(package) for package in packages}
+    return {
+        package: Path(folder)
+        for package, spec in specs.items()
+        for folder in (spec.submodule_search_locations or [] if spec else [])
+    }
 
 
 def cpu_class() -> str:

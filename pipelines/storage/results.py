@@ -11,8 +11,10 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 
+from pipelines.storage.checked_store import CommittedCube
 from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout
+from pipelines.storage.manifest import read_manifest
 from pipelines.storage.markers import Marker, read_sums
 from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays
@@ -120,9 +122,15 @@ def open_cube(root: Path | str, **options: Any) -> xr.Dataset:
     """Open a run's cube lazily: dims ``path, time, netting_set``; NaN in blocks not yet committed.
 
     ``options`` go to `xarray.open_zarr` (``chunks={}`` for dask arrays; none by default). How the store is cut into shards
-    and chunks is forgotten: xarray would impose it on any selection that is saved, where it does not fit.
+    and chunks is forgotten: xarray would impose it on any selection that is saved, where it does not fit. Of a run, values of
+    a committed block that were lost or changed are refused as they are read (StoreError).
     """
-    cube = _open(RunLayout(Path(root)).cube, options)
+    layout = RunLayout(Path(root))
+    store: Path | CommittedCube = layout.cube
+    if layout.run_json.exists() and layout.cube.is_dir():
+        manifest = read_manifest(layout)
+        store = CommittedCube.of(layout, manifest.run_id, manifest.variables)
+    cube = _open(layout.cube, store, options)
     for variable in cube.variables.values():
         for key in ("shards", "chunks"):
             variable.encoding.pop(key, None)
@@ -131,11 +139,12 @@ def open_cube(root: Path | str, **options: Any) -> xr.Dataset:
 
 def open_results(root: Path | str, **options: Any) -> xr.Dataset:
     """Open a complete run's ``xva.zarr`` lazily; options as in `open_cube`."""
-    return _open(RunLayout(Path(root)).results, options)
+    path = RunLayout(Path(root)).results
+    return _open(path, path, options)
 
 
-def _open(path: Path, options: Mapping[str, Any]) -> xr.Dataset:
+def _open(path: Path, store: Path | CommittedCube, options: Mapping[str, Any]) -> xr.Dataset:
     if not path.is_dir():
         raise StoreError(f"{path}: expected a Zarr store, got none: the run has not come that far")
-    dataset: xr.Dataset = xr.open_zarr(path, consolidated=False, **{"chunks": None, **options})
+    dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, **{"chunks": None, **options})
     return plottable(dataset)

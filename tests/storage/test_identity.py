@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.storage.identity import RunIdentity, cpu_class, differing_keys, environment
+from pipelines.storage.identity import (
+    RunIdentity,
+    cpu_class,
+    differing_keys,
+    environment,
+    mathematics,
+    source_digest,
+)
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.lock import LockedError, driver_lock, lock_holder
 from pipelines.storage.manifest import (
@@ -61,7 +68,26 @@ def test_environment_names_versions_and_cpu() -> None:
     found = environment()
     assert found["torch"] == torch.__version__
     assert found["cpu_class"] == cpu_class()
-    assert {"python", "numpy", "QuantLib", "zarr", "xva-platform"} <= found.keys()
+    assert {"python", "numpy", "QuantLib", "zarr", "xva-platform", "pipelines"} <= found.keys()
+
+
+def test_a_change_of_a_source_file_is_another_program(tmp_path: Path) -> None:
+    """A version number stays the same while somebody edits."""
+    (tmp_path / "module.py").write_text("quantile = 0.95")
+    before = source_digest({"pipelines": tmp_path})
+    assert source_digest({"pipelines": tmp_path}) == before
+    (tmp_path / "module.py").write_text("quantile = 0.99")
+    assert source_digest({"pipelines": tmp_path}) != before
+
+
+def test_how_results_are_written_is_part_of_a_run_and_not_of_its_paths(identity: RunIdentity) -> None:
+    other = environment() | {"pipelines": "0" * 16}
+    assert (
+        dataclasses.replace(identity, environment=other).run_id
+        != RunIdentity(**{**identity.document(), "environment": environment()}).run_id
+    )
+    assert mathematics(other) == mathematics()
+    assert mathematics(environment() | {"xva-platform": "0" * 16}) != mathematics()
 
 
 def test_identity_refuses_what_is_not_clean(identity: RunIdentity) -> None:
