@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from xva.errors import DomainError
-from xva.models.random import PathNoise, brownian_rotation, merged_rotation
+from xva.models.random import PathNoise, brownian_rotation, merged_rotation, scrambled_sobol
 
 TIMES = np.array([0.25, 1.0, 1.5, 4.0])
 FACTORS, SCRAMBLES = 3, 4
@@ -60,6 +60,49 @@ def test_a_scramble_is_balanced() -> None:
     assert sorted(np.floor(256 * uniform).astype(int)) == list(range(256))
 
 
+def test_coordinates_do_not_depend_on_how_many_there_are() -> None:
+    many, few = scrambled_sobol(40, 7, 64, 64), scrambled_sobol(25, 7, 64, 64)
+    torch.testing.assert_close(many[:, :25], few, rtol=0, atol=0)
+    assert not torch.allclose(scrambled_sobol(25, 8, 64, 64), few)
+
+
+@pytest.mark.parametrize(("count", "first"), [(64, 0), (64, 192), (50, 13), (1, 5), (100, 1000)])
+def test_points_are_those_of_one_sequence(count: int, first: int) -> None:
+    whole = scrambled_sobol(9, 3, 2048)
+    torch.testing.assert_close(
+        scrambled_sobol(9, 3, count, first), whole[first : first + count], rtol=0, atol=0
+    )
+
+
+@pytest.mark.parametrize("first", [0, 512])
+def test_scrambling_keeps_the_net(first: int) -> None:
+    """The first two coordinates of 256 points have one in every box of volume 1/256; others are spread evenly too."""
+    points = scrambled_sobol(60, 11, 256, first)
+    for bits in range(9):
+        boxes = (points[:, 0] * 2**bits).floor() * 2 ** (8 - bits) + (points[:, 1] * 2 ** (8 - bits)).floor()
+        assert sorted(boxes.int().tolist()) == list(range(256))
+    for column in points.T:
+        assert sorted((256 * column).int().tolist()) == list(range(256))
+
+
+def test_scrambled_points_are_the_engines_apart_from_the_scramble() -> None:
+    """Differences of points (by digits) are those of torch's unscrambled ones under a triangular matrix."""
+    plain = torch.quasirandom.SobolEngine(5, scramble=False).draw(32, dtype=torch.float64)
+    mine = scrambled_sobol(5, 3, 32)
+    to_bits = [(p * 2**30).to(torch.int64) for p in (plain, mine)]
+    one, two = (points ^ points[:1] for points in to_bits)
+    leading = [torch.floor(torch.log2(points[1:].to(torch.float64))) for points in (one, two)]
+    torch.testing.assert_close(*leading)
+
+
+def test_a_mean_over_scrambles_is_unbiased() -> None:
+    """Of a smooth function whose integral is known; the error of 256 points is far below that of random ones."""
+    found = [float(torch.exp(scrambled_sobol(4, seed, 256).sum(1)).mean()) for seed in range(32)]
+    error = np.std(found, ddof=1) / np.sqrt(32)
+    assert abs(np.mean(found) - (np.e - 1.0) ** 4) < 3.3 * error
+    assert error < 0.01
+
+
 def test_normals_are_standard_and_independent() -> None:
     draws = torch.cat([noise(1024).grid(b) for b in range(8)], dim=2).flatten(0, 1)
     covariance = torch.cov(draws)
@@ -77,6 +120,30 @@ def test_rotation_takes_principal_components_to_increments() -> None:
     sizes = (paths**2).sum(0)
     assert torch.all(sizes[:-1] >= sizes[1:])
     torch.testing.assert_close(sizes, torch.linalg.eigvalsh(covariance).flip(0), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        np.concatenate([np.arange(1, 21) * 91, 1825 + np.arange(1, 11) * 182, 3650 + np.arange(1, 11) * 365]),
+        np.concatenate(
+            [np.arange(1, 41) * 365, 14_600 + np.arange(1, 31)]
+        ),  # days at the end: tiny first entries
+        np.sort(np.random.default_rng(1).choice(np.arange(3, 11_000), 60, replace=False)),
+    ],
+)
+def test_grids_of_two_days_share_their_numbers(days: np.ndarray) -> None:
+    """The last entries of components that live on the early dates have no sign in floating point."""
+    today, tomorrow = (brownian_rotation(d / 365.0) for d in (days, days - 1))
+    assert float((today * tomorrow).sum(0).min()) > 0.99
+
+
+@pytest.mark.parametrize("first", [1, 5, 40])
+def test_every_component_starts_upwards(first: int) -> None:
+    """Where the first entry is large enough to be seen."""
+    days = first + np.arange(25) * 30
+    rotation = brownian_rotation(days / 365.0)
+    assert float(rotation[0].min()) > 1e-6
 
 
 def test_what_is_left_of_a_rotation() -> None:

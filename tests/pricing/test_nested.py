@@ -276,7 +276,11 @@ def test_exercise_by_a_policy() -> None:
     waited = np.exp(-RATE * 90 / 365)
     live = ~gone
     assert_all(found.value[live], found.error[live], waited * value[live])
-    assert_all(found.gradient[0, live], found.gradient_error[0, live], waited * delta[live])
+    # a spot's slope is counted where it pays: one point more or less in one scramble may be the first of its kind
+    one_point = torch.exp(now[live]) / (INNER.scrambles * INNER.points)
+    error = found.gradient_error[0, live] + one_point
+    assert float(error.max()) < 0.15
+    assert_all(found.gradient[0, live], error, waited * delta[live])
     with pytest.raises(TradeError, match="expected a policy"):
         single(TwicePut("T", "N"))
 

@@ -288,7 +288,8 @@ def barrier(kind: str, option_type: str, rate: bool = False) -> Case:
     )
     equity = basket([spot], [VOL], home, dividends=[away])
     market = Rate(spot, home, away) if rate else equity
-    return Case(trade, market, value, power=2.5e-3, report=(AS_OF + 110, AS_OF + 200))
+    report = (AS_OF + 110, AS_OF + 200)
+    return Case(trade, market, value, power=1.5e-3, report=report, n_paths=8192)
 
 
 def two_assets(measure: str, option_type: str) -> Case:
@@ -308,7 +309,7 @@ def two_assets(measure: str, option_type: str) -> Case:
     option = ql.BasketOption(kind(payoff(option_type, 102.0)), ql.EuropeanExercise(TODAY + 365))
     scaled = [process(100.0, 0.2, rate, 0.01), process(100.0, 0.3, rate, 0.02)]  # performances times 100
     option.setPricingEngine(ql.StulzEngine(*scaled, 0.4))
-    return Case(trade, market, option.NPV(), power=1e-3)
+    return Case(trade, market, option.NPV(), power=5e-4, n_paths=8192)
 
 
 def himalayan() -> Case:

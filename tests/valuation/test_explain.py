@@ -48,7 +48,7 @@ def book() -> list[Trade]:
 @cache
 def engine() -> ExposureEngine:
     days = days_between("2025-01-15", "2031-01-15", 8)
-    return make_engine(flat_book.world(), book(), days, 128, scrambles=SCRAMBLES)
+    return make_engine(flat_book.world(), book(), days, 512, scrambles=SCRAMBLES)
 
 
 def moved(base: ExposureEngine, **moves: float) -> QuoteSet:

@@ -24,6 +24,7 @@ from tests.valuation.flat_world import (
     equity_vol_id,
     make_engine,
     run,
+    three_sigma,
 )
 from xva.adjustments.measures import XvaSpec
 from xva.exposure.engine import ExposureEngine
@@ -68,10 +69,11 @@ def no_rates(dates: np.ndarray, paths: int, scrambles: int = 32) -> ExposureEngi
 
 
 def test_expected_exposure() -> None:
-    found = run(no_rates(days_between(AS_OF, LAST, 4), 2048))
+    found = run(no_rates(days_between(AS_OF, LAST, 4), 65_536))
     assert found.year_fraction.values.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     exact = [ROW["ee_quarter"], ROW["ee_year"]]
     assert_within(found.ee[0, [1, 4]], found.epe_se[0, [1, 4]], exact)
+    assert (three_sigma() * found.epe_se[0, [1, 4]] < 2e-4 * np.array(exact)).all(), "no power"
     np.testing.assert_allclose(found.ee[0, [1, 4]], exact, rtol=2e-4)
     assert_within(found.value[0], found.value_se[0], np.zeros(5), floor=0.0, more=1e-9)
 

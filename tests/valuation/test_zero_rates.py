@@ -73,7 +73,8 @@ def test_converted_is_what_a_run_on_zero_rates_has(
         error = direct[f"{name}_se"]
         np.testing.assert_allclose(found[f"{name}_se"], error, rtol=1e-8, atol=1e-11 * float(error.max()))
     bound = rates.convert(par.drop_vars("sensitivity_samples"))  # results that do not keep the scrambles
-    assert (bound["sensitivity_se"] > (1.0 - 1e-9) * direct["sensitivity_se"] - 1e-9).all()
+    error = direct["sensitivity_se"]  # the bound of a single quote is its error, as exactly as above
+    assert (bound["sensitivity_se"] >= (1.0 - 1e-8) * error - 1e-11 * float(error.max())).all()
 
 
 def test_the_error_of_a_parallel_shift_is_that_of_a_parallel_bump(

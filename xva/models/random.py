@@ -1,9 +1,10 @@
 """Random numbers that are addressed, not drawn: a path is a function of (seed, path index).
 
-Grid dates: scrambled Sobol (Owen 1998; Joe & Kuo 2008 direction numbers), ordered by the principal components of
-Brownian motion on the grid. Block ``b`` takes scramble ``b mod R`` and points ``(b // R) B ...``, so blocks never cross
-a scramble and every sum has a standard error from the R scrambles. Event dates: Philox (Salmon et al. 2011) keyed by
-(seed, date, factor) and advanced to the path.
+Grid dates: scrambled Sobol (Matousek 1998; Joe & Kuo 2008 direction numbers), ordered by the principal components of
+Brownian motion on the grid. A component's numbers do not depend on how many there are, so two days' grids share theirs.
+Block ``b`` takes scramble ``b mod R`` and points ``(b // R) B ...``, so blocks never cross a scramble and every sum has a
+standard error from the R scrambles. Event dates: Philox (Salmon et al. 2011) keyed by (seed, date, factor) and advanced to
+the path.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from xva.errors import DomainError
 Floats = NDArray[np.float64]
 MAX_DIMENSION: int = SobolEngine.MAXDIM
 _SOBOL: Any = SobolEngine  # torch leaves it untyped
+_BITS: int = SobolEngine.MAXBIT
+_SCRAMBLE = 1  # tells the scrambles' generator from others of the same seed
+_NO_PIVOT = 1e-100  # in place of one that is exactly nought, of either sign
 
 
 @dataclass(frozen=True)
@@ -79,33 +83,76 @@ class PathNoise:
 
 
 def scrambled_sobol(dimension: int, seed: int, count: int, first: int = 0) -> Tensor:
-    """Points ``first`` to ``first + count`` of an Owen-scrambled Sobol sequence, ``(count, dimension)`` in [0, 1).
+    """Points ``first`` to ``first + count`` of a scrambled Sobol sequence, ``(count, dimension)`` in [0, 1).
 
-    Whatever dtype they are asked for in, torch (2.13) keeps the sequence's very first point in its default dtype, so that one
-    path would differ between processes with other defaults; it is taken from the engine's integers here.
+    Torch's direction numbers under a random linear scramble and a digital shift (Matousek 1998), as torch's own engine has
+    them; but here those of a coordinate depend on the seed and its number alone, whereas torch draws them for all at once.
+    So grids with more or fewer dates share the numbers that they have in common, and no bit hangs on torch's default dtype.
     """
-    engine: Any = _SOBOL(dimension, scramble=True, seed=seed)
-    if first:
-        engine.fast_forward(first)
-        points: Tensor = engine.draw(count, dtype=torch.float64)
-        return points
-    head = engine.quasi.to(torch.float64)[None] * 2.0**-engine.MAXBIT
-    engine.fast_forward(1)
-    return torch.cat([head, engine.draw(count - 1, dtype=torch.float64)]) if count > 1 else head
+    direction, shift = _scrambled_directions(dimension, seed)
+    bits = (count - 1).bit_length()
+    size = 1 << bits
+    # points in Gray code order: a half is the other one mirrored
+    head = np.zeros((1, dimension), dtype=np.uint32)
+    for bit in range(bits):
+        head = np.concatenate([head, head[::-1] ^ direction[:, bit]])
+    parts = []
+    for base in range(first // size * size, first + count, size):
+        gray, start = base ^ (base >> 1), shift.copy()
+        for bit in range(gray.bit_length()):
+            if gray >> bit & 1:
+                start ^= direction[:, bit]
+        parts.append(head[max(first - base, 0) : first + count - base] ^ start)
+    return torch.from_numpy(np.concatenate(parts) * 2.0**-_BITS)
 
 
-def brownian_rotation(times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Tensor:
+def _scrambled_directions(dimension: int, seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Direction numbers ``(coordinate, bit)`` and shifts ``(coordinate,)``, as integers of 30 bits."""
+    plain = _SOBOL(dimension, scramble=False).sobolstate.numpy().astype(np.uint32)
+    generator = np.random.Philox(key=np.array([seed, _SCRAMBLE], dtype=np.uint64))
+    raw = generator.random_raw(dimension * (_BITS + 1)).reshape(dimension, _BITS + 1)
+    random = (raw >> np.uint64(64 - _BITS)).astype(np.uint32)
+    direction = np.zeros_like(plain)
+    for digit in range(_BITS):  # a digit changes itself and, at random, the finer ones
+        place = np.uint32(1 << (_BITS - 1 - digit))
+        column = place | (random[:, digit] & (place - np.uint32(1)))
+        direction ^= np.where(plain & place, column[:, None], np.uint32(0))
+    return direction, random[:, _BITS]
+
+
+def brownian_rotation(times: Floats) -> Tensor:
     """Orthogonal matrix taking principal components of Brownian motion to standardised increments.
 
-    ``times`` ``(date,)`` > 0; column j belongs to the j-th largest eigenvalue of ``min(t_i, t_k)``.
+    ``times`` ``(date,)`` > 0; column j belongs to the j-th largest eigenvalue of ``min(t_i, t_k)``. Every component starts
+    upwards. The first entry of one is never zero (the inverse of the covariance is tridiagonal), so that grids that differ by
+    a day have the same signs and share their random numbers.
     """
     t = torch.from_numpy(np.asarray(times, dtype=np.float64))
     eigenvalue, vector = torch.linalg.eigh(torch.minimum(t[:, None], t[None, :]))
     eigenvalue, vector = eigenvalue.flip(0), vector.flip(1)
-    vector = vector * torch.sign(vector[-1]).masked_fill(vector[-1] == 0, 1.0)
+    vector = vector * torch.from_numpy(_starting_signs(t.numpy(), eigenvalue.numpy(), vector.numpy()))
     component = vector * torch.sqrt(eigenvalue)
     increment = torch.diff(component, dim=0, prepend=torch.zeros_like(component[:1]))
     return increment / torch.sqrt(torch.diff(t, prepend=t.new_zeros(1)))[:, None]
+
+
+def _starting_signs(times: Floats, eigenvalue: Floats, vector: Floats) -> Floats:
+    """Sign ``(component,)`` of every component's first entry, which may be too small to have one in floating point.
+
+    Read off its largest entry and the number of sign changes on the way there. The ratios of neighbouring entries are the
+    pivots of the tridiagonal inverse less the inverse eigenvalue, whose signs are stable (Sturm sequence; Parlett, The
+    symmetric eigenvalue problem, 1998, ch. 3 and 7).
+    """
+    rate = 1.0 / np.diff(times, prepend=0.0)
+    largest = np.abs(vector).argmax(0)
+    signs: Floats = np.sign(vector[largest, np.arange(len(times))])
+    pivot = np.full(len(times), np.inf)
+    for row in range(len(times) - 1):
+        coupling = rate[row] ** 2 / pivot if row else 0.0
+        pivot = rate[row] + rate[row + 1] - 1.0 / eigenvalue - coupling
+        pivot = np.where(pivot == 0.0, _NO_PIVOT, pivot)
+        signs = np.where(largest > row, signs * np.sign(pivot), signs)
+    return signs
 
 
 def merged_rotation(rotation: Tensor, times: Floats, passed: int) -> Tensor:

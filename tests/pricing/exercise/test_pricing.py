@@ -106,11 +106,11 @@ def equities(spots: list[float], vol: float, rate: float, dividend: float = 0.0)
 
 
 @pytest.mark.parametrize(
-    ("spot", "vol", "years", "exact"),
-    [(36.0, 0.2, 1, 4.4778), (40.0, 0.4, 2, 6.9171), (44.0, 0.2, 1, 1.1099)],
+    ("spot", "vol", "years", "exact", "size"),
+    [(36.0, 0.2, 1, 4.4778, 1024), (40.0, 0.4, 2, 6.9171, 1024), (44.0, 0.2, 1, 1.1099, 2048)],
 )
-def test_american_put(spot: float, vol: float, years: int, exact: float) -> None:
-    check(price(american(years), EQUITY, equities([spot], vol, 0.06), 1024), exact, 0.015)
+def test_american_put(spot: float, vol: float, years: int, exact: float, size: int) -> None:
+    check(price(american(years), EQUITY, equities([spot], vol, 0.06), size), exact, 0.015)
 
 
 def test_bermudan_max_call() -> None:

@@ -300,7 +300,7 @@ def test_five_assets_are_decided_on_by_their_order(monkeypatch: pytest.MonkeyPat
     error = found.std(ddof=1) / SCRAMBLES**0.5
     assert 26.115 - THREE * error <= found.mean() <= 26.165 + THREE * error, (found.mean(), error)
     assert error <= 0.03
-    fresh = paths_of(trade, model, 2)
+    fresh = paths_of(trade, model, 2, 8192)
     hedged = samples(fresh, policy, model)
     monkeypatch.setattr(simulation, "asset_gains", lambda _, p: torch.zeros(9, 0, p.n_paths))
     gained = hedged - samples(fresh, train_policy(training, model), model)

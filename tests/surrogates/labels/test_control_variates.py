@@ -35,9 +35,9 @@ def first_pass(scale: float) -> tuple[ExactCall, ...]:
 
 @pytest.mark.parametrize("scale", [1.0, -2.0])
 def test_unbiased_whatever_the_first_pass(scale: float) -> None:
-    asked = problem()
-    normals = label_normals(asked.model, asked.times, PATHS, 4, antithetic=False)
-    found = Hedged(first_pass(scale)).labels(asked, normals, asked.origin(PATHS))
+    asked, paths = problem(), 4 * PATHS
+    normals = label_normals(asked.model, asked.times, paths, 4, antithetic=False)
+    found = Hedged(first_pass(scale)).labels(asked, normals, asked.origin(paths))
     for month in (1, 6, 11):
         samples = found[month - 1]
         x = samples.features[:, 0].numpy()

@@ -36,7 +36,7 @@ class Sampling:
     block_size : int
         Paths held in memory at once; an even number, a power of two for Sobol points.
     points : {"sobol", "pseudo"}
-        Owen-scrambled Sobol points, or Philox.
+        Scrambled Sobol points, or Philox.
     ordering : {"bridge", "components", "steps"}
         What the leading coordinates of a point move: the Brownian bridge's coarse points, principal components of
         Brownian motion on the grid, or simply the first steps.
