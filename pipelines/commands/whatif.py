@@ -59,6 +59,7 @@ def whatif(
                     run, netting_set, executor=scheduler, workers=workers, insecure=insecure, sinks=(bar,)
                 )
                 tables, frame = [shares.table(measure, top)], shares.to_frame()
+                notes = shares.notes()
             else:
                 found = what_if(
                     run,

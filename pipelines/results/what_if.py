@@ -178,6 +178,10 @@ class Allocation:
         self.to_frame(measure)
         return Fitting(lambda between: self._table(measure, top, between))
 
+    def notes(self) -> Text:
+        """A line per netting set with measures truncated at 0, to which no trade contributes."""
+        return Text("\n").join(truncation_on(self.data, "total"))
+
     def _table(self, measure: str, top: int, between: str) -> Table:
         frame = self.to_frame(measure)
         names = frame.index[:top].tolist()

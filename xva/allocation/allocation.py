@@ -23,7 +23,7 @@ from xva.models.random import PathNoise
 from xva.numerics import tree
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error, with_totals
 from xva.sensitivities.reverse_pass import scramble_means
-from xva.sensitivities.truncation import measure_samples
+from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero, parts_of, sign_of
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
@@ -128,13 +128,31 @@ class Portfolios:
         weights = data.exposure.weights.numpy()
         return measure_samples(weights, [(mean["epe"], mean["ene"]) for mean in means], truncate)
 
-    def trade_measures(self, data: AllocationData, means: Means, k: int, alone: bool) -> Floats:
-        """``(scramble, measure, trade)`` of table ``k``: contributions, or of each trade ``alone``."""
-        weights, ending = data.exposure.weights.numpy()[:, data.owner[k]], "_alone" if alone else ""
-        samples = [
-            [mean[f"{k}/{_side(m)}{ending}"] @ weights[m] for m in range(len(SIDES))] for mean in means
-        ]
-        return with_totals(np.array(samples), axis=1)
+    def trade_measures(
+        self, data: AllocationData, means: Means, k: int, alone: bool, truncate: bool = True
+    ) -> Floats:
+        """``(scramble, measure, trade)`` of table ``k``: contributions, or of each trade ``alone``.
+
+        Unless ``truncate`` is off, contributions are none to a measure that is truncated at 0 and so add up to what is
+        shown; a trade alone is truncated by itself.
+        """
+        owner, ending = data.owner[k], "_alone" if alone else ""
+        weights = data.exposure.weights.numpy()[:, owner]
+        samples = np.array(
+            [[mean[f"{k}/{_side(m)}{ending}"] @ weights[m] for m in range(len(SIDES))] for mean in means]
+        )
+        if truncate and alone:
+            samples = not_below_zero(samples, sign_of(weights)[:, None])
+        elif truncate:
+            whole = [[mean[_side(m)][owner] @ weights[m] for m in range(len(SIDES))] for mean in means]
+            samples = parts_of(np.array(whole), samples, sign_of(weights))
+        return with_totals(samples, axis=1)
+
+    def profile(self, means: Means, side: str, k: int) -> Floats:
+        """``(trade, time)`` contributions of table ``k`` to a mean profile, none on dates where it is truncated at 0."""
+        parts = np.mean([mean[f"{k}/{side}"] for mean in means], axis=0)
+        whole = np.mean([mean[side][self.tables[k]] for mean in means], axis=0)
+        return np.asarray(np.where(whole < 0.0, 0.0, parts))
 
     def _path_trades(self) -> list[PathTrade]:
         """Every living trade without closed form once."""
@@ -178,16 +196,17 @@ def allocated(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Data
     Dataset
         ``contribution``, ``standalone`` ``(measure, trade)``: what a trade adds to its netting set's measure, and the
         measure of the trade alone; ``total (measure, netting_set)`` is what contributions add up to. Each with ``_se``, the
-        standard error over the scrambles. ``epe``, ``ene`` ``(trade, time)`` are the contributions to the profiles.
+        standard error over the scrambles; ``*_untruncated`` is what it was before it was truncated at 0. ``epe``, ``ene``
+        ``(trade, time)`` are the contributions to the profiles.
     """
     means = found.means(data, blocks)
-    measures = found.measures(data, means)[:, :, found.tables]
-    variables: dict[str, Any] = with_error("total", ("measure", "netting_set"), measures)
-    for name, alone in (("contribution", False), ("standalone", True)):
-        parts = [found.trade_measures(data, means, k, alone) for k in range(len(found.tables))]
-        variables |= with_error(name, ("measure", "trade"), np.concatenate(parts, axis=-1))
+    variables: dict[str, Any] = {}
+    for ending, cut in (("", True), ("_untruncated", False)):
+        total = found.measures(data, means, cut)[:, :, found.tables]
+        variables |= with_error(f"total{ending}", ("measure", "netting_set"), total, error=cut)
+        variables |= trade_variables(found, data, means, cut, ending)
     for side in ("epe", "ene"):
-        rows = [np.mean([mean[f"{k}/{side}"] for mean in means], axis=0) for k in range(len(found.tables))]
+        rows = [found.profile(means, side, k) for k in range(len(found.tables))]
         variables[side] = (("trade", "time"), np.concatenate(rows))
     homes = [found.items[p] for p in found.tables]
     coordinates = {
@@ -197,6 +216,18 @@ def allocated(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Data
         **time_labels(data.exposure),
     }
     return xr.Dataset(variables, coordinates, described(found, data.exposure))
+
+
+def trade_variables(
+    found: Portfolios, data: AllocationData, means: Means, truncate: bool = True, ending: str = ""
+) -> dict[str, Any]:
+    """``contribution`` and ``standalone`` ``(measure, trade)`` of all tables, with ``_se`` where they are truncated."""
+    variables: dict[str, Any] = {}
+    for name, alone in (("contribution", False), ("standalone", True)):
+        parts = [found.trade_measures(data, means, k, alone, truncate) for k in range(len(found.tables))]
+        samples = np.concatenate(parts, axis=-1)
+        variables |= with_error(f"{name}{ending}", ("measure", "trade"), samples, error=truncate)
+    return variables
 
 
 def trade_labels(trades: Sequence[Trade]) -> dict[str, Any]:
@@ -233,6 +264,7 @@ def _side(measure: int) -> str:
     return ("epe", "ene")[SIDES[measure]]
 
 
-def with_error(name: str, dims: tuple[str, ...], samples: Floats) -> dict[str, Any]:
-    """A variable and its standard error, from ``(scramble, *dims)``."""
-    return {name: (dims, samples.mean(0)), f"{name}_se": (dims, standard_error(samples))}
+def with_error(name: str, dims: tuple[str, ...], samples: Floats, error: bool = True) -> dict[str, Any]:
+    """A variable and, if asked for, its standard error, from ``(scramble, *dims)``."""
+    found: dict[str, Any] = {name: (dims, mean_of(samples))}
+    return found | ({f"{name}_se": (dims, standard_error(samples))} if error else {})

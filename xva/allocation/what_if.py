@@ -22,6 +22,7 @@ from xva.allocation.allocation import (
     described,
     time_labels,
     trade_labels,
+    trade_variables,
     with_error,
 )
 from xva.allocation.allocation_plan import AllocationData
@@ -97,9 +98,7 @@ def increments(found: Portfolios, data: AllocationData, blocks: Means) -> xr.Dat
         variables[f"{name}_untruncated"] = (dims, untruncated[:, pick])
     variables |= with_error("increment", dims, after - before)
     variables |= with_error("total_increment", ("measure",), (after - before).sum(-1))
-    for name, alone in (("contribution", False), ("standalone", True)):
-        parts = [found.trade_measures(data, means, k, alone) for k in range(len(found.tables))]
-        variables |= with_error(name, ("measure", "trade"), np.concatenate(parts, axis=-1))
+    variables |= trade_variables(found, data, means)
     variables |= _profiles(means)
     singles: list[Trade] = [t for p in found.tables for t in found.items[p].singles]
     actions = ["add" if p % 2 == AFTER else "remove" for p in found.tables for _ in found.items[p].singles]

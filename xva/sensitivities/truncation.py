@@ -30,6 +30,15 @@ def not_below_zero(samples: Floats, sign: Floats | float = 1.0) -> Floats:
     return np.asarray(np.where(mean * sign < 0.0, samples - mean, samples))
 
 
+def parts_of(whole: Floats, parts: Floats, sign: Floats | float = 1.0) -> Floats:
+    """Parts ``(scramble, ..., part)`` of ``whole`` ``(scramble, ...)``: moved to a mean of 0 where it is truncated.
+
+    A netting set whose exposure has a mean of 0 is positive on no path, so no trade of it has a part.
+    """
+    none = whole.mean(0) * sign < 0.0
+    return np.asarray(np.where(none[..., None], parts - parts.mean(0), parts))
+
+
 def mean_of(samples: Floats) -> Floats:
     """Mean of moved samples ``(scramble, ...)``: 0 where they were truncated, not the rounding of that."""
     mean = samples.mean(0)
