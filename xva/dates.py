@@ -151,6 +151,11 @@ def is_calendar(name: str) -> bool:
     return bool(name) and all(part in _CALENDARS for part in name.split("+"))
 
 
+def joint_calendar(*names: str) -> str:
+    """The calendar whose business days are business days of all; ``NULL`` closes never."""
+    return "+".join(sorted({name for name in names if name != "NULL"})) or "NULL"
+
+
 @overload
 def adjust(date: np.datetime64, calendar: str, convention: str = "MF") -> np.datetime64: ...
 @overload

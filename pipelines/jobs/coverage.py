@@ -11,9 +11,9 @@ import numpy as np
 from pipelines.jobs.parties import Party
 from pipelines.jobs.problems import Problems
 from xva.errors import Problem
-from xva.exposure.world import SWAPTION_INDEX
 from xva.market.config import MarketConfig
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.conventions import STANDARD_INDICES, convention_of
+from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.layout import layout
 from xva.market.scope import Scope
@@ -130,7 +130,7 @@ def market_config(
         return None
     currencies = [c for c in needs.ordered_currencies if c in supported]
     config = MarketConfig.standard(as_of, reporting, currencies, points_factors=points_factors)
-    indices = {*needs.indices, *(SWAPTION_INDEX[c] for c in currencies if c in SWAPTION_INDEX)}
+    indices = {*needs.indices, *(convention_of(c).swaption_index for c in currencies)}
     scope = Scope(
         frozenset(n for n, _ in needs.equities),
         frozenset(needs.credit),

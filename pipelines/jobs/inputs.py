@@ -30,7 +30,7 @@ from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure.world import WorldBuilder
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
-from xva.market.indices import STANDARD_INDICES
+from xva.market.conventions import STANDARD_INDICES
 from xva.market.quotes import QuoteSet
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext

@@ -11,7 +11,7 @@ from pipelines.jobs.parties import read_fixings, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.quotes import read_quotes
 from pipelines.jobs.tables import Table, read_table
-from xva.market.indices import STANDARD_INDICES
+from xva.market.conventions import STANDARD_INDICES
 
 COLUMNS = ("trade_id", "notional", "rate")
 

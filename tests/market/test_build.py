@@ -12,7 +12,8 @@ from torch import Tensor
 from xva.errors import MarketDataError
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.conventions import STANDARD_INDICES
+from xva.market.indices import RateIndex
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.numerics.tree import equal, tensors

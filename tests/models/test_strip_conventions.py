@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import QuantLib as ql
 
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.conventions import STANDARD_INDICES
+from xva.market.indices import RateIndex
 from xva.models.lgm_calibration import strip_swap
 
 AS_OF = np.datetime64("2026-01-15")

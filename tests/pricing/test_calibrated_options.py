@@ -14,7 +14,8 @@ from pipelines.jobs.inputs import LoadedJob
 from xva import dates
 from xva.exposure.engine import Book
 from xva.exposure.reconciliation.reconciliation import trade_values
-from xva.exposure.world import SWAPTION_INDEX, World
+from xva.exposure.world import World
+from xva.market.conventions import convention_of
 from xva.models.lgm_calibration import atm_terms, strip_swap
 from xva.trades.equity_option import EquityOption
 from xva.trades.fx_option import FxOption
@@ -84,7 +85,7 @@ def test_equity_options_at_every_pillar(demo: LoadedJob, world: World, kind: str
 def test_the_co_terminal_strip(demo: LoadedJob, world: World, currency: str) -> None:
     """The swap's payoff integrated over the state, against Bachelier at the quoted volatility."""
     market, lgm = world.market, world.model.rates[currency]
-    index = SWAPTION_INDEX[currency]
+    index = convention_of(currency).swaption_index
     end = dates.add_tenor(demo.as_of, demo.spec.model.coterminal)
     vols = market.swaption_vol(currency)
     strip = [

@@ -12,8 +12,8 @@ import QuantLib as ql
 import torch
 from torch import Tensor
 
+from xva.market.conventions import STANDARD_INDICES
 from xva.market.curves import DiscountCurve
-from xva.market.indices import STANDARD_INDICES
 
 DAYS = np.concatenate([np.arange(30, 400, 30), np.arange(420, 15000, 91)])
 RATES = {  # level and slope of the zero rate

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.trades.bench_market import fixings
-from xva.market.indices import STANDARD_INDICES
+from xva.market.conventions import STANDARD_INDICES
 from xva.trades import (
     BasisSwap,
     CapFloor,

@@ -11,10 +11,12 @@ import pytest
 
 from tests.trades.samples import SAMPLES
 from tests.trades.strategies import AS_OF, CONTEXT
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva import dates
+from xva.market.conventions import STANDARD_INDICES
+from xva.market.indices import RateIndex
 from xva.trades import InterestRateSwap, TradeContext
 from xva.trades.claims import CompoundedFlow, FixedFlow, IborFlow, ResetPeriod
-from xva.trades.legs import declining, growth, joint_calendar, periods
+from xva.trades.legs import declining, growth, periods
 
 D = np.datetime64
 FLAT = RateIndex("EUR-FLAT-6M", "EUR", "6M", "NULL", "A365")
@@ -131,8 +133,8 @@ def test_a_finished_overnight_coupon_waits_for_its_payment_as_a_fixed_flow() -> 
 
 def test_linear_amortisation_and_joint_calendars() -> None:
     assert declining(8.0, 4).tolist() == [8.0, 6.0, 4.0, 2.0]
-    assert joint_calendar("TARGET", "NULL", "US", "TARGET") == "TARGET+US"
-    assert joint_calendar("NULL") == "NULL"
+    assert dates.joint_calendar("TARGET", "NULL", "US", "TARGET") == "TARGET+US"
+    assert dates.joint_calendar("NULL") == "NULL"
 
 
 def test_periods_are_cached_and_cannot_be_written_to() -> None:

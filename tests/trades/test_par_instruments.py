@@ -11,7 +11,7 @@ import torch
 from xva import dates
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
-from xva.market.indices import STANDARD_INDICES
+from xva.market.conventions import STANDARD_INDICES
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.pricing.deterministic import linear_value, linear_values

@@ -20,7 +20,7 @@ from tests.trades.bench_market import (
     ql_schedule,
     quantlib_on,
 )
-from xva.market.indices import STANDARD_INDICES
+from xva.market.conventions import STANDARD_INDICES
 from xva.pricing.deterministic import linear_value
 from xva.trades import BasisSwap, Fra, InterestRateSwap, Swaption, Trade, TradeContext
 from xva.trades.claims import SwaptionClaim

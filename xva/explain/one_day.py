@@ -28,7 +28,8 @@ from xva.errors import DomainError
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
 from xva.exposure.world import WorldBuilder, plain
-from xva.market.indices import RateIndex, currency_calendar
+from xva.market.conventions import convention_of
+from xva.market.indices import RateIndex
 from xva.market.market import Market
 from xva.models.random import merged_rotation
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
@@ -109,7 +110,7 @@ def rolled(engine: ExposureEngine, business_days: int = 1) -> ExposureEngine:
     if business_days < 1:
         raise DomainError(f"a roll: expected one business day or more, got {business_days}")
     as_of = book.context.as_of.astype("datetime64[D]")
-    home = currency_calendar(build.config.reporting_currency)
+    home = convention_of(build.config.reporting_currency).calendar
     later = dates.business_days(as_of, business_days, home)
     ahead = engine.dates[engine.dates > later]
     if not len(ahead):

@@ -15,6 +15,7 @@ from xva import dates
 from xva.errors import CalibrationError, MarketDataError
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
+from xva.market.conventions import convention_of
 from xva.market.correlation import correlation_matrix
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
@@ -23,13 +24,6 @@ from xva.models.lgm import Lgm
 from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
 from xva.numerics import tree
-
-SWAPTION_INDEX = {
-    "EUR": "EUR-EURIBOR-6M",
-    "USD": "USD-SOFR",
-    "GBP": "GBP-SONIA",
-    "JPY": "JPY-TONA",
-}
 
 
 @dataclass(frozen=True)
@@ -145,10 +139,11 @@ class WorldBuilder:
             given = market.short_rate_vol(currency)
             return Lgm(currency, market.mean_reversion(currency), given.times, given.vols)
         vols = market.swaption_vol(currency)
-        index = SWAPTION_INDEX.get(currency, "")
+        index = convention_of(currency).swaption_index
         if index not in market.config.indices:
             raise MarketDataError(
-                f"LGM {currency}: expected a swaption index among {', '.join(sorted(SWAPTION_INDEX))}",
+                f"LGM {currency}: expected the index of the currency's quoted swaptions, got {index or 'none'} -> use "
+                'currencies of the conventions table, or state the model (calibration = "stated")',
                 [currency],
             )
         strip = _strip(self.config, index, tuple(vols.expiries.tolist()), self.coterminal)
@@ -173,7 +168,7 @@ class WorldBuilder:
         """What an LGM is calibrated to."""
         if self.stated:
             return market.short_rate_vol(currency), market.mean_reversion(currency)
-        index = SWAPTION_INDEX.get(currency, "")
+        index = convention_of(currency).swaption_index
         return (
             market.swaption_vol(currency),
             market.mean_reversion(currency),

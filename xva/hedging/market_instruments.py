@@ -20,12 +20,12 @@ from torch import Tensor
 from xva import dates
 from xva.errors import DomainError
 from xva.exposure.reconciliation.quoted import exchange_at_quote, swaptions_at_quotes
-from xva.exposure.world import SWAPTION_INDEX
 from xva.market.build import build_market
 from xva.market.cds import contract_dates
 from xva.market.config import MarketConfig
+from xva.market.conventions import BASIS_FREQUENCY, convention_of, fx_calendar, fx_spot_date, swap_convention
 from xva.market.fx_forwards import points_factor
-from xva.market.indices import RateIndex, currency_calendar, swap_convention
+from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
@@ -176,7 +176,7 @@ class _Desk:
         flat_index, index = self._index(flat, "1D"), self._index(other, "1D")
         if flat_index is None or index is None:
             return None
-        start = dates.business_days(self.as_of, 2, "+".join(sorted([flat_index.calendar, index.calendar])))
+        start = fx_spot_date(self.as_of, flat, other)
         trade = CrossCurrencySwap(
             "hedge",
             "hedges",
@@ -189,7 +189,7 @@ class _Desk:
             pay_spread=self._level(info),
             start_date=start,
             maturity_date=dates.add_tenor(start, info.tenor),
-            frequency="3M",
+            frequency=BASIS_FREQUENCY,
         )
         return self._booked("basis swap", f"1 {other} notional, pays the spread", trade)
 
@@ -200,8 +200,7 @@ class _Desk:
         base, quote = info.terms["base"], info.currency
         if not {base, quote} <= set(self.market.config.discount):
             return None
-        calendar = "+".join(sorted({currency_calendar(c) for c in (base, quote)}))
-        settle = dates.advance(dates.business_days(self.as_of, 2, calendar), info.tenor, calendar)
+        settle = dates.advance(fx_spot_date(self.as_of, base, quote), info.tenor, fx_calendar(base, quote))
         factor = points_factor(base, quote, self.market.config.points_factors)
         forward = FxForward(
             "hedge",
@@ -251,7 +250,7 @@ class _Desk:
         return _Offer("CDS", f"1 {info.currency} notional, buys protection", value)
 
     def _swaption(self, info: QuoteInfo) -> _Offer | None:
-        index = self.context.indices.get(SWAPTION_INDEX.get(info.currency, ""))
+        index = self.context.indices.get(convention_of(info.currency).swaption_index)
         if index is None or index.name not in self.market.config.projection:
             return None
         convention = swap_convention(index)

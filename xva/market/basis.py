@@ -1,7 +1,7 @@
 """A currency's discount curve under another currency's collateral: basis swaps and FX forwards.
 
 Basis swaps have constant notionals (the market resets one leg; the fair spreads differ by a fraction of a
-basis point): quarterly, spot lag 2 days, joint calendar, both notionals exchanged at start and end at today's
+basis point): quarterly, from the pair's FX spot, joint calendar, both notionals exchanged at start and end at today's
 FX rate, overnight rates compounded in arrears and paid at the period's end, spread on the second currency's
 leg.
 """
@@ -18,16 +18,14 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import Problem
+from xva.market.conventions import BASIS_FREQUENCY, fx_calendar, fx_spot_date
 from xva.market.curves import DiscountCurve, interpolation_matrix
 from xva.market.fx_forwards import PointsCheck, points_factor
-from xva.market.indices import RateIndex, currency_calendar
+from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.recipes import Recipe, order_by_date
 from xva.market.swaps import row_sums
 from xva.numerics.implicit import solve_implicit
-
-_SPOT_LAG = 2
-_FREQUENCY = "3M"
 
 
 @dataclass(frozen=True)
@@ -239,8 +237,7 @@ def _pair(info: QuoteInfo) -> tuple[str, str]:
 
 def _periods(as_of: np.datetime64, info: QuoteInfo) -> NDArray[np.datetime64]:
     """Period ends of a basis swap, or spot and settlement of a forward."""
-    calendar = "+".join(currency_calendar(c) for c in _pair(info))
-    spot = dates.business_days(as_of, _SPOT_LAG, calendar)
+    calendar, spot = fx_calendar(*_pair(info)), fx_spot_date(as_of, *_pair(info))
     if info.family == "FX forward":
         return np.array([spot, dates.advance(spot, info.tenor, calendar)], dtype="datetime64[D]")
-    return dates.schedule(spot, dates.add_tenor(spot, info.tenor), _FREQUENCY, calendar)
+    return dates.schedule(spot, dates.add_tenor(spot, info.tenor), BASIS_FREQUENCY, calendar)

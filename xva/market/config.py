@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xva.errors import MarketDataError
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.conventions import STANDARD_INDICES
+from xva.market.indices import RateIndex
 from xva.market.scope import Scope
 
 

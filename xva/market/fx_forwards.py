@@ -17,24 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import InputErrors, MarketDataError, Problem
+from xva.market.conventions import convention_of
 from xva.market.labels import QuoteInfo, quote_info
 
 SpotPath = tuple[tuple[str, float], ...]
 """FX quotes and powers (+1, -1) whose product is the price of one currency in another."""
 
-POINTS: dict[str, float] = {"JPY": 1e2, "HUF": 1e2, "INR": 1e2, "KRW": 1e2, "CZK": 1e3}
-"""Points to one unit of the quoted currency, which is what pairs are quoted to (a pip): ORE's example conventions and the
-market's habit agree on JPY, INR and KRW; any other currency has 10,000. A job may state its own by pair."""
 POINTS_KEPT, CURVE_KEPT = "points kept", "curve kept"
 """What results say about sensitivities to FX rates."""
-_POINTS = 1e4
 _NEAR = (0.7, 1.4)  # of the spot: points there look like outrights
 _CARRY, _AT_ONCE = 0.5, 0.02  # log difference of forward and spot: a year, and in any case
 
 
 def points_factor(base: str, quoted: str, stated: Mapping[str, float]) -> float:
     """Points to one unit of ``quoted`` in the pair; ``stated`` by ``EUR/USD`` goes first."""
-    return stated.get(f"{base}/{quoted}", POINTS.get(quoted, _POINTS))
+    return stated.get(f"{base}/{quoted}", convention_of(quoted).points)
 
 
 def spot_path(quotes: Sequence[QuoteInfo], base: str, quoted: str) -> SpotPath | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from xva import dates
 from xva.errors import MarketDataError
-from xva.market.indices import STANDARD_INDICES
+from xva.market.conventions import STANDARD_INDICES
 
 _CCY = "[A-Z]{3}"
 _NAME = r"[A-Z0-9][A-Z0-9_.&-]*"

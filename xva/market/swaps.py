@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
+from xva.market.conventions import swap_convention
 from xva.market.curves import DiscountCurve, interpolation_matrix
-from xva.market.indices import RateIndex, swap_convention
+from xva.market.indices import RateIndex
 from xva.market.labels import quote_info
 from xva.market.recipes import Recipe, order_by_date
 from xva.numerics.implicit import solve_implicit

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import CalibrationError
-from xva.market.indices import RateIndex, swap_convention
+from xva.market.conventions import swap_convention
+from xva.market.indices import RateIndex
 from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_terms, swaption_value
 

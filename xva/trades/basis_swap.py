@@ -8,10 +8,11 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from xva.market.indices import standard_basis_frequency
+from xva import dates
+from xva.market.conventions import standard_basis_frequency
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
-from xva.trades.legs import floating_leg, index_periods, joint_calendar, last_payment
+from xva.trades.legs import floating_leg, index_periods, last_payment
 from xva.trades.terms import Terms
 from xva.trades.trade import Trade
 
@@ -70,7 +71,7 @@ class BasisSwap(Trade):
     def _claims(self, context: TradeContext) -> Sequence[Claim]:
         pays = context.index(self.pay_index, self.currency)
         receives = context.index(self.receive_index, self.currency)
-        calendar = joint_calendar(pays.calendar, receives.calendar)
+        calendar = dates.joint_calendar(pays.calendar, receives.calendar)
         claims: list[Claim] = []
         for index, spread, notional in (
             (pays, self.pay_spread, -self.notional),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.market.indices import STANDARD_INDICES, standard_swap
+from xva.market.conventions import STANDARD_INDICES, standard_swap
 from xva.trades.context import TradeContext
 from xva.trades.dated_swap import DatedSwap, dated_swap, exercise_schedule
 from xva.trades.legs import last_payment, periods

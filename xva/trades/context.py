@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from xva import dates
 from xva.errors import TradeError
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.conventions import STANDARD_INDICES
+from xva.market.indices import RateIndex
 
 Dates = NDArray[np.datetime64]
 Floats = NDArray[np.float64]

@@ -8,7 +8,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from xva.market.indices import STANDARD_INDICES, RateIndex, standard_basis_frequency, standard_swap
+from xva import dates
+from xva.market.conventions import STANDARD_INDICES, convention_of, standard_basis_frequency, standard_swap
+from xva.market.indices import RateIndex
 from xva.trades.claims import Claim, FixedFlow, ResetPeriod
 from xva.trades.context import TradeContext
 from xva.trades.legs import (
@@ -18,15 +20,12 @@ from xva.trades.legs import (
     growth,
     ibor_periods,
     index_periods,
-    joint_calendar,
     last_payment,
     periods,
     year_fractions,
 )
 from xva.trades.terms import Terms
 from xva.trades.trade import Trade
-
-_CALENDARS = {"EUR": "TARGET", "USD": "US", "GBP": "UK", "JPY": "JP"}
 
 
 @final
@@ -104,7 +103,7 @@ class CrossCurrencySwap(Trade):
     @property
     def maturity(self) -> np.datetime64:
         fixed = [ccy for ccy, index in self._sides() if not index]
-        calendar = joint_calendar(*(_CALENDARS.get(ccy, "NULL") for ccy in fixed))
+        calendar = dates.joint_calendar(*(convention_of(ccy).calendar for ccy in fixed))
         return last_payment(self.maturity_date, self.pay_index, self.receive_index, calendar=calendar)
 
     def _sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -212,8 +211,8 @@ class CrossCurrencySwap(Trade):
 def _calendar(*legs: _Leg) -> str:
     names = [leg.index.calendar for leg in legs if leg.index is not None]
     if "NULL" not in names:
-        names += [_CALENDARS.get(leg.currency, "NULL") for leg in legs if leg.index is None]
-    return joint_calendar(*names)
+        names += [convention_of(leg.currency).calendar for leg in legs if leg.index is None]
+    return dates.joint_calendar(*names)
 
 
 def _coupons(context: TradeContext, leg: _Leg, accrual: Periods, notional: float) -> Sequence[Claim]:

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from xva.market.indices import standard_swap
+from xva.market.conventions import standard_swap
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.legs import fixed_float_flows, last_payment

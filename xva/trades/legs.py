@@ -15,7 +15,8 @@ import numpy as np
 
 from xva import dates
 from xva.errors import TradeError
-from xva.market.indices import STANDARD_INDICES, RateIndex
+from xva.market.conventions import STANDARD_INDICES
+from xva.market.indices import RateIndex
 from xva.trades.claims import CompoundedFlow, FixedFlow, IborFlow
 from xva.trades.context import Dates, Floats, TradeContext
 
@@ -89,15 +90,10 @@ def index_periods(
 def last_payment(end: np.datetime64, *index_names: str, calendar: str = "NULL") -> np.datetime64:
     """When legs on these indices that end on ``end`` have paid; only standard indices move it."""
     known = [STANDARD_INDICES[name] for name in index_names if name in STANDARD_INDICES]
-    joint = joint_calendar(calendar, *(index.calendar for index in known))
+    joint = dates.joint_calendar(calendar, *(index.calendar for index in known))
     last = dates.adjust(end, joint)
     lag = max((index.payment_lag for index in known), default=0)
     return dates.business_days(last, lag, joint) if lag else last
-
-
-def joint_calendar(*names: str) -> str:
-    """The calendar whose business days are business days of all; ``NULL`` closes never."""
-    return "+".join(sorted({name for name in names if name != "NULL"})) or "NULL"
 
 
 def declining(notional: float, count: int) -> Floats:

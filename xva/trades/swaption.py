@@ -10,7 +10,8 @@ import numpy as np
 
 from xva import dates
 from xva.errors import TradeError
-from xva.market.indices import RateIndex, standard_swap
+from xva.market.conventions import standard_swap
+from xva.market.indices import RateIndex
 from xva.trades.claims import Claim, IborFlow, ParYieldAnnuity, SwaptionClaim
 from xva.trades.context import TradeContext
 from xva.trades.legs import Flow, fixed_float_flows, fixed_leg, last_payment, periods
