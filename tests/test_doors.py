@@ -15,8 +15,8 @@ import pytest
 import pipelines
 import surrogates
 import xva
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 ROOMS = [
     module.name
     for top in (xva, surrogates, pipelines)

@@ -6,7 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.places import ROOT
+
 ELSEWHERE = re.compile(r"\b(?:DESIGN(?:\.md)?\s+\(?\d|NUMBERS\.md|house\.md|issue \d+\b)")
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.trades.path_world import (
+from tests.support.path_world import (
     CONTEXT,
     days_of,
     names_of,

@@ -16,8 +16,8 @@ import pipelines
 from pipelines.jobs.grid import MOST_DATES
 from pipelines.jobs.inputs import load_job
 from pipelines.runs.computation import Exposure
-from tests.e2e.flat_job import HAZARD, LGD, write_flat_job
 from tests.e2e.test_small_books import option, swap
+from tests.support.flat_job import HAZARD, LGD, write_flat_job
 from xva.adjustments.measures import measure_weights
 from xva.exposure.flow_dates import flow_dates
 from xva.exposure.reconciliation.reconciliation import trade_values

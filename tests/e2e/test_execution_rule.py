@@ -17,7 +17,7 @@ from pipelines.results.run import Run
 from pipelines.runs.explain import attribute_stress, explain
 from pipelines.runs.stress import StressJob, resume_any
 from pipelines.runs.what_if import allocation, what_if
-from tests.e2e.small_job import SWAPS, write_job
+from tests.support.small_job import SWAPS, write_job
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel
 
 UP = ScenarioSet("up", (Scenario("up", (parallel(Selector(families=("OIS", "IBOR swap")), 0.0025),)),))

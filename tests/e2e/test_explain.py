@@ -13,8 +13,8 @@ from pipelines.jobs.scenarios import read_scenarios
 from pipelines.results.explain import Explanation
 from pipelines.results.run import Run
 from pipelines.runs.stress import StressJob
-from tests.e2e import market_days as days
-from tests.e2e.small_job import FORWARD, own_products, write_job
+from tests.support import market_days as days
+from tests.support.small_job import FORWARD, own_products, write_job
 from xva.errors import DomainError
 
 PARTS = ("first", "second_own", "second_cross")

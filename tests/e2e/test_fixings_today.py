@@ -9,7 +9,7 @@ from rich.console import Console
 import pipelines
 from pipelines.commands.run import show
 from pipelines.jobs.inputs import load_job
-from tests.e2e.flat_job import HAZARD, LGD, write_flat_job
+from tests.support.flat_job import HAZARD, LGD, write_flat_job
 from xva import dates
 from xva.errors import InputErrors
 

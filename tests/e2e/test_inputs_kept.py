@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.runs.exposure import ExposureJob, resume_run
 from pipelines.runs.stress import stress
-from tests.e2e.small_job import SWAPS, write_job
+from tests.support.small_job import SWAPS, write_job
 from xva.errors import StoreError
 
 

@@ -15,10 +15,8 @@ import psutil
 import pytest
 
 from pipelines.execution.events import BlockDone, Event, read_events
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[2]
-SUPPORT = ROOT / "tests" / "execution"
-DRIVER = SUPPORT / "drive.py"
 BLOCKS = 8
 DELAY = 1.5  # seconds per block, for a signal to come in time on a busy machine; part of the plan, not of the numbers
 
@@ -28,11 +26,11 @@ def driver(folder: Path, executor: str, delay: float) -> Iterator[subprocess.Pop
     """A driver in a process group of its own, warnings being errors, also in its workers."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(SUPPORT), str(ROOT)]),
+        "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
     }
     process = subprocess.Popen(
-        [sys.executable, str(DRIVER), str(folder), executor, str(delay)],
+        [sys.executable, "-m", "tests.support.drive", str(folder), executor, str(delay)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,9 +13,9 @@ from pipelines.jobs.inputs import load_job
 from pipelines.reports.html.build import build_report
 from pipelines.results.left_out import left_out_lines
 from pipelines.runs.computation import Exposure
-from tests.e2e.flat_job import write_flat_job
 from tests.e2e.test_cashflow_grid import default
 from tests.e2e.test_small_books import american, option, swap
+from tests.support.flat_job import write_flat_job
 
 QUARTERS = 'grid = "3M..1Y"'
 

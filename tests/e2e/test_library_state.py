@@ -16,7 +16,7 @@ import xarray as xr
 from pipelines import stress
 from pipelines.results.run import Run
 from pipelines.runs.exposure import ExposureJob
-from tests.e2e.small_job import BERMUDAN, SWAPS, own_products, write_job
+from tests.support.small_job import BERMUDAN, SWAPS, own_products, write_job
 from xva.models.random import scrambled_sobol
 
 SCENARIOS = """

@@ -10,8 +10,9 @@ import pytest
 
 from pipelines import ExposureJob
 from pipelines.results.run import Run
+from tests.support.places import EXAMPLES
 
-BANK = Path(__file__).parents[2] / "examples" / "bank"
+BANK = EXAMPLES / "bank"
 SIZES = {
     "demo.toml": (("paths = 2048", "paths = 512"), ("block_size = 256", "block_size = 64")),
     "full.toml": (("paths = 8192", "paths = 1024"), ("block_size = 1024", "block_size = 128")),

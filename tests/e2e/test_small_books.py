@@ -11,7 +11,7 @@ from rich.console import Console
 import pipelines
 from pipelines.jobs.inputs import load_job
 from pipelines.jobs.validation import validate_job
-from tests.e2e.flat_job import write_flat_job
+from tests.support.flat_job import write_flat_job
 from xva.errors import InputErrors
 
 AS_OF = "2026-01-15"

@@ -27,7 +27,7 @@ from surrogates.durable import canonical_json
 from surrogates.registry.registry import Refusal, Registry
 from surrogates.regression.kinds import KINDS
 from surrogates.training.training_plan import TrainingPlan
-from tests.e2e.small_job import BERMUDAN, CLIQUET, SWAPS, Seen, own_products, write_job
+from tests.support.small_job import BERMUDAN, CLIQUET, SWAPS, Seen, own_products, write_job
 from xva.errors import StoreError, TradeError
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel
 

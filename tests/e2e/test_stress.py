@@ -17,11 +17,12 @@ from pipelines.jobs.scenarios import read_scenarios
 from pipelines.results.run import Run
 from pipelines.runs.handle import RunCancelledError
 from pipelines.runs.stress import resume_any
+from tests.support.places import EXAMPLES
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet, shifted
 from xva.scenarios.prepare import StressOptions
 
-BANK = Path(__file__).parents[2] / "examples/bank"
+BANK = EXAMPLES / "bank"
 READY = BANK.parent / "scenarios/ready.toml"
 SOME = ("steepener", "eur_weaker_10", "credit_wider_50", "replay_2020")
 

@@ -17,7 +17,7 @@ from pipelines.results.run import Run
 from pipelines.runs.computation import Exposure
 from surrogates.book.book import LearnedBook
 from surrogates.book.stress import certified
-from tests.e2e.small_job import BERMUDAN, SWAPS, own_products, write_job
+from tests.support.small_job import BERMUDAN, SWAPS, own_products, write_job
 from xva.exposure.engine import ExposureEngine
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel, shifted

@@ -17,7 +17,7 @@ from pipelines.reports.certificates import kept, uncovered
 from pipelines.results.run import Run
 from pipelines.runs.computation import Exposure
 from pipelines.runs.exposure import resume_run
-from tests.e2e.small_job import BERMUDAN, CLIQUET, FORWARD, SWAPS, Seen, own_products, write_job
+from tests.support.small_job import BERMUDAN, CLIQUET, FORWARD, SWAPS, Seen, own_products, write_job
 from xva.errors import InputErrors, StoreError
 
 

@@ -11,8 +11,8 @@ import xarray as xr
 
 import pipelines
 from pipelines.results.run import Run
+from tests.support.places import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 SIZES = (
     ("paths = 8192\nblock", "paths = 256\nblock"),
     ("block_size = 1024", "block_size = 32"),

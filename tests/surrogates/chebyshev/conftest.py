@@ -1,17 +1,11 @@
-"""Makes `black_scholes_case` importable here and, since spawned workers inherit ``sys.path``, there."""
+"""What the tests of Chebyshev tensors share."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from black_scholes_case import BOX, COUNTS, function
-
 from surrogates.chebyshev import TensorSurrogate, build_tensor
+from tests.support.black_scholes_case import BOX, COUNTS, function
 
 
 @pytest.fixture(scope="session")

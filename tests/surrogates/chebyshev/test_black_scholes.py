@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from black_scholes_case import BOX, COUNTS, ORDERS, exact, function, price, sample
 from pychebyshev import ChebyshevApproximation
 from torch import Tensor
 
 from surrogates.chebyshev import TensorSurrogate, TrainSurrogate, build_train
+from tests.support.black_scholes_case import BOX, COUNTS, ORDERS, exact, function, price, sample
 
 BOUNDS = [(axis.lower, axis.upper) for axis in BOX.axes]
 

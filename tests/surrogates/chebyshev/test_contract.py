@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from black_scholes_case import sample
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from surrogates.chebyshev import (
     read_card,
     save,
 )
+from tests.support.black_scholes_case import sample
 from xva.errors import DomainError, StoreError
 
 BOX = Box((Axis("x", -1.0, 2.0), Axis("y", 0.5, 1.5, "year"), Axis("z", 0.0, 3.0)))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from black_scholes_case import sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from surrogates.chebyshev import (
     build_train,
     from_pychebyshev,
 )
+from tests.support.black_scholes_case import sample
 from xva.errors import DomainError
 
 BOX = Box((Axis("spot", 80.0, 120.0), Axis("vol", 0.1, 0.5)))

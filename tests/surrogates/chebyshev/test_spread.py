@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import black_scholes_case
 import numpy as np
 import pytest
 import torch
-from black_scholes_case import BOX, COUNTS, BlackScholesNodes, function, sample
 
 from pipelines.execution.dask_executors import LocalExecutor
 from pipelines.execution.errors import QuarantineError
 from pipelines.execution.node_values import spread
 from surrogates.chebyshev import TensorSurrogate, build_spline, build_tensor
 from surrogates.chebyshev.nodes import Points
+from tests.support import black_scholes_case
+from tests.support.black_scholes_case import BOX, COUNTS, BlackScholesNodes, function, sample
 from xva.errors import DomainError, StoreError
 
 TRUST = (black_scholes_case.__name__,)

@@ -8,8 +8,7 @@ import torch
 
 from surrogates.labels import Hedged, LabelProblem, Pathwise, label_normals, variance_ratio
 from surrogates.regression.ridge_features import RidgeFeatures
-from tests.surrogates.labels.test_strategy import asian
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     ExactCall,
@@ -19,6 +18,7 @@ from tests.surrogates.labels.worlds import (
     days,
     one_equity,
 )
+from tests.surrogates.labels.test_strategy import asian
 from xva.errors import DomainError
 
 PATHS = 16384

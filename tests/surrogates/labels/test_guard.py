@@ -18,7 +18,7 @@ from surrogates.labels import (
     require_unbiased,
 )
 from surrogates.labels.strategy import LabelStrategy
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     Digital,
     barrier,

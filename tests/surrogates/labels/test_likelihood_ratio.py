@@ -8,7 +8,7 @@ import torch
 
 from surrogates.labels import LabelProblem, LikelihoodRatio, label_normals
 from surrogates.labels.likelihood_ratio import left_out_fit, score
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     RATE,
     Digital,

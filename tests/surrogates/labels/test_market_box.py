@@ -9,7 +9,7 @@ from torch import Tensor
 
 from surrogates.labels import LabelProblem, MarketBox, box_labels, label_normals
 from surrogates.regression.ridge_features import RidgeFeatures
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     assert_unbiased,

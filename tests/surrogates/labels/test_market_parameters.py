@@ -14,7 +14,7 @@ from surrogates.labels.market_parameters import moved
 from surrogates.labels.problem import LabelProblem, label_normals
 from surrogates.regression.ridge_features import RidgeFeatures
 from surrogates.regression.samples import Samples
-from tests.valuation.flat_book import day, world
+from tests.support.flat_book import day, world
 from xva.errors import DomainError
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.models.path_model import walk

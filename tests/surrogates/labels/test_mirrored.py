@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from surrogates.labels import LabelProblem, Mirrored, OneStepSurvival, Pathwise, crossing_of, label_normals
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     RATE,

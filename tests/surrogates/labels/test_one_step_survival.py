@@ -16,7 +16,7 @@ from surrogates.labels import (
     default_strategy,
     label_normals,
 )
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     RATE,

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from surrogates.labels import LabelProblem, Pathwise, label_normals, spread_start
-from tests.surrogates.labels.test_strategy import asian
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     VOL,
@@ -18,6 +17,7 @@ from tests.surrogates.labels.worlds import (
     days,
     one_equity,
 )
+from tests.surrogates.labels.test_strategy import asian
 from xva.errors import DomainError
 from xva.trades.american_option import AmericanOption
 

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from surrogates.labels import LabelProblem, Origin, Pathwise, label_normals
-from tests.surrogates.labels.worlds import (
+from tests.support.label_worlds import (
     AS_OF,
     CONTEXT,
     MONTHS,
