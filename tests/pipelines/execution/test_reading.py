@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from drive import TRUST, identity
-from dummy_plan import DummyPlan, finish
 
 from pipelines import open_run
 from pipelines.execution.runner import RunSettings, execute
 from pipelines.execution.serial import SerialExecutor
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.results import open_cube
+from tests.support.drive import TRUST, identity
+from tests.support.dummy_plan import DummyPlan, finish
 from xva.errors import StoreError
 
 PLAN = DummyPlan(blocks=5)
