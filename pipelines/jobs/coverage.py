@@ -17,6 +17,7 @@ from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.layout import layout
 from xva.market.scope import Scope
+from xva.models.state_layout import StateLayout
 from xva.trades.cap_floor import CapFloor
 from xva.trades.fx_option import FxOption
 from xva.trades.netting import NettingSet
@@ -44,12 +45,8 @@ class Needs:
     @property
     def factors(self) -> tuple[str, ...]:
         """Brownian motions of the model."""
-        currencies = self.ordered_currencies
-        return (
-            *(f"IR:{c}" for c in currencies),
-            *(f"FX:{c}" for c in currencies[1:]),
-            *(f"EQ:{name}" for name, _ in sorted(self.equities)),
-        )
+        currencies, equities = self.ordered_currencies, tuple(name for name, _ in sorted(self.equities))
+        return StateLayout(currencies, (1,) * len(currencies), equities).labels
 
 
 def collect_needs(

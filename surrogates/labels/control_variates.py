@@ -8,7 +8,7 @@ what the hedge misses. Gradients are hedged too: differentiating a martingale di
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -19,6 +19,7 @@ from surrogates.labels.strategy import LabelStrategy, derivatives
 from surrogates.regression.samples import Samples
 from surrogates.regression.surrogate import Surrogate
 from xva.errors import DomainError
+from xva.market.factors import is_log_price
 from xva.models.path_model import Walk
 
 _STEP = 1e-4  # of a feature's spread, for Hessian times vector
@@ -27,18 +28,15 @@ _STEP = 1e-4  # of a feature's spread, for Hessian times vector
 @final
 @dataclass(frozen=True)
 class Hedged(LabelStrategy):
-    """Pathwise labels less first-pass hedges.
+    """Pathwise labels less first-pass hedges; of a state that is the logarithm of a price the martingale is the price's.
 
     Parameters
     ----------
     surrogates : tuple of Surrogate
         One per report date of the problem, fitted on other paths; features as the problem's.
-    exponential : tuple of str
-        Prefixes of states that are logarithms of prices: their martingale is the price's.
     """
 
     surrogates: tuple[Surrogate, ...]
-    exponential: tuple[str, ...] = field(default=("EQ:", "FX:"))
 
     def labels(self, problem: LabelProblem, normals: Tensor, origin: Origin) -> tuple[Samples, ...]:
         if len(self.surrogates) != len(problem.report):
@@ -97,7 +95,7 @@ class Hedged(LabelStrategy):
             )
             moved = moved + (factor * draws[knot - first]).sum(1)
             drift = drift + 0.5 * (factor**2).sum(1)
-        priced = torch.tensor([[name.startswith(self.exponential)] for name in problem.states])
+        priced = torch.tensor([[is_log_price(name)] for name in problem.states])
         return torch.where(priced, torch.expm1(moved - drift), moved).T
 
 

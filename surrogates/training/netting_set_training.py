@@ -29,11 +29,11 @@ from surrogates.regression.sum_surrogate import Part, SumSurrogate
 from surrogates.regression.surrogate import Surrogate
 from surrogates.regression.training import DatesFitter, Progress, Report, silent
 from xva.errors import DomainError
+from xva.market.factors import equity_of
 from xva.models.path_model import PathModel
 from xva.trades.path_trade import PathTrade
 
 LEVELS = ("trade", "whole", "best")
-_OF_EQUITIES = ("EQ:", "VAR:")
 _HELD = 0.2
 
 
@@ -137,7 +137,7 @@ def states_of(trade: PathTrade, model: PathModel) -> tuple[str, ...]:
     Each equity has to be Markov on its own, with the states that are not of equities.
     """
     own = {name for name, _ in trade.equities}
-    return tuple(s for s in model.states if not s.startswith(_OF_EQUITIES) or s.split(":", 1)[1] in own)
+    return tuple(s for s in model.states if equity_of(s) in (None, *own))
 
 
 def trade_problem(problem: LabelProblem, number: int) -> LabelProblem | None:

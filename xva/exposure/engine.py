@@ -309,8 +309,11 @@ def _observed(book: Book) -> list[NDArray[np.datetime64]]:
 def _active(compiled: CompiledSet, others: Sequence[PathTrade], frame: Frame) -> NDArray[np.int64]:
     """Numbers of the states that the set's value depends on."""
     currencies = compiled.currencies | {c for t in others for c in t.currencies}
-    names = {f"IR:{c}" for c in currencies} | {f"FX:{c}" for c in currencies}
-    names |= {f"EQ:{e}" for e in compiled.equity_names} | {f"EQ:{e}" for t in others for e, _ in t.equities}
+    equities = compiled.equity_names | {e for t in others for e, _ in t.equities}
     if others:
-        names.add(f"IR:{frame.model.domestic}")  # of the numeraire that their cash flows are divided by
-    return np.array([k for k, f in enumerate(frame.model.factors) if f in names], dtype=np.int64)
+        currencies = currencies | {
+            frame.model.domestic
+        }  # of the numeraire that their cash flows are divided by
+    layout = frame.model.layout
+    rows = {row for c in currencies for row in layout.currency_rows(c)} | {layout.equity(e) for e in equities}
+    return np.array(sorted(rows), dtype=np.int64)

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from xva import dates
 from xva.errors import CalibrationError, MarketDataError
@@ -17,12 +16,14 @@ from xva.market.build import build_market
 from xva.market.config import MarketConfig
 from xva.market.conventions import convention_of
 from xva.market.correlation import correlation_matrix
+from xva.market.factors import equity_factor, fx_factor
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
 from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
+from xva.models.state_layout import StateLayout
 from xva.numerics import tree
 
 
@@ -97,37 +98,31 @@ class WorldBuilder:
 
     def _model(self, market: Market, previous: World | None) -> CrossAssetModel:
         home = self.currencies[0]
-        factors = (
-            *(f"IR:{c}" for c in self.currencies),
-            *(f"FX:{c}" for c in self.currencies[1:]),
-            *(f"EQ:{e}" for e in self.equities),
-        )
-        correlation = correlation_matrix(market.correlations, factors)
-        place = {name: k for k, name in enumerate(factors)}
+        layout = StateLayout(self.currencies, (1,) * len(self.currencies), self.equities)
+        correlation = correlation_matrix(market.correlations, layout.labels)
         rates = {c: self._lgm(market, c, previous) for c in self.currencies}
-
-        def rho(a: str, b: str) -> Tensor:
-            return correlation[place[a], place[b]]
+        first = layout.rates(home).start
 
         fx = {}
         for c in self.currencies[1:]:
+            own, row = layout.rates(c).start, layout.fx(c)
             legs = [
-                RateLeg(1.0, rates[home], rho(f"IR:{home}", f"FX:{c}")),
-                RateLeg(-1.0, rates[c], rho(f"IR:{c}", f"FX:{c}")),
+                RateLeg(1.0, rates[home], correlation[first, row]),
+                RateLeg(-1.0, rates[c], correlation[own, row]),
             ]
-            rows = torch.tensor([place[f"IR:{home}"], place[f"IR:{c}"]])
+            rows = torch.tensor([first, own])
             joint = correlation[rows[:, None], rows[None, :]]
             vols = market.fx_vol(c)
-            sigmas = calibrate_lognormal(f"FX:{c}", vols.times, vols.vols, legs, joint)
+            sigmas = calibrate_lognormal(fx_factor(c), vols.times, vols.vols, legs, joint)
             zero = torch.zeros((), dtype=torch.float64)
             fx[c] = LognormalAsset(c, c, market.fx_spot(c), vols.times, sigmas, zero)
         equities = {}
         for e in self.equities:
             c = market.equity_currency(e)
-            legs = [RateLeg(1.0, rates[c], rho(f"IR:{c}", f"EQ:{e}"))]
+            legs = [RateLeg(1.0, rates[c], correlation[layout.rates(c).start, layout.equity(e)])]
             vols = market.equity_vol(e)
             one = torch.ones(1, 1, dtype=torch.float64)
-            sigmas = calibrate_lognormal(f"EQ:{e}", vols.times, vols.vols, legs, one)
+            sigmas = calibrate_lognormal(equity_factor(e), vols.times, vols.vols, legs, one)
             spot, carry = market.equity_spot(e), market.dividend_yield(e)
             equities[e] = LognormalAsset(e, c, spot, vols.times, sigmas, carry)
         return CrossAssetModel(home, rates, fx, equities, correlation)

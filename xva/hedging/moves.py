@@ -108,7 +108,8 @@ class _Moves:
             if currency in self.model.rates:
                 later = leaf_times[numbers]
                 h = self.model.rates[currency].h(np.append(self.horizon + later, self.horizon)).numpy()
-                found[:, numbers] = self._state(f"IR:{currency}")[:, None] * ((h[:-1] - h[-1]) / later)
+                x = self._rates(currency)
+                found[:, numbers] = x[:, None] * ((h[:-1] - h[-1]) / later)
         return found
 
     def spot(self, quote_id: str, quotes: QuoteSet) -> Floats:
@@ -121,24 +122,27 @@ class _Moves:
             return level * np.expm1(self._log_share(info.terms["name"]))
         return np.zeros(self.paths)
 
-    def _state(self, name: str) -> Floats:
-        found: Floats = self.states[self.model.index[name]]
+    def _rates(self, currency: str) -> Floats:
+        found: Floats = self.states[self.model.layout.rates(currency).start]
         return found
 
     def _log_numeraire(self, currency: str) -> Floats:
-        return float(self.model.rates[currency].h(self.horizon)) * self._state(f"IR:{currency}")
+        return float(self.model.rates[currency].h(self.horizon)) * self._rates(currency)
 
     def _log_fx(self, currency: str) -> Floats:
         """ln X = ln Y + ln N_d - ln N_f."""
-        if currency not in self.model.fx:
+        row = self.model.layout.fx(currency) if currency in self.model.fx else None
+        if row is None:
             return np.zeros(self.paths)
         home = self._log_numeraire(self.model.domestic)
-        return self._state(f"FX:{currency}") + home - self._log_numeraire(currency)
+        own: Floats = self.states[row]
+        return own + home - self._log_numeraire(currency)
 
     def _log_share(self, name: str) -> Floats:
         """ln S = ln Z + ln N_d - ln X."""
         home = self._log_numeraire(self.model.domestic)
-        return self._state(f"EQ:{name}") + home - self._log_fx(self.model.equities[name].currency)
+        own: Floats = self.states[self.model.layout.equity(name)]
+        return own + home - self._log_fx(self.model.equities[name].currency)
 
 
 def _pillars(rates: ZeroRates) -> Floats:

@@ -13,12 +13,10 @@ from functools import lru_cache
 from xva import dates
 from xva.errors import MarketDataError
 from xva.market.conventions import STANDARD_INDICES
+from xva.market.factors import CURRENCY, FACTOR, NAME
 
-_CCY = "[A-Z]{3}"
-_NAME = r"[A-Z0-9][A-Z0-9_.&-]*"
 _PILLAR = rf"{dates.TENOR}|\d{{4}}-\d{{2}}-\d{{2}}"
 _INDEX_TENOR = r"\d+[WMY]"
-_FACTOR = rf"IR:{_CCY}|FX:{_CCY}|EQ:{_NAME}"
 
 # family, form; the form is the id with its varying parts in braces
 _FORMS: tuple[tuple[str, str], ...] = (
@@ -45,17 +43,17 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("correlation", "CORRELATION/{first}/{second}"),
 )
 _PARTS = {
-    "currency": _CCY,
-    "flat_currency": _CCY,
-    "base": _CCY,
+    "currency": CURRENCY,
+    "flat_currency": CURRENCY,
+    "base": CURRENCY,
     "lag": r"\d+D",
     "tenor": dates.TENOR,
     "expiry": dates.TENOR,
     "index_tenor": _INDEX_TENOR,
     "pillar": _PILLAR,
-    "name": _NAME,
-    "first": _FACTOR,
-    "second": _FACTOR,
+    "name": NAME,
+    "first": FACTOR,
+    "second": FACTOR,
 }
 
 

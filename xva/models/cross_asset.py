@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from xva.errors import MarketDataError
+from xva.market.factors import equity_factor, fx_factor, rates_factor
 from xva.models.lgm import Lgm
+from xva.models.state_layout import StateLayout
 from xva.numerics.quadrature import composite_rule
 
 
@@ -74,16 +76,17 @@ class CrossAssetModel:
 
     @cached_property
     def factors(self) -> tuple[str, ...]:
-        """Names of the Brownian motions: ``IR:<ccy>``, ``FX:<ccy>``, ``EQ:<name>``; state k is driven first by k."""
-        return (
-            *(f"IR:{c}" for c in self.rates),
-            *(f"FX:{c}" for c in self.fx),
-            *(f"EQ:{e}" for e in self.equities),
-        )
+        """Names of the Brownian motions, which are those of the states; state k is driven first by k."""
+        return self.layout.labels
+
+    @cached_property
+    def layout(self) -> StateLayout:
+        """Where everything is in the state."""
+        return StateLayout(tuple(self.rates), (1,) * len(self.rates), tuple(self.equities))
 
     @cached_property
     def index(self) -> dict[str, int]:
-        return {name: k for k, name in enumerate(self.factors)}
+        return self.layout.index
 
     @cached_property
     def breaks(self) -> NDArray[np.float64]:
@@ -101,7 +104,7 @@ class CrossAssetModel:
 
         A Cholesky factor's leading rows do not change, so neither do the paths of the states kept.
         """
-        names = list(self.equities)[: count - 2 * len(self.rates) + 1]
+        names = list(self.equities)[: count - self.layout.equity_rows.start]
         if len(names) == len(self.equities):
             return self
         kept = {name: self.equities[name] for name in names}
@@ -114,6 +117,24 @@ class CrossAssetModel:
         equity = [torch.log(a.spot * self._to_domestic(a.currency)) for a in self.equities.values()]
         return torch.stack([zero] * len(self.rates) + fx + equity)
 
+    def bond_load(self, currency: str, h: Tensor) -> Tensor:
+        """``(..., state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` ``(...)`` on x."""
+        load, fx = self.rates_load(currency, -h), self.layout.fx(currency)
+        return load if fx is None else load + self._unit(fx)
+
+    def rates_load(self, currency: str, load: Tensor) -> Tensor:
+        """``(..., state)``: a ``load`` ``(...)`` on a currency's rates."""
+        return load[..., None] * self._unit(self.layout.rates(currency).start)
+
+    def equity_load(self, name: str) -> Tensor:
+        """``(state,)`` load of an equity: 1 on ln Z."""
+        return self._unit(self.layout.equity(name))
+
+    def _unit(self, row: int) -> Tensor:
+        unit = torch.zeros(self.layout.n_states, dtype=torch.float64)
+        unit[row] = 1.0
+        return unit
+
     def _to_domestic(self, currency: str) -> Tensor | float:
         return 1.0 if currency == self.domestic else self.fx[currency].spot
 
@@ -124,14 +145,14 @@ class CrossAssetModel:
         Every loading of a state is plus or minus one of few functions of time: ``alpha``, ``H alpha`` or ``sigma`` of one
         driver. ``combine`` ``(state, function)`` holds the signs.
         """
-        home = f"IR:{self.domestic}"
-        rows: list[dict[tuple[str, str], float]] = [{("alpha", f"IR:{c}"): 1.0} for c in self.rates]
+        home = rates_factor(self.domestic)
+        rows: list[dict[tuple[str, str], float]] = [{("alpha", rates_factor(c)): 1.0} for c in self.rates]
         for c in self.fx:
-            rows.append({("bond", home): -1.0, ("bond", f"IR:{c}"): 1.0, ("sigma", f"FX:{c}"): 1.0})
+            rows.append({("bond", home): -1.0, ("bond", rates_factor(c)): 1.0, ("sigma", fx_factor(c)): 1.0})
         for name, asset in self.equities.items():
-            row = {("bond", home): -1.0, ("sigma", f"EQ:{name}"): 1.0}
+            row = {("bond", home): -1.0, ("sigma", equity_factor(name)): 1.0}
             if asset.currency != self.domestic:
-                row["sigma", f"FX:{asset.currency}"] = 1.0
+                row["sigma", fx_factor(asset.currency)] = 1.0
             rows.append(row)
         names = tuple(dict.fromkeys(key for row in rows for key in row))
         combine = torch.tensor([[row.get(key, 0.0) for key in names] for row in rows], dtype=torch.float64)
@@ -140,9 +161,10 @@ class CrossAssetModel:
 
     def _functions(self, time: NDArray[np.float64]) -> Tensor:
         """``(time, function)`` values of the volatility functions."""
-        alpha = {f"IR:{c}": m.alpha(time) for c, m in self.rates.items()}
-        h = {f"IR:{c}": m.h(time) for c, m in self.rates.items()}
-        assets = {f"FX:{c}": a for c, a in self.fx.items()} | {f"EQ:{e}": a for e, a in self.equities.items()}
+        alpha = {rates_factor(c): m.alpha(time) for c, m in self.rates.items()}
+        h = {rates_factor(c): m.h(time) for c, m in self.rates.items()}
+        assets = {fx_factor(c): a for c, a in self.fx.items()}
+        assets |= {equity_factor(e): a for e, a in self.equities.items()}
         columns = []
         for kind, driver in self._terms[0]:
             if kind == "sigma":
@@ -166,7 +188,7 @@ class CrossAssetModel:
             assert grid is not None
             before = grid[np.searchsorted(grid, rule.points) - 1]
             f = torch.cat([f, *(self._accrual(c, rule.points, before) for c in accruals)], dim=1)
-            driver = torch.cat([driver, torch.tensor([self.index[f"IR:{c}"] for c in accruals])])
+            driver = torch.cat([driver, torch.tensor([self.layout.rates(c).start for c in accruals])])
             combine = torch.block_diag(combine, torch.eye(len(accruals), dtype=torch.float64))  # type: ignore[no-untyped-call]
         products = rule.integrate_outer(f)
         rho = self.correlation.index_select(0, driver).index_select(1, driver)
@@ -192,9 +214,9 @@ class CrossAssetModel:
         n = len(self.factors)
         partner = np.arange(n + len(accruals))
         factor = np.full(n + len(accruals), -0.5)
-        rates = [*enumerate(self.rates), *enumerate(accruals, start=n)]
-        for k, currency in rates:
-            foreign = currency != self.domestic
-            partner[k] = self.index[f"FX:{currency}"] if foreign else k
-            factor[k] = -1.0 if foreign else 0.0
+        rows = [(k, c) for c in self.rates for k in range(n)[self.layout.rates(c)]]
+        for k, currency in [*rows, *enumerate(accruals, start=n)]:
+            fx = self.layout.fx(currency)
+            partner[k] = k if fx is None else fx
+            factor[k] = 0.0 if fx is None else -1.0
         return partner, factor

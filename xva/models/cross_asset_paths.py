@@ -32,6 +32,7 @@ from xva.models.path_model import (
     exchange_option,
     place,
 )
+from xva.models.state_layout import StateLayout
 from xva.numerics.quadrature import composite_rule
 
 
@@ -106,12 +107,8 @@ class PathMarket:
                 f"currencies {sorted(unknown)}: the model has none of them", sorted(unknown)
             )
         kept = tuple(c for c in model.rates if c in need)
-        factors = (
-            *(f"IR:{c}" for c in kept),
-            *(f"FX:{c}" for c in kept[1:]),
-            *(f"EQ:{a.name}" for a in shares),
-        )
-        place = torch.tensor([model.index[name] for name in factors])
+        layout = StateLayout(kept, (1,) * len(kept), tuple(a.name for a in shares))
+        place = torch.tensor([model.index[name] for name in layout.labels])
         return cls(
             model.domestic,
             kept,
@@ -222,7 +219,7 @@ class CrossAssetObserver(Observer):
 
     def __init__(self, market: PathMarket, times: Floats, states: Sequence[Tensor]) -> None:
         self._market, self._times, self._states = market, times, states
-        self._row = market.model.index
+        self._layout = market.model.layout
 
     @cached_property
     def _zeta(self) -> tuple[Tensor, ...]:
@@ -231,12 +228,12 @@ class CrossAssetObserver(Observer):
 
     def equity(self, name: str, time: float) -> Tensor:
         asset = self._market.equity(name)
-        deflated = self._state(f"EQ:{name}", time) - asset.carry * time
+        deflated = self._state(self._layout.equity(name), time) - asset.carry * time
         return torch.exp(deflated - self._log_deflator(asset.currency, time))
 
     def fx(self, base: str, quote: str, time: float) -> Tensor:
         if base == quote:
-            return torch.ones_like(self._state(f"IR:{self._market.domestic}", time))
+            return torch.ones_like(self._state(0, time))
         return torch.exp(self._log_deflator(base, time) - self._log_deflator(quote, time))
 
     def bond(self, currency: str, time: float, maturity: float) -> Tensor:
@@ -274,7 +271,7 @@ class CrossAssetObserver(Observer):
         model = self._market.model
         rule = composite_rule(np.array([early, late]), model.breaks)
         sigma = torch.stack([sign * asset.sigma(rule.points) for _, asset, sign in drivers])
-        rows = torch.tensor([self._row[factor] for factor, _, _ in drivers])
+        rows = torch.tensor([row for row, _, _ in drivers])
         rho = self._market.correlation.index_select(0, rows).index_select(1, rows)
         return rule.integrate((sigma * (rho @ sigma)).sum(0))[0]
 
@@ -309,11 +306,12 @@ class CrossAssetObserver(Observer):
             terms = swaption_terms(weight, h, q, lgm.zeta(expiry))
         except TradeError:
             return None
-        state = torch.stack([self._state(f"IR:{swap.currency}", t) for t in times.tolist()])
+        row, fx = self._layout.rates_of[c].start, self._layout.fx_of[c]
+        state = torch.stack([self._state(row, t) for t in times.tolist()])
         value = swaption_value(terms, state, lgm.zeta(times)[:, None])
-        if c == 0:
+        if fx is None:
             return value
-        return value * torch.exp(torch.stack([self._state(f"FX:{swap.currency}", t) for t in times.tolist()]))
+        return value * torch.exp(torch.stack([self._state(fx, t) for t in times.tolist()]))
 
     def _price_paid(self, asset: Option, expiry: float, pay: float) -> tuple[Tensor, Tensor]:
         """``log a`` and loads ``(state,)`` of a unit's deflated price, paid at ``pay``: it is ``a exp(loads . state)``."""
@@ -325,7 +323,7 @@ class CrossAssetObserver(Observer):
             return log + own - less, load + more - lost
         equity = self._market.equity(asset.name)
         less, lost = self._unit(equity.currency, expiry, expiry)
-        return log - equity.carry * expiry - less, load + self._one(f"EQ:{asset.name}") - lost
+        return log - equity.carry * expiry - less, load + self._one(self._layout.equity(asset.name)) - lost
 
     def _money_paid(self, asset: Option, expiry: float, pay: float) -> tuple[Tensor, Tensor]:
         log, load = self._unit(asset.currency, expiry, pay)
@@ -337,40 +335,41 @@ class CrossAssetObserver(Observer):
         lgm = self._market.rates[c]
         h = lgm.h(pay)
         log = self._market.discounts[c].log_discount(np.array([pay]))[0] - 0.5 * h * h * lgm.zeta(time)
-        load = -h * self._one(f"IR:{currency}")
-        return (log, load) if c == 0 else (log, load + self._one(f"FX:{currency}"))
+        load, fx = -h * self._one(self._layout.rates_of[c].start), self._layout.fx_of[c]
+        return (log, load) if fx is None else (log, load + self._one(fx))
 
-    def _one(self, factor: str) -> Tensor:
-        found = self._market.correlation.new_zeros(len(self._row))
-        found[self._row[factor]] = 1.0
+    def _one(self, row: int) -> Tensor:
+        found = self._market.correlation.new_zeros(self._layout.n_states)
+        found[row] = 1.0
         return found
 
-    def _drivers(self, name: str) -> list[tuple[str, LognormalAsset, float]]:
-        """Brownian motions of the log price: factor, volatility, sign."""
+    def _drivers(self, name: str) -> list[tuple[int, LognormalAsset, float]]:
+        """Brownian motions of the log price: their numbers, volatility, sign."""
         if not name.startswith("FX/"):
-            return [(f"EQ:{name}", self._market.equity(name), 1.0)]
+            return [(self._layout.equity(name), self._market.equity(name), 1.0)]
         _, base, quote = name.split("/")
         found = [(self._market.currency(c), sign) for c, sign in ((base, 1.0), (quote, -1.0))]
-        pair = [(self._market.currencies[c], self._market.fx[c - 1], sign) for c, sign in found if c > 0]
-        return [(f"FX:{c}", asset, sign) for c, asset, sign in pair] if base != quote else []
+        rows = [(self._layout.fx_of[c], self._market.fx[c - 1], sign) for c, sign in found if c > 0]
+        return [(row, asset, sign) for row, asset, sign in rows if row is not None and base != quote]
 
     def _log_deflator(self, currency: str, time: float) -> Tensor:
         c, k = self._market.currency(currency), place(self._times, time)
         h = self._market.rates[c].h(time)
         curve = self._market.discounts[c].log_discount(np.array([time]))[0]
-        own = curve - h * self._state(f"IR:{currency}", time) - 0.5 * h * h * self._zeta[c][k]
-        return own if c == 0 else own + self._state(f"FX:{currency}", time)
+        own = curve - h * self._state(self._layout.rates_of[c].start, time) - 0.5 * h * h * self._zeta[c][k]
+        fx = self._layout.fx_of[c]
+        return own if fx is None else own + self._state(fx, time)
 
     def _log_ratios(self, c: int, time: float, over: Floats, under: Floats) -> Tensor:
         """Stochastic part of ``ln P(time, over)/P(time, under)``, ``(pair, path)``."""
         h = self._market.rates[c].h(np.stack([over, under]))
-        x = self._state(f"IR:{self._market.currencies[c]}", time)
+        x = self._state(self._layout.rates_of[c].start, time)
         variance = self._zeta[c][place(self._times, time)]
         shift = 0.5 * (h[1] ** 2 - h[0] ** 2) * variance
         return torch.outer(h[1] - h[0], x) + shift[:, None]
 
-    def _state(self, factor: str, time: float) -> Tensor:
-        return self._states[place(self._times, time)][self._row[factor]]
+    def _state(self, row: int, time: float) -> Tensor:
+        return self._states[place(self._times, time)][row]
 
 
 def _number(what: str, known: tuple[str, ...], name: str) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from xva.errors import MarketDataError
 from xva.market.curves import DiscountCurve
+from xva.market.factors import equity_factor
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
 from xva.models.path_model import Floats, Observer, Option, PathModel, Transition, exchange_option
 
@@ -107,7 +108,7 @@ class EquityBasket(PathModel):
 
     @property
     def states(self) -> tuple[str, ...]:
-        return tuple(f"EQ:{name}" for name in self.names)
+        return tuple(equity_factor(name) for name in self.names)
 
     @property
     def n_normals(self) -> int:

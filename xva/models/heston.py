@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError, MarketDataError
+from xva.market.factors import equity_factor, variance_factor
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
 from xva.models.path_model import Floats, Observer, PathModel, Transition, place
 
@@ -101,7 +102,7 @@ class HestonBasket(PathModel):
 
     @property
     def states(self) -> tuple[str, ...]:
-        return (*(f"EQ:{name}" for name in self.names), *(f"VAR:{name}" for name in self.names))
+        return (*map(equity_factor, self.names), *map(variance_factor, self.names))
 
     @property
     def n_normals(self) -> int:

@@ -232,7 +232,7 @@ def reached_sets(engine: ExposureEngine, base: ExposureData, found: ExposureData
 def _same(base: ExposureData, found: ExposureData, number: int) -> bool:
     """Whether the set's inputs, its states, their Chebyshev intervals and its events are bitwise the base run's."""
     rows = torch.from_numpy(base.active[number])
-    rates = rows[rows < base.centre.shape[1]]
+    rates = rows[rows < base.states.n_rates]
     own = base.sets[number]
     pairs: list[tuple[Any, Any]] = [
         (found.sets[number], own),

@@ -121,8 +121,7 @@ def _set_graph(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The tensors that one netting set's measures depend on, with their graph, and the batch of their cotangents."""
     compiled = engine.compiled[number]
-    n_rates = data.centre.shape[1]
-    count = max(2 * n_rates - 1, int(data.active[number].max(initial=0)) + 1)
+    count = max(data.states.equity_rows.start, int(data.active[number].max(initial=0)) + 1)
     events = f"adjoint/{number}/events.mix" in means[0]
     if events:
         count = len(data.factors)

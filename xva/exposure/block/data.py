@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from xva.exposure.state.state import (
     state_paths,
 )
 from xva.models.random import PathNoise
+from xva.models.state_layout import StateLayout
 
 PROFILES = ("epe", "ene", "value", "epe_soft", "ene_soft", "epe_half", "ene_half")
 PLUG_IN = (
@@ -91,6 +93,11 @@ class ExposureData:
         """Whether a netting set's exposure is the positive part of its value: it is one unit, of its own name."""
         return tuple(s.units == (name,) for s, name in zip(self.sets, self.netting_sets))
 
+    @cached_property
+    def states(self) -> StateLayout:
+        """Where everything is in the state."""
+        return StateLayout.of(self.factors)
+
     def only(self, numbers: Sequence[int]) -> ExposureData:
         """The same market and paths with some of the netting sets."""
         return replace(
@@ -132,5 +139,6 @@ def noise_paths(data: ExposureData, noise: BlockNoise) -> tuple[Tensor, Tensor]:
 
 def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> DateContext:
     """What the netting sets see of date ``t``."""
-    degrees = [max(s.highest_degree(t, c) for s in data.sets) for c in range(data.centre.shape[1])]
-    return date_context(t, states[t], data.centre[t], data.scale[t], events, degrees)
+    layout = data.states
+    degrees = [max(s.highest_degree(t, c) for s in data.sets) for c in range(len(layout.currencies))]
+    return date_context(t, states[t], layout, data.centre[t], data.scale[t], events, degrees)

@@ -93,15 +93,12 @@ class _Leg:
 
 
 def _leg(asset: Asset, expiry: float, curves: CurveSource, model: CrossAssetModel) -> _Leg:
-    unit = torch.eye(len(model.factors), dtype=torch.float64)
     if asset.kind == "EQ":
         equity = model.equities[asset.name]
         constant = np.log(asset.amount) - equity.carry * expiry
-        return _Leg(constant, constant.new_zeros(()), model.domestic, unit[model.index[f"EQ:{asset.name}"]])
+        return _Leg(constant, constant.new_zeros(()), model.domestic, model.equity_load(asset.name))
     h = model.rates[asset.name].h(expiry)
-    load = -h * unit[model.index[f"IR:{asset.name}"]]
-    if asset.name != model.domestic:
-        load = load + unit[model.index[f"FX:{asset.name}"]]
+    load = model.bond_load(asset.name, h)
     constant = curves.discount_curve(asset.name).log_discount(np.array([expiry]))[0] + np.log(asset.amount)
     return _Leg(constant, 0.5 * h * h, asset.name, load)
 
@@ -141,11 +138,9 @@ def _states_of(exchange: CompiledExchange, model: CrossAssetModel) -> list[int]:
     found: list[int] = []
     for asset in (exchange.option.receive, exchange.option.deliver):
         if asset.kind == "EQ":
-            found.append(model.index[f"EQ:{asset.name}"])
+            found.append(model.layout.equity(asset.name))
         else:
-            found.append(model.index[f"IR:{asset.name}"])
-            if asset.name != model.domestic:
-                found.append(model.index[f"FX:{asset.name}"])
+            found += model.layout.currency_rows(asset.name)
     return sorted(set(found))
 
 
@@ -153,17 +148,14 @@ def lift_rows(
     rows: AffineRows, unit: int, currency: str, model: CrossAssetModel, n_dates: int
 ) -> ExchangeRows:
     """One-currency rows (caplets) as rows on the whole state: times Y where the currency is foreign."""
-    identity = torch.eye(len(model.factors), dtype=torch.float64)
-    x = identity[model.index[f"IR:{currency}"]]
-    y = identity[model.index[f"FX:{currency}"]] if currency != model.domestic else torch.zeros_like(x)
     return ExchangeRows(
         np.searchsorted(rows.date, np.arange(n_dates + 1)),
         np.full(len(rows.date), unit, dtype=np.int64),
         rows.position.numpy(),
         rows.log_receive,
-        y - rows.h_receive[:, None] * x,
+        model.bond_load(currency, rows.h_receive),
         rows.log_deliver,
-        y - rows.h_deliver[:, None] * x,
+        model.bond_load(currency, rows.h_deliver),
         rows.stdev,
     )
 

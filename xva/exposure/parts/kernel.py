@@ -16,6 +16,7 @@ from torch import Tensor
 
 from xva.exposure.parts.event_rows import EventRows, RowsOfDate
 from xva.exposure.parts.netting_set import SetInputs
+from xva.models.state_layout import StateLayout
 from xva.numerics import chebyshev
 from xva.numerics.normal import normal_cdf
 from xva.pricing.exchange import ExchangeValue, exchange_value
@@ -27,35 +28,36 @@ _INV_SQRT_2PI = 0.3989422804014327
 class DateContext:
     """What all netting sets see of one date.
 
-    ``state`` ``(state, path)``; ``y`` ``(currency, path)`` deflated FX, 1 for the domestic currency; ``basis``
-    ``(degree, path)`` per currency; ``scale`` ``(currency,)`` of the Chebyshev intervals; ``events`` ``(event, path)``.
+    ``state`` ``(state, path)``, placed as in ``layout``; ``y`` ``(currency, path)`` deflated FX, 1 for the domestic currency;
+    ``basis`` ``(degree, path)`` per currency; ``scale`` ``(rates factor,)`` of the Chebyshev intervals; ``events``
+    ``(event, path)``.
     """
 
     date: int
     state: Tensor
+    layout: StateLayout
     y: Tensor
     basis: tuple[Tensor, ...]
     scale: Tensor
     events: Tensor
 
-    @property
-    def n_rates(self) -> int:
-        return self.y.shape[0]
-
 
 def date_context(
     date: int,
     state: Tensor,
+    layout: StateLayout,
     centre: Tensor,
     scale: Tensor,
     events: Tensor,
     degrees: list[int],
 ) -> DateContext:
     """Deflated FX and Chebyshev bases of one date; ``degrees[c]`` is the highest any set needs."""
-    n = centre.shape[0]
-    y = torch.cat([torch.ones_like(state[:1]), torch.exp(state[n : 2 * n - 1])])
-    basis = tuple(chebyshev.basis((state[c] - centre[c]) / scale[c], max(degrees[c], 2)) for c in range(n))
-    return DateContext(date, state, y, basis, scale, events)
+    y = torch.cat([torch.ones_like(state[:1]), torch.exp(state[layout.fx_rows])])
+    rows = [rates.start for rates in layout.rates_of]
+    basis = tuple(
+        chebyshev.basis((state[k] - centre[k]) / scale[k], max(degree, 2)) for k, degree in zip(rows, degrees)
+    )
+    return DateContext(date, state, layout, y, basis, scale, events)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def date_values(s: SetInputs, at: DateContext) -> DateTape:
             unit = torch.from_numpy(s.smooth.unit[mine]).to(value.device)
             value = value.index_add(0, unit, smooth[c])
     if s.equity.shape[1]:
-        value = value + s.equity[t].T @ torch.exp(at.state[2 * at.n_rates - 1 :])
+        value = value + s.equity[t].T @ torch.exp(at.state[at.layout.equity_rows])
     rows = _row_values(s, at)
     if rows is not None:
         a, b = s.rows.edges[t], s.rows.edges[t + 1]
@@ -174,7 +176,7 @@ def _pair_value(s: SetInputs, at: DateContext, number: int) -> Pair:
     q = s.pairs
     a, b = int(q.term_edges[number]), int(q.term_edges[number + 1])
     c, sense = int(q.currency[number]), float(q.sense[number])
-    x, width = at.state[c], q.width[number]
+    x, width = at.state[at.layout.rates_of[c].start], q.width[number]
     h, centre = q.h[a:b, None], q.centre[a:b, None]
     each = torch.exp(-h * x) * normal_cdf(sense * (x - centre) / width)
     root = q.centre[a] - q.h[a] * width**2
@@ -195,19 +197,19 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
 
     ``mask`` is ``(unit, path)``, or None for ones.
     """
-    n = at.n_rates
     t = at.date
     g = torch.zeros_like(at.state)
     for c, part in tape.smooth.items():
         degree, mine = int(s.smooth.degree[t, c]), s.smooth.pairs(c)
-        slope = s.smooth.coefficients[t, mine, :degree] @ _derivative(degree, g).T / at.scale[c]
+        row, fx = at.layout.rates_of[c].start, at.layout.fx_of[c]
+        slope = s.smooth.coefficients[t, mine, :degree] @ _derivative(degree, g).T / at.scale[row]
         unit = s.smooth.unit[mine]
-        g[c] += at.y[c] * _row_mask(slope @ at.basis[c][:degree], unit, mask).sum(0)
-        if c:
-            g[n + c - 1] += _row_mask(part, unit, mask).sum(0)
+        g[row] += at.y[c] * _row_mask(slope @ at.basis[c][:degree], unit, mask).sum(0)
+        if fx is not None:
+            g[fx] += _row_mask(part, unit, mask).sum(0)
     if s.equity.shape[1]:
         held = s.equity[t] @ mask if mask is not None else s.equity[t].sum(1, keepdim=True)
-        g[2 * n - 1 :] += held * torch.exp(at.state[2 * n - 1 :])
+        g[at.layout.equity_rows] += held * torch.exp(at.state[at.layout.equity_rows])
     if tape.rows is not None:
         a, b = int(s.rows.edges[t]), int(s.rows.edges[t + 1])
         unit = s.rows.unit[a:b]
@@ -219,12 +221,12 @@ def state_gradient(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor |
     for live in tape.live:
         j = live.number
         c, unit_mask = int(s.live.currency[j]), _unit_mask(mask, int(s.live.unit[j]))
-        count = int(s.live.degree[t, j])
-        slope = _derivative(count, g) @ s.live.coefficients[t, j, :count] / at.scale[c]
+        count, row, fx = int(s.live.degree[t, j]), at.layout.rates_of[c].start, at.layout.fx_of[c]
+        slope = _derivative(count, g) @ s.live.coefficients[t, j, :count] / at.scale[row]
         weight = live.exercised * unit_mask
-        g[c] += weight * at.y[c] * (slope @ at.basis[c][:count])
-        if c:
-            g[n + c - 1] += weight * (live.swap - live.running.sum(0))
+        g[row] += weight * at.y[c] * (slope @ at.basis[c][:count])
+        if fx is not None:
+            g[fx] += weight * (live.swap - live.running.sum(0))
     tied = s.tied.on(t)
     if tied:
         g += s.tied.load[tied.rows].T @ _exercised_coupons(s, tape, mask)
@@ -262,9 +264,10 @@ def _add_pair(s: SetInputs, at: DateContext, pair: Pair, mask: Tensor | None, g:
     c, weight = int(q.currency[pair.number]), _unit_mask(mask, int(q.unit[pair.number]))
     kappa = _kappa(s, pair.number)
     jump = float(q.sense[pair.number]) * kappa.sum() / q.width[pair.number]
-    g[c] += weight * at.y[c] * (jump * pair.density - (q.scale[a:b] * q.h[a:b]) @ pair.each)
-    if c:
-        g[at.n_rates + c - 1] += weight * pair.value
+    row, fx = at.layout.rates_of[c].start, at.layout.fx_of[c]
+    g[row] += weight * at.y[c] * (jump * pair.density - (q.scale[a:b] * q.h[a:b]) @ pair.each)
+    if fx is not None:
+        g[fx] += weight * pair.value
 
 
 def _kappa(s: SetInputs, number: int) -> Tensor:
@@ -301,7 +304,7 @@ def pull(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor) -> dict[st
             coefficients[1, mine, :degree] = basis @ at.y[c]
         found["smooth.coefficients"] = coefficients
     if s.equity.shape[1]:
-        shares = torch.exp(at.state[2 * at.n_rates - 1 :])
+        shares = torch.exp(at.state[at.layout.equity_rows])
         every = shares.sum(-1, keepdim=True).expand(-1, len(s.units))
         found["equity"] = torch.stack([shares @ mask.T, every])
     if tape.rows is not None:
@@ -371,7 +374,7 @@ def _pull_pairs(s: SetInputs, at: DateContext, tape: DateTape, mask: Tensor | No
     for pair in tape.pairs:
         a, b = int(q.term_edges[pair.number]), int(q.term_edges[pair.number + 1])
         c, sense, width = int(q.currency[pair.number]), float(q.sense[pair.number]), q.width[pair.number]
-        x = at.state[c]
+        x = at.state[at.layout.rates_of[c].start]
         weight = _unit_mask(mask, int(q.unit[pair.number])) * at.y[c]
         kappa = _kappa(s, pair.number)
         dense = (weight * pair.density).sum()

@@ -89,7 +89,7 @@ def _coming(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> Even
     start, pay = resets.start[row], resets.pay[row]
     h_base, h_start, h_pay = at_unique(base.h, start), at_unique(leg.h, start), at_unique(leg.h, pay)
     load = frame.bond_load(resets.base_currency, h_base)
-    load = load + (h_start - h_pay)[:, None] * frame.unit(f"IR:{resets.currency}")
+    load = load + frame.model.rates_load(resets.currency, h_start - h_pay)
     leg_curve = frame.curves.discount_curve(resets.currency)
     log = at_unique(frame.curves.discount_curve(resets.base_currency).log_discount, start)
     log = log + at_unique(leg_curve.log_discount, pay) - at_unique(leg_curve.log_discount, start)
@@ -104,23 +104,18 @@ def _log_mean(
     resets: CompiledResets, load: Tensor, start: NDArray[np.float64], time: NDArray[np.float64], frame: Frame
 ) -> Tensor:
     """``ln E_t[exp(load . (s_S - s_t))]`` ``(term,)`` from the covariance of the few states involved."""
-    index = frame.model.index
     names = dict.fromkeys([resets.base_currency, resets.currency])
-    states = [index[f"{kind}:{c}"] for c in names for kind in ("IR", "FX") if f"{kind}:{c}" in index]
+    states = [row for c in names for row in frame.model.layout.currency_rows(c)]
     used = load[:, states]
     at, now = frame.table.position(start), frame.table.position(time)
     a, b = torch.tensor(states)[:, None], torch.tensor(states)[None, :]
     block = frame.currency_covariances[:, a, b]
     covariance = block[torch.from_numpy(at)] - block[torch.from_numpy(now)]
-    drift = []
-    for position, state in enumerate(states):
-        currency = frame.currencies[state] if state < len(frame.currencies) else ""
-        if not currency:  # ln Y
-            drift.append(-0.5 * covariance[:, position, position])
-        elif currency == frame.model.domestic:
-            drift.append(torch.zeros_like(covariance[:, 0, 0]))
-        else:
-            drift.append(-covariance[:, position, states.index(index[f"FX:{currency}"])])
+    partner, factor = frame.model.drift_rule()
+    drift = [
+        factor[state] * covariance[:, position, states.index(partner[state])]
+        for position, state in enumerate(states)
+    ]
     mean = (torch.stack(drift, dim=1) * used).sum(-1)
     return mean + 0.5 * torch.einsum("ri,rij,rj->r", used, covariance, used)
 

@@ -161,7 +161,7 @@ def _by_kernel(book: Book, trades: Sequence[Trade], world: World) -> Tensor:
     inputs = set_inputs(compiled, frame, _ANY_WIDTH)
     start = model.initial_state()[:, None]
     degrees = inputs.smooth.degree[0].tolist()
-    at = date_context(0, start, frame.centre[0], frame.scale[0], start.new_zeros(0, 1), degrees)
+    at = date_context(0, start, model.layout, frame.centre[0], frame.scale[0], start.new_zeros(0, 1), degrees)
     return date_values(inputs, at).hard[:, 0]
 
 

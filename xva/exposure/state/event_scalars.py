@@ -66,7 +66,7 @@ def event_scalars(
         mine = np.flatnonzero([k[:3] == (kind, one, other) for k in keys])
         pick = torch.from_numpy(mine)
         weights = torch.zeros(len(mine), WIDTH, dtype=torch.float64)
-        columns: tuple[int | None, ...] = (model.index[f"IR:{one}"],)
+        columns: tuple[int | None, ...] = (model.layout.rates(one).start,)
         if kind == "state":
             weights[:, 0] = 1.0
         elif kind == "accrual":
@@ -77,8 +77,7 @@ def event_scalars(
         else:
             level, weights = _log_cross(curves, model, one, other, at[mine])
             constant = constant.index_put((pick,), level)
-            names = (f"IR:{one}", f"FX:{one}", f"IR:{other}", f"FX:{other}")
-            columns = tuple(model.index.get(name) for name in names)
+            columns = _cross_rows(model, one, other)
         for column, state in enumerate(columns):
             if state is not None:
                 states[mine, column], used[mine, column] = state, True
@@ -121,10 +120,15 @@ def spot_cross(curves: CurveSource, model: CrossAssetModel, base: str, leg: str)
     """``ln`` of the price of one ``base`` in ``leg`` currency at `as_of`, ``()``."""
     level, weights = _log_cross(curves, model, base, leg, np.zeros(1))
     start, total = model.initial_state(), level[0]
-    for column, factor in enumerate((f"IR:{base}", f"FX:{base}", f"IR:{leg}", f"FX:{leg}")):
-        if factor in model.index:
-            total = total + weights[0, column] * start[model.index[factor]]
+    for column, row in enumerate(_cross_rows(model, base, leg)):
+        if row is not None:
+            total = total + weights[0, column] * start[row]
     return total
+
+
+def _cross_rows(model: CrossAssetModel, base: str, leg: str) -> tuple[int | None, ...]:
+    """Rows of x and ln Y of base and leg; the domestic currency has no ln Y."""
+    return tuple(row for c in (base, leg) for row in (model.layout.rates(c).start, model.layout.fx(c)))
 
 
 def _log_cross(

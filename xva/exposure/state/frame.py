@@ -64,7 +64,7 @@ class Frame:
     @cached_property
     def currency_covariances(self) -> Tensor:
         """The table's ``(time, state, state)`` of rates and FX alone: the adjoint of every look-up in it is as large."""
-        n = 2 * len(self.model.rates) - 1
+        n = self.model.layout.equity_rows.start
         return self.table.values[:, :n, :n].contiguous()
 
     def price_of(self, currency: str) -> float:
@@ -77,16 +77,9 @@ class Frame:
         c = self.currencies.index(currency)
         return self.centre[:, c, None] + self.scale[:, c, None] * chebyshev.nodes(count)
 
-    def unit(self, factor: str) -> Tensor:
-        """``(state,)``: 1 for one factor's state."""
-        unit = torch.zeros(len(self.model.factors), dtype=torch.float64)
-        unit[self.model.index[factor]] = 1.0
-        return unit
-
     def bond_load(self, currency: str, h: Tensor) -> Tensor:
         """``(term, state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` on x."""
-        load = -h[:, None] * self.unit(f"IR:{currency}")
-        return load if currency == self.model.domestic else load + self.unit(f"FX:{currency}")
+        return self.model.bond_load(currency, h)
 
 
 def make_frame(

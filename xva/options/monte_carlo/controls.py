@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.market.factors import equity_factor
 from xva.models.deterministic_rates import OneCurrencyObserver
 from xva.models.path_model import PathModel, place
 from xva.options.monte_carlo.gaussian import GaussianSteps
@@ -133,7 +134,7 @@ def _geometric(
 ) -> tuple[LognormalOption, ...]:
     """Equal to the basket, with its derivatives, where all prices are as they are today."""
     model = problem.plain
-    today = [float(torch.exp(model.initial()[model.states.index(f"EQ:{name}")])) for name in names]
+    today = [float(torch.exp(model.initial()[model.states.index(equity_factor(name))])) for name in names]
     worth = np.array(trade.weights) * today
     shares = worth / worth.sum()
     shift = float(np.log(worth.sum()) - shares @ np.log(today))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.market.factors import is_equity
 from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.methods import Method, Pathwise
 from xva.options.monte_carlo.problem import GreekProblem, Scene
@@ -136,7 +137,7 @@ class Smoothing(GammaMethod):
         return f"smoothing over {self.width:g}"
 
     def check(self, problem: GreekProblem, method: Method) -> None:
-        if problem.plain.n_normals < sum(s.startswith("EQ:") for s in problem.plain.states):
+        if problem.plain.n_normals < sum(map(is_equity, problem.plain.states)):
             raise DomainError("gamma by smoothing: expected a normal per equity")
 
     def curvature(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.market.factors import equity_factor
 from xva.models.path_model import Floats, PathModel
 
 _AFFINE = 1e-9
@@ -41,12 +42,12 @@ class GaussianSteps:
         DomainError
             The model has no such equity.
         """
-        if f"EQ:{name}" not in self.states:
+        if equity_factor(name) not in self.states:
             known = ", ".join(self.states)
             raise DomainError(
                 f"equity: expected one whose log price is a state ({known}), got {name}", [name]
             )
-        return self.states.index(f"EQ:{name}")
+        return self.states.index(equity_factor(name))
 
     def log_density(self, states: Sequence[Tensor]) -> Tensor:
         """``(path,)`` log density of states ``(state, path)`` per knot given the first, up to a constant.

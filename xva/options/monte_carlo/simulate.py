@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.market.factors import is_equity
 from xva.options.greeks.naming import VALUE, Component, Label, first_label, second_label
 from xva.options.monte_carlo.controls import LognormalOption, controls_of
 from xva.options.monte_carlo.gamma import GammaMethod, Values
@@ -135,7 +136,7 @@ class _Estimator:
     @property
     def rows(self) -> list[int]:
         """Of the equities in the state."""
-        return [k for k, name in enumerate(self.problem.plain.states) if name.startswith("EQ:")]
+        return [k for k, name in enumerate(self.problem.plain.states) if is_equity(name)]
 
     @property
     def labels(self) -> tuple[Label, ...]:

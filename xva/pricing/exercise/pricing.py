@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.market.factors import is_equity
 from xva.models.path_model import PathModel
 from xva.numerics import tree
 from xva.pricing.exercise.adjoint import policy_cotangents, pull_batch
@@ -145,7 +146,7 @@ def spot_gammas(fresh: ExercisePaths, policy: ExercisePolicy, model: PathModel) 
         The state is not log prices alone, moved by as many normals.
     """
     count = model.n_normals
-    if count != len(model.states) or not all(name.startswith("EQ:") for name in model.states):
+    if count != len(model.states) or not all(map(is_equity, model.states)):
         raise DomainError(
             f"gamma: expected a model of log prices moved by as many normals, got states {', '.join(model.states)} and "
             f"{count} normals; difference the deltas of exercise_greeks instead"

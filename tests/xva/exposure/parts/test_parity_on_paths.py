@@ -111,6 +111,14 @@ def _values(flat: FlatWorld, trades: list[Trade]) -> torch.Tensor:
             root = torch.linalg.cholesky(covariance[t]) if t else torch.zeros_like(covariance[t])
             state = mean[t][:, None] + root @ draw
             degrees = [48] * len(frame.currencies)
-            at = date_context(t, state, frame.centre[t], frame.scale[t], state.new_zeros(0, 200), degrees)
+            at = date_context(
+                t,
+                state,
+                world.model.layout,
+                frame.centre[t],
+                frame.scale[t],
+                state.new_zeros(0, 200),
+                degrees,
+            )
             found.append(date_values(inputs, at).hard[0])
     return torch.stack(found)
