@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipelines.jobs.grid import grid_dates, most_dates
 from pipelines.jobs.inputs import LoadedJob
-from xva.exposure.compiled import compile_sets
+from xva.exposure.event_keys import EventKey
+from xva.exposure.parts.compile import compile_sets
 from xva.exposure.state.coupon_events import coupon_events
-from xva.exposure.state.event_keys import EventKey
 from xva.market.labels import quote_info
 from xva.trades.claims import ResetPeriod, SwaptionClaim
 

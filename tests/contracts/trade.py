@@ -7,7 +7,7 @@ import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,28 +16,15 @@ from xva.errors import TradeError
 from xva.trades import Trade, TradeContext, registry
 from xva.trades.claims import (
     Asset,
-    Caplet,
     Claim,
-    CompoundedFlow,
     EquityFlow,
     ExchangeOption,
-    FixedFlow,
-    IborFlow,
     ParYieldAnnuity,
     ResetPeriod,
     SwaptionClaim,
 )
 
-CLAIMS = (
-    FixedFlow,
-    IborFlow,
-    CompoundedFlow,
-    EquityFlow,
-    ExchangeOption,
-    Caplet,
-    SwaptionClaim,
-    ResetPeriod,
-)
+CLAIMS = get_args(Claim)
 
 
 def scaled(claim: Any, factor: float) -> Any:

@@ -16,8 +16,9 @@ from xva.adjustments.registry import SIDES
 from xva.allocation.allocation_plan import AllocationData
 from xva.errors import DomainError
 from xva.exposure.block.data import ExposureData
-from xva.exposure.compiled import CompiledSet, compile_set
+from xva.exposure.compiled import CompiledSet
 from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.conditional import Residual, ResidualTrade
 from xva.models.random import PathNoise
 from xva.numerics import tree

@@ -25,7 +25,8 @@ from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.exposure.block.data import ExposureData, block_noise, date_view, noise_paths
 from xva.exposure.parts.conditional import PathStates, Residual, ResidualTrade, features, positions
-from xva.exposure.parts.kernel import DateContext, date_values
+from xva.exposure.parts.date_context import DateContext
+from xva.exposure.parts.kernel import date_values
 from xva.trades import registry
 from xva.trades.kinds import TradeTypes
 
@@ -90,12 +91,12 @@ class AllocationPlan(Plan):
     def bytes_per_block(self) -> int:
         d = self.data.exposure
         n_dates, n_states = len(d.days), len(d.factors)
-        rows = max((int(np.diff(s.rows.edges).max(initial=0)) for s in d.sets), default=0)
+        parts = max((s.floats_per_path(n_states) for s in d.sets), default=0)
         units = max((len(s.units) for s in d.sets), default=1)
         path_trades = len(self.data.places)
         residual = n_dates * ((12 * n_states + 40) * min(path_trades, 1) + 2 * path_trades)
         live = 5 * n_dates * n_states + 2 * len(d.layout.step) + 600
-        return 8 * self.block_size * (live + 12 * rows + 10 * units + residual)
+        return 8 * self.block_size * (live + parts + 10 * units + residual)
 
     def run(self, block: int) -> BlockResult:
         with torch.no_grad():

@@ -15,6 +15,7 @@ from xva.explain.groups import engine_groups
 from xva.explain.kinks import kink_trades
 from xva.explain.move import Explainer, Method, MoveTerms, moving_groups
 from xva.explain.points import Evaluate, Evaluator, MarketPoint, RunPlan, serial_blocks
+from xva.exposure.claim_groups import Swaptions
 from xva.exposure.engine import ExposureEngine, path_trades
 from xva.market.quotes import QuoteSet
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
@@ -119,7 +120,7 @@ def attribute(
 
 def exercise_trades(engine: ExposureEngine) -> list[str]:
     """By netting set, the trades that make its ``exercise`` term: swaptions settled physically, separated by spaces."""
-    return [" ".join(s.label for s in c.swaptions if s.physical) for c in engine.compiled]
+    return [" ".join(s.label for s in c.of(Swaptions).items if s.physical) for c in engine.compiled]
 
 
 def labelled_terms(terms: MoveTerms, groups: Sequence[str], netting_sets: Sequence[str]) -> xr.Dataset:

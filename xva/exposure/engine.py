@@ -14,9 +14,9 @@ from xva.adjustments.measures import XvaSpec, measure_weights
 from xva.errors import DomainError, TradeError
 from xva.exposure.block.data import ExposureData
 from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.compiled import Breaks, CompiledSet, compile_sets
+from xva.exposure.compiled import Breaks, CompiledSet
 from xva.exposure.fixing import Fixing
-from xva.exposure.parts.interpolants import Orders
+from xva.exposure.parts.compile import compile_sets
 from xva.exposure.parts.netting_set import SetInputs, set_inputs
 from xva.exposure.state.event_scalars import EventScalars
 from xva.exposure.state.event_state import event_state
@@ -122,16 +122,14 @@ class Book:
 class RunConstants:
     """What depends on the market but is held fixed: a bump keeps it from the base run, derivatives do not see it.
 
-    ``softness`` per netting set ``(swaption,)``: width of the exercise. ``centre``, ``scale``
-    ``(time, currency)``: Chebyshev intervals, ``orders`` per netting set the nodes on them, without which the interpolation
-    error moves with a bump (*measured* on the demo bank's mean reversions: 2e-5 of the largest sensitivity, 3e-11 with
-    them).
+    ``centre``, ``scale`` ``(time, currency)`` are the Chebyshev intervals; ``sets`` the netting sets' inputs, of whose parts
+    numbers of nodes and widths of exercises are kept. Without the nodes the interpolation error moves with a bump
+    (*measured* on the demo bank's mean reversions: 2e-5 of the largest sensitivity, 3e-11 with them).
     """
 
-    softness: tuple[NDArray[np.float64], ...]
     centre: Tensor
     scale: Tensor
-    orders: tuple[Orders, ...]
+    sets: tuple[SetInputs, ...]
 
 
 @dataclass(frozen=True)
@@ -214,24 +212,20 @@ class ExposureEngine:
         events = event_state(frame.model, frame.table, self.times, grid, layout, scalars, rows)
         return StateTensors(grid, events)
 
-    def inputs(self, compiled: CompiledSet, frame: Frame, orders: Orders | None = None) -> SetInputs:
-        """A netting set's inputs, interpolated as decided here or with the ``orders`` of a run."""
-        return set_inputs(compiled, frame, self.simulation.exercise_width, orders)
+    def inputs(self, compiled: CompiledSet, frame: Frame, held: SetInputs | None = None) -> SetInputs:
+        """A netting set's inputs, with numbers of nodes and widths of exercises as decided here or ``held`` from a run."""
+        return set_inputs(compiled, frame, self.simulation.exercise_width, held)
 
     def constants(self, data: ExposureData) -> RunConstants:
         """What a bump of the run that ``data`` belongs to keeps."""
-        softness, orders = tuple(s.live.softness for s in data.sets), tuple(s.orders for s in data.sets)
-        return RunConstants(softness, data.centre, data.scale, orders)
+        return RunConstants(data.centre, data.scale, data.sets)
 
     def held_inputs(
         self, constants: RunConstants, numbers: Sequence[int], frame: Frame
     ) -> tuple[SetInputs, ...]:
         """Inputs of some netting sets on another market than the run's, with the run's constants."""
-        held = replace(frame, centre=constants.centre, scale=constants.scale)
-        found = [
-            (self.inputs(self.compiled[i], held, constants.orders[i]), constants.softness[i]) for i in numbers
-        ]
-        return tuple(replace(s, live=replace(s.live, softness=w)) for s, w in found)
+        frame = replace(frame, centre=constants.centre, scale=constants.scale)
+        return tuple(self.inputs(self.compiled[i], frame, constants.sets[i]) for i in numbers)
 
     def data(self, adjoint: bool = True) -> ExposureData:
         """Everything blocks need, detached."""

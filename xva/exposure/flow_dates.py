@@ -174,6 +174,9 @@ class _Sizes:
                             flow.pay if claim.settlement == "physical" else claim.expiry,
                             0.5 * self._flow(flow),
                         )
+                case other:
+                    for time, name, amount in other.payments:
+                        self.add(time, amount * self._price(name))
 
     def path_trade(self, trade: PathTrade, context: TradeContext) -> None:
         """All of it at its end, a part on every date on which it may end early."""

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
-from xva.exposure.block.closed_form_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
 from xva.exposure.block.data import ExposureData
+from xva.exposure.block.set_sums import SetSums, has_events
 from xva.exposure.engine import ExposureEngine, StateTensors
 from xva.exposure.parts.netting_set import SetInputs
 from xva.exposure.state.state import event_layout
@@ -34,8 +34,6 @@ Pulled = tuple[list[Tensor], list[Tensor]]
 ResidualGraph = Callable[[World, int, Sequence[Sums]], Pulled]
 """What the measures of a netting set (by number) depend on through its residual."""
 _CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
-_STATE_TENSORS = ("grid.initial", "grid.drift", "grid.factor")
-_EVENT_TENSORS = ("events.constant", "events.load", "events.mix", "events.residual")
 
 
 def scramble_means(data: ExposureData, blocks: Sequence[Sums]) -> list[dict[str, NDArray[np.float64]]]:
@@ -122,61 +120,72 @@ def _set_graph(
     """The tensors that one netting set's measures depend on, with their graph, and the batch of their cotangents."""
     compiled = engine.compiled[number]
     count = max(data.states.equity_rows.start, int(data.active[number].max(initial=0)) + 1)
-    events = f"adjoint/{number}/events.mix" in means[0]
+    events = has_events(means[0], number)
     if events:
         count = len(data.factors)
     # states beyond those the set depends on do not touch it (an event's bridge touches all): leave them out
     small = replace(world, model=world.model.leading(count))
     frame, scalars = engine.set_frame(small, number, events)
     layout = event_layout(scalars, engine.times)
-    # the run's intervals and orders: its adjoints are to their coefficients
+    # the run's intervals and numbers of nodes: its adjoints are to their coefficients
     frame = replace(frame, centre=data.centre, scale=data.scale)
-    inputs = engine.inputs(compiled, frame, data.sets[number].orders)
+    inputs = engine.inputs(compiled, frame, data.sets[number])
     state = engine.state_of(frame, scalars, layout, inputs.events(layout))
     weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
-    fixed = data.weights[:, number]
-    prefix = f"adjoint/{number}/"
+    bars = [SetSums.read(mean, number, inputs) for mean in means]
     outputs: list[Tensor] = [weights]
-    cotangents: list[Tensor] = [batched(means, lambda mean: _profile_cotangent(mean, number))]
-    for key in (*DATE_TENSORS, *ROW_TENSORS):
-        if prefix + key not in means[0]:
-            continue
-        date_of = _dates(inputs, key, len(data.days))
-        output = input_tensor(inputs, key)
-        outputs.append(output)
-        cotangents.append(
-            batched(
-                means,
-                lambda mean, k=prefix + key, o=output, d=date_of: _weighted(_fit(mean[k], o), fixed, d),
-            )
-        )
-    active = data.active[number]
-    for key in _STATE_TENSORS:
-        outputs.append(_state_tensor(state, key))
-        cotangents.append(
-            batched(means, lambda mean, k=key: _spread(mean[prefix + k], _state_tensor(state, k), active))
-        )
-    if events:
-        if inputs.live.root.numel():
-            outputs.append(inputs.live.root)
-            cotangents.append(batched(means, lambda mean: torch.from_numpy(mean[prefix + "live.root"])))
-        for key in _EVENT_TENSORS:
-            outputs.append(_state_tensor(state, key))
-            output = outputs[-1]
-            cotangents.append(
-                batched(means, lambda mean, k=key, o=output: torch.from_numpy(_fit(mean[prefix + k], o)))
-            )
+    cotangents: list[Tensor] = [batched([_profile_cotangent(mean, number) for mean in means])]
+    more = (
+        _input_cotangents(inputs, bars, data.weights[:, number]),
+        _state_cotangents(state, bars, data.active[number]),
+        _boundary_cotangents(inputs, bars),
+    )
+    for tensors, theirs in more:
+        outputs += tensors
+        cotangents += theirs
     return outputs, cotangents
 
 
-def _fit(value: NDArray[Any], like: Tensor) -> NDArray[Any]:
+def _input_cotangents(inputs: SetInputs, bars: Sequence[SetSums], weights: Tensor) -> Pulled:
+    """Of the parts' dated tensors; ``weights`` ``(measure, time)``."""
+    dated = {name: found for name, found in inputs.tensors().items() if name in bars[0].inputs}
+    return [found.value for found in dated.values()], [
+        batched([_weighted(_fit(bar.inputs[name], found.value), weights, found.date_of) for bar in bars])
+        for name, found in dated.items()
+    ]
+
+
+def _state_cotangents(state: StateTensors, bars: Sequence[SetSums], active: NDArray[np.int64]) -> Pulled:
+    """Of the state's increments and, where the set depends on any, of the event scalars."""
+    outputs = tree.tensors(state.grid)
+    rows = [tree.tensors(bar.grid) for bar in bars]
+    cotangents = [
+        batched([_spread(row[k], output, active) for row in rows]) for k, output in enumerate(outputs)
+    ]
+    events = [tree.tensors(bar.events) for bar in bars]
+    own = tree.tensors(state.events) if events[0] else []
+    return outputs + own, cotangents + [
+        batched([_fit(row[k], output) for row in events]) for k, output in enumerate(own)
+    ]
+
+
+def _boundary_cotangents(inputs: SetInputs, bars: Sequence[SetSums]) -> Pulled:
+    """Of exercise boundaries."""
+    found = {name: value for part in inputs.parts for name, value in part.boundaries.items() if value.numel()}
+    known = [name for name in found if name in bars[0].boundaries]
+    return [found[name] for name in known], [
+        batched([bar.boundaries[name] for bar in bars]) for name in known
+    ]
+
+
+def _fit(value: Tensor, like: Tensor) -> Tensor:
     """The leading part of an adjoint ``(side or measure, ...)`` that belongs to a tensor of fewer states."""
     return value[(slice(None), *(slice(0, size) for size in like.shape))]
 
 
-def batched(means: Sequence[Sums], one: Any) -> Tensor:
+def batched(rows: Sequence[Tensor]) -> Tensor:
     """Stack ``(measure, ...)`` of every scramble as ``(measure * scramble, ...)``, scramble fastest."""
-    return torch.stack([one(mean) for mean in means], dim=1).flatten(0, 1)
+    return torch.stack(list(rows), dim=1).flatten(0, 1)
 
 
 def _profile_cotangent(mean: Sums, number: int) -> Tensor:
@@ -186,29 +195,16 @@ def _profile_cotangent(mean: Sums, number: int) -> Tensor:
     return torch.eye(len(SIDES), dtype=torch.float64)[:, :, None] * rows  # a measure has its own weights only
 
 
-def _weighted(sided: NDArray[Any], weights: Tensor, date_of: NDArray[np.int64]) -> Tensor:
+def _weighted(sided: Tensor, weights: Tensor, date_of: NDArray[np.int64]) -> Tensor:
     """``(measure, row, ...)``: the side's derivative of each row times the measure's weight on the row's date."""
-    value = torch.from_numpy(sided)
     weight = weights[:, torch.from_numpy(date_of)]
-    shape = (len(SIDES), len(date_of)) + (1,) * (value.ndim - 2)
-    return torch.stack([value[side] for side in SIDES]) * weight.reshape(shape)
+    shape = (len(SIDES), len(date_of)) + (1,) * (sided.ndim - 2)
+    return torch.stack([sided[side] for side in SIDES]) * weight.reshape(shape)
 
 
-def _dates(inputs: SetInputs, key: str, n_dates: int) -> NDArray[np.int64]:
-    if key in DATE_TENSORS:
-        return np.arange(n_dates)
-    return np.repeat(np.arange(n_dates), np.diff(row_edges(inputs, key)))
-
-
-def _spread(value: NDArray[Any], like: Tensor, active: NDArray[np.int64]) -> Tensor:
+def _spread(value: Tensor, like: Tensor, active: NDArray[np.int64]) -> Tensor:
     """Adjoints of active states' rows in a tensor of all states, ``(measure, ...)``."""
     full = torch.zeros(value.shape[0], *like.shape, dtype=torch.float64)
     dimension = 1 if like.ndim == 1 else 2
-    known = torch.from_numpy(value[..., : like.shape[-1]] if like.ndim == 3 else value)
+    known = value[..., : like.shape[-1]] if like.ndim == 3 else value
     return full.index_copy(dimension, torch.from_numpy(active), known)
-
-
-def _state_tensor(state: StateTensors, key: str) -> Tensor:
-    part, name = key.split(".")
-    found: Tensor = getattr(getattr(state, part), name)
-    return found

@@ -54,4 +54,4 @@ class ResidualPullback:
 
 
 def _stacked(means: Sequence[Sums], key: str) -> Tensor:
-    return batched(means, lambda mean: torch.from_numpy(mean[key]))
+    return batched([torch.from_numpy(mean[key]) for mean in means])

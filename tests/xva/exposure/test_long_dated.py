@@ -20,6 +20,7 @@ from tests.support.flat_world import BANK, COUNTERPARTY, FlatWorld, assert_withi
 from tests.xva.exposure.test_numbers_martingales import present_value
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.polynomial import Polynomials
 from xva.trades import BasisSwap, FxForward, InterestRateSwap, Trade
 from xva.trades.claims import FixedFlow, IborFlow
 
@@ -113,9 +114,9 @@ def exact_profiles(w: FlatWorld, trade: InterestRateSwap, time: float) -> tuple[
 
 def interpolated_profiles(data: ExposureData, date: int) -> tuple[float, float]:
     """EPE and ENE, in the swap's currency, of what the engine interpolates, over the law of its state."""
-    part = data.sets[0].smooth
+    part = data.sets[0].part(Polynomials)
     (c,) = part.currency
-    degree = part.degree[date, c]
+    degree = part.degrees[date, c]
     centre, scale = float(data.centre[date, c]), float(data.scale[date, c])
     u = np.linspace(-1.1, 1.1, 40_001)  # paths beyond the interval are extrapolated
     variance = float((data.grid.factor[:date, c] ** 2).sum())

@@ -10,8 +10,9 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from xva.errors import MarketDataError
-from xva.exposure.compiled import CompiledResets, CompiledSet, CompiledSwaption
-from xva.exposure.state.event_keys import reset_key, state_key
+from xva.exposure.claim_groups import CompiledResets, CompiledSwaption, Flows, Resets, Swaptions
+from xva.exposure.compiled import CompiledSet
+from xva.exposure.event_keys import reset_key, state_key
 from xva.exposure.state.event_scalars import event_scalars
 from xva.exposure.state.event_state import event_state
 from xva.exposure.state.state import (
@@ -202,7 +203,9 @@ def _events() -> CompiledSet:
         CompiledSwaption("S", 0, "EUR", float(t), np.inf, 1, True, flow_book("EUR", []), None) for t in EVENTS
     )
     alone = NettingSet("N", "C", "EUR")
-    return CompiledSet(alone, ("N",), {}, {}, swaptions, (), (), (resets("EUR", "USD"), resets("USD", "GBP")))
+    return CompiledSet(
+        alone, ("N",), (Swaptions(swaptions), Resets((resets("EUR", "USD"), resets("USD", "GBP"))))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +305,7 @@ def test_what_coupons_accrue_has_the_right_joint_law(model: CrossAssetModel, cur
     flows = [CompoundedFlow(currency, "I", a, b, b + 1.0, 1.0, 1.0) for a, b in COUPONS.tolist()]
     flows += [IborFlow(currency, "I", a, a, b, b + 1.0, 1.0, b - a) for a, b in COUPONS[1:3].tolist()]
     book = flow_book(currency, [(f, np.inf) for f in flows], [True] * len(flows))
-    only = CompiledSet(NettingSet("N", "C", "EUR"), ("N",), {(0, currency): book}, {}, (), (), (), ())
+    only = CompiledSet(NettingSet("N", "C", "EUR"), ("N",), (Flows({(0, currency): book}),))
     scalars = event_scalars(Curves(), model, GRID, [only], 0)
     table = covariance_table(model, [GRID, scalars.time], GRID, scalars.accruals)
     state = grid_state(model, table, GRID)

@@ -14,10 +14,11 @@ from torch import Tensor
 from tests.support.demo_bank import demo_engine
 from xva.adjustments.registry import MEASURES, SIDES
 from xva.errors import DomainError
-from xva.exposure.block.closed_form_adjoint import DATE_TENSORS, ROW_TENSORS, input_tensor, row_edges
 from xva.exposure.block.data import ExposureData
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
+from xva.exposure.parts.registry import PARTS
 from xva.numerics import tree
 from xva.sensitivities.bump import shift_size
 from xva.sensitivities.by_quote import MEASURE_NAMES, hessian_product, sensitivities
@@ -61,9 +62,10 @@ def test_every_kind_of_trade_is_there() -> None:
     kinds = {type(t).__name__ for t in small().book.trades}
     assert len(kinds) == 10
     sets = data().sets
-    for key in (*DATE_TENSORS, *ROW_TENSORS, "live.root"):
-        assert any(input_tensor(s, key).numel() for s in sets), f"no netting set has {key}"
-    assert any((s.memory.event >= 0).any() for s in sets)
+    for number, kind in enumerate(PARTS):
+        tensors = [t for s in sets for t in s.parts[number].tensors().values()]
+        assert any(t.value.numel() for t in tensors), f"no netting set has {kind.__name__}"
+    assert any(kind.decides for kind in PARTS)
     assert any(len(s.units) > 1 for s in sets)
 
 
@@ -92,20 +94,15 @@ def test_fast_adjoint_of_every_input_tensor_of_a_block() -> None:
     (d.weights[measure] * profiles[SIDES[measure]]).sum().backward()
     assert len(leaves) > 20
     for i, s in enumerate(inputs.sets):
-        for key in (*DATE_TENSORS, *ROW_TENSORS):
-            generic = input_tensor(s, key).grad
-            if f"adjoint/{i}/{key}" not in found or generic is None:
+        for name, dated in s.tensors().items():
+            generic = dated.value.grad
+            if f"adjoint/{i}/{name}" not in found or generic is None:
                 assert generic is None or not generic.any()
                 continue
-            fast = found[f"adjoint/{i}/{key}"][SIDES[measure]]
-            dates = np.arange(len(d.days)) if key in DATE_TENSORS else _row_dates(d, i, key)
-            weight = d.weights[measure, i].numpy()[dates].reshape(-1, *(1,) * (fast.ndim - 1))
+            fast = found[f"adjoint/{i}/{name}"][SIDES[measure]]
+            weight = d.weights[measure, i].numpy()[dated.date_of].reshape(-1, *(1,) * (fast.ndim - 1))
             near = 1e-11 * np.abs(weight * fast).max()
-            np.testing.assert_allclose(generic.numpy(), weight * fast, rtol=0.0, atol=near, err_msg=key)
-
-
-def _row_dates(d: ExposureData, number: int, key: str) -> np.ndarray:
-    return np.repeat(np.arange(len(d.days)), np.diff(row_edges(d.sets[number], key)))
+            np.testing.assert_allclose(generic.numpy(), weight * fast, rtol=0.0, atol=near, err_msg=name)
 
 
 def smoothed() -> tuple[Chain, Tensor]:
@@ -131,7 +128,7 @@ def test_hessian_product_is_the_derivative_of_the_gradient() -> None:
 
 def without_exercise() -> list[int]:
     """Netting sets without physical swaptions: at 10 bp these jump over their narrow exercise widths."""
-    return [i for i in every_set() if not len(data().sets[i].live.unit)]
+    return [i for i in every_set() if not len(data().sets[i].part(ExercisedSwaptions).unit)]
 
 
 def test_hessian_product_is_ten_basis_points_of_a_smooth_gradient() -> None:

@@ -90,7 +90,7 @@ def test_ad_through_the_soft_exercise() -> None:
 def test_a_frozen_exercise_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the boundary's part dCVA/drate is 5.2 % too small and dDVA/drate has the wrong sign."""
     with monkeypatch.context() as patch:
-        patch.setattr(block_adjoint, "boundary_gradients", lambda *_: [])
+        patch.setattr(block_adjoint, "decisions", lambda *_: [])
         frozen = differentiated(0.02, 1024).isel(netting_set=0)
     got, se = per_bp(frozen, "CVA", rate_id("EUR"))
     assert abs(got - 131.08) > 5.0 * three_sigma() * se

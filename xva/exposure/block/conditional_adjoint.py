@@ -17,6 +17,7 @@ from torch import Tensor
 from xva.adjustments.registry import MEASURES, SIDES
 from xva.exposure.block.data import BlockNoise
 from xva.exposure.parts.conditional import PathStates, Residual, positions
+from xva.exposure.state.state import GridState
 from xva.numerics import tree
 
 Arrays = dict[str, NDArray[np.float64]]
@@ -107,7 +108,7 @@ class ResidualAdjoint:
         return self.weights[measure][:, None] * (self.positive[:, unit] - float(SIDES[measure]))
 
 
-def increments(acc: Tensor, noise: BlockNoise) -> dict[str, Tensor]:
+def increments(acc: Tensor, noise: BlockNoise) -> GridState:
     """From adjoints of the states ``(measure, time, state, path)`` to those of initial state, drifts and factors.
 
     A state is the sum of all increments before it, so an increment's adjoint is the sum over the later dates.
@@ -115,4 +116,4 @@ def increments(acc: Tensor, noise: BlockNoise) -> dict[str, Tensor]:
     later = acc.flip(1).cumsum(1).flip(1)
     drift = later[:, 1:].sum(-1)
     factor = torch.einsum("mksp,knp->mksn", later[:, 1:], noise.normals)
-    return {"grid.initial": later[:, 0].sum(-1), "grid.drift": drift, "grid.factor": factor}
+    return GridState(later[:, 0].sum(-1), drift, factor)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.exposure.parts.kernel import DateContext, date_context
+from xva.exposure.parts.date_context import DateContext, date_context
 from xva.exposure.parts.netting_set import SetInputs
 from xva.exposure.state.state import (
     EventLayout,
@@ -140,5 +140,5 @@ def noise_paths(data: ExposureData, noise: BlockNoise) -> tuple[Tensor, Tensor]:
 def date_view(data: ExposureData, t: int, states: Tensor, events: Tensor) -> DateContext:
     """What the netting sets see of date ``t``."""
     layout = data.states
-    degrees = [max(s.highest_degree(t, c) for s in data.sets) for c in range(len(layout.currencies))]
+    degrees = [max(s.highest_degree(t, row) for s in data.sets) for row in range(layout.n_rates)]
     return date_context(t, states[t], layout, data.centre[t], data.scale[t], events, degrees)

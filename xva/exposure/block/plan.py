@@ -81,11 +81,10 @@ class ExposurePlan(Plan):
     def bytes_per_block(self) -> int:
         d, paths = self.data, self.block_size
         n_dates, n_states = len(d.days), len(d.factors)
-        rows = max((int(np.diff(s.rows.edges).max(initial=0)) for s in d.sets), default=0)
+        parts = max((s.floats_per_path(n_states) for s in d.sets), default=0)
         units = max((len(s.units) for s in d.sets), default=1)
         live = 5 * n_dates * n_states + 2 * n_dates * len(d.sets) + len(d.layout.step) * 3
-        rows += max((int(np.diff(s.memory.edges).max(initial=0)) for s in d.sets), default=0)
-        working = 12 * rows + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 600
+        working = parts + 4 * units * n_states + 8 * sum(len(a) for a in d.active) + 600
         largest = max((len(r.trades) for r in self.residuals.values()), default=0)
         residual = n_dates * (12 * n_states + 40) * min(largest, 1) + 2 * n_dates * largest
         return 8 * paths * (live + working + residual)
@@ -159,7 +158,7 @@ class _BlockRun:
             self.adjoints[i].add_states(increments(by_state.to(self.states), self.noise))
             sums.update(found)
         for i, adjoint in enumerate(self.adjoints):
-            sums.update({f"adjoint/{i}/{key}": value for key, value in adjoint.arrays().items()})
+            sums.update(adjoint.sums.arrays(i))
         return BlockResult(self.cube, sums)
 
     def _positive(self, i: int, t: int, tape: DateTape) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from xva.exposure.parts.date_context import DateContext
+from xva.exposure.parts.part import DatedTensor, EventGradient
 
 Ints = NDArray[np.int64]
 NO_EVENT = -1
@@ -39,6 +42,48 @@ class EventRows:
     def on(self, date: int) -> RowsOfDate:
         """The rows of a date."""
         return self._dates[date]
+
+    def values(self, own: RowsOfDate, at: DateContext) -> Tensor:
+        """``(row, path)`` values of a date's rows."""
+        log = self.log[own.rows, None] + self.load[own.rows] @ at.state
+        if len(own.numbers):
+            log = log + own.ties(self.tie[own.rows]) @ at.events[own.numbers]
+        return own.sign * torch.exp(log)
+
+    def tensors(self, name: str) -> dict[str, DatedTensor]:
+        """Its tensors, stored under ``name``."""
+        return {
+            f"{name}.log": DatedTensor(self.log, self.edges),
+            f"{name}.load": DatedTensor(self.load, self.edges),
+            f"{name}.tie": DatedTensor(self.tie, self.edges),
+        }
+
+    def adjoint(
+        self, name: str, own: RowsOfDate, at: DateContext, both: tuple[Tensor, Tensor]
+    ) -> Mapping[str, Tensor]:
+        """Derivatives to the tensors of a date's rows, from their values ``(row, path)``, masked and all paths'."""
+        n = at.state.shape[0]
+        one = torch.cat([at.state, torch.ones_like(at.state[:1]), at.events[own.numbers]])
+        sums = torch.stack([value @ one.T for value in both])
+        tie = torch.stack([own.each(side) for side in sums[..., n + 1 :]])
+        return {f"{name}.log": sums[..., n], f"{name}.load": sums[..., :n], f"{name}.tie": tie}
+
+    def event_gradient(self, own: RowsOfDate, both: tuple[Tensor, Tensor]) -> list[EventGradient]:
+        """Derivatives to a date's events, from the rows' values, masked and all paths'; none where there are no events."""
+        if not len(own.numbers):
+            return []
+        tie = own.ties(self.tie[own.rows]).T
+        return [EventGradient(own.numbers, tie @ both[0], tie @ both[1])]
+
+    @property
+    def used(self) -> Ints:
+        """Numbers of the events that any row is tied to."""
+        return self.event[self.event >= 0]
+
+    @property
+    def most(self) -> int:
+        """Rows of the busiest date."""
+        return int(np.diff(self.edges).max(initial=0))
 
     @cached_property
     def _dates(self) -> tuple[RowsOfDate, ...]:

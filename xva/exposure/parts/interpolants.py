@@ -3,7 +3,7 @@
 A deflated bond is ``exp(-H x - H^2 zeta/2)``, so what a date needs depends on how large its last flow's ``H sqrt(zeta)`` is;
 an option's price has a kink as wide as the state's spread until expiry. The first guess comes from these; nodes are added
 until the last coefficients are below the tolerance, and the series is cut where the rest of it is. Both are decided from
-values without graph and are constants of a run (`Orders`).
+values without graph and are constants of a run.
 """
 
 from __future__ import annotations
@@ -31,21 +31,6 @@ OPTION_TOLERANCE = 1e-7
 TODAY_TOLERANCE = 1e-13  # today's values are prices
 DIRECT_YEARS, DIRECT_SHARE = 0.5, 0.08
 _ROUNDING = 256.0 * float(np.finfo(np.float64).eps)  # exp(y) is off by y units in the last place
-
-
-@dataclass(frozen=True)
-class Orders:
-    """What was decided for one netting set.
-
-    ``linear``, ``optional`` ``(date, pair)`` and ``live`` ``(date, swaption)`` are numbers of nodes, 0 where there is nothing;
-    ``degree`` ``(date, currency)`` and ``live_degree`` ``(date, swaption)`` how many coefficients are kept.
-    """
-
-    linear: Ints
-    optional: Ints
-    degree: Ints
-    live: Ints
-    live_degree: Ints
 
 
 @dataclass(frozen=True)

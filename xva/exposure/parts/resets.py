@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.exposure.compiled import CompiledResets, CompiledSet
+from xva.exposure.claim_groups import CompiledResets, Resets
+from xva.exposure.compiled import CompiledSet
+from xva.exposure.event_keys import reset_key
 from xva.exposure.parts.event_rows import NO_EVENT, EventTerms, event_columns, tie_columns
 from xva.exposure.parts.running_coupons import path_terms
-from xva.exposure.state.event_keys import reset_key
 from xva.exposure.state.event_scalars import spot_cross
 from xva.exposure.state.frame import Frame
 from xva.models.lgm import at_unique
@@ -34,7 +35,7 @@ def reset_terms(compiled: CompiledSet, frame: Frame) -> list[EventTerms]:
     """
     terms: list[EventTerms] = []
     times = frame.times[:, None]
-    for resets in compiled.resets:
+    for resets in compiled.of(Resets).items:
         begun = times >= resets.start - _SAME_TIME
         alive = times < resets.until
         with_fixed = alive & (resets.fixed != 0.0)
@@ -152,7 +153,7 @@ def future_reset_values(
     total = torch.zeros_like(x)
     times = frame.times[dates]
     lgm = frame.model.rates[currency]
-    for resets in compiled.resets:
+    for resets in compiled.of(Resets).items:
         if resets.base_currency != currency:
             continue
         begins = np.minimum(resets.start - _SAME_TIME, resets.until)

@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.exposure.compiled import CompiledExchange, CompiledSet, compile_set
+from xva.exposure.claim_groups import CompiledExchange
 from xva.exposure.engine import Book
-from xva.exposure.parts.exchange_options import exchange_rows
-from xva.exposure.parts.kernel import date_context, date_values
+from xva.exposure.parts.compile import compile_set
+from xva.exposure.parts.date_context import date_context
+from xva.exposure.parts.exchange_option import option_rows
+from xva.exposure.parts.kernel import date_values
 from xva.exposure.parts.netting_set import set_inputs
 from xva.exposure.reconciliation.quoted import OPTION_KINDS, QuotedValue, is_option, quoted_values
 from xva.exposure.state.frame import make_frame
@@ -23,11 +25,12 @@ from xva.exposure.state.state import covariance_table
 from xva.exposure.world import World
 from xva.numerics import tree
 from xva.pricing.deterministic import linear_values
-from xva.trades.claims import Asset, Claim, ExchangeOption, ResetPeriod
+from xva.trades.claims import Asset, Claim, CompoundedFlow, EquityFlow, ExchangeOption, FixedFlow, IborFlow
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
 
+_BY_CURVES = (FixedFlow, IborFlow, CompoundedFlow, EquityFlow)
 _ANY_WIDTH = 1.0  # of exercises, all of which lie ahead at t = 0
 _SAME_VOL = 5e-5  # half of what a note shows
 SIMULATED = "valued by simulation"
@@ -141,8 +144,8 @@ def _values(book: Book, claims: Sequence[Sequence[Claim]], world: World) -> Tens
 
 
 def _needs_model(claims: Iterable[Claim]) -> bool:
-    parts = tuple(claims)
-    return is_option(parts) or any(isinstance(claim, ResetPeriod) for claim in parts)
+    """Whether any claim is more than flows that come off the curves."""
+    return any(not isinstance(claim, _BY_CURVES) for claim in claims)
 
 
 def _counts(book: Book, number: int) -> bool:
@@ -160,7 +163,7 @@ def _by_kernel(book: Book, trades: Sequence[Trade], world: World) -> Tensor:
     frame, _ = make_frame(market, model, np.zeros(1), (), (compiled,), day_zero)
     inputs = set_inputs(compiled, frame, _ANY_WIDTH)
     start = model.initial_state()[:, None]
-    degrees = inputs.smooth.degree[0].tolist()
+    degrees = [inputs.highest_degree(0, row) for row in range(model.layout.n_rates)]
     at = date_context(0, start, model.layout, frame.centre[0], frame.scale[0], start.new_zeros(0, 1), degrees)
     return date_values(inputs, at).hard[:, 0]
 
@@ -230,9 +233,6 @@ def model_fx_vols(asked: Sequence[tuple[Pair, float]], world: World) -> Tensor:
         CompiledExchange(k, ExchangeOption(Asset("FX", a, 1.0), Asset("FX", b, 1.0), expiry, 1), expiry)
         for k, ((a, b), expiry) in enumerate(asked)
     )
-    alone = NettingSet("one option each", "nobody", world.model.domestic, netted=False)
-    units = tuple("/".join(pair) for pair, _ in asked)
-    compiled = CompiledSet(alone, units, {}, {}, (), options, (), ())
     table = covariance_table(world.model, [expiries])
-    rows = exchange_rows(compiled, world.market, world.model, np.zeros(1), table, ())
+    rows = option_rows(options, world.market, world.model, np.zeros(1), table)
     return rows.stdev / torch.from_numpy(np.sqrt(expiries))

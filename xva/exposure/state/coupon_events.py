@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva.exposure.compiled import CompiledSet
-from xva.exposure.state.event_keys import EventKey, accrual_key, state_key
+from xva.exposure.event_keys import EventKey, accrual_key, state_key
 from xva.pricing.flow_book import FlowBook, ForwardTable
 
 Floats = NDArray[np.float64]

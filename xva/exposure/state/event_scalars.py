@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.compiled import CompiledSet
+from xva.exposure.event_keys import EventKey, accrual_key
 from xva.exposure.state.coupon_events import coupon_events
-from xva.exposure.state.event_keys import EventKey, accrual_key, reset_key, state_key
 from xva.models.cross_asset import CrossAssetModel
 from xva.pricing.affine import CurveSource
 
@@ -95,12 +95,7 @@ def interval_start(grid: Floats, time: Floats) -> Floats:
 def _wanted(sets: Sequence[CompiledSet], times: Floats, day_zero: int) -> dict[EventKey, float]:
     found: dict[EventKey, float] = {}
     for compiled in sets:
-        for reset in compiled.resets:
-            for start in reset.start[reset.start > _SAME_TIME].tolist():
-                found[reset_key(reset.base_currency, reset.currency, start, day_zero)] = start
-        for swaption in compiled.swaptions:
-            if swaption.physical and swaption.stop > swaption.expiry:
-                found[state_key(swaption.currency, swaption.expiry, day_zero)] = swaption.expiry
+        found.update(compiled.events(day_zero))
         found.update(coupon_events(compiled, times, day_zero))
     return found
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.compiled import CompiledSet
-from xva.exposure.state.event_keys import EventKey
+from xva.exposure.event_keys import EventKey
 from xva.exposure.state.event_scalars import EventScalars, event_scalars
 from xva.exposure.state.state import CovarianceTable, covariance_table
 from xva.models.cross_asset import CrossAssetModel

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.support.flat_world import FlatWorld, two_currencies
-from xva.exposure.compiled import compile_set
-from xva.exposure.parts.kernel import date_context, date_values
+from xva.exposure.parts.compile import compile_set
+from xva.exposure.parts.date_context import date_context
+from xva.exposure.parts.kernel import date_values
 from xva.exposure.parts.netting_set import set_inputs
 from xva.exposure.state.frame import make_frame
 from xva.trades.cap_floor import CapFloor

@@ -2,64 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.exposure.compiled import CompiledExchange, CompiledSet
+from xva.exposure.claim_groups import CompiledExchange, Exchanges
+from xva.exposure.parts.caplets import near_caplets
+from xva.exposure.parts.date_context import DateContext
+from xva.exposure.parts.masking import row_mask, row_sums
+from xva.exposure.parts.part import (
+    DatedTensor,
+    Floats,
+    Ints,
+    PartOfDate,
+    SetSource,
+    ValuePart,
+    Values,
+    add_rows,
+)
 from xva.exposure.state.state import CovarianceTable
 from xva.models.cross_asset import CrossAssetModel
 from xva.pricing.affine import CurveSource
-from xva.pricing.exchange import SMALLEST_STDEV, AffineRows
+from xva.pricing.exchange import SMALLEST_STDEV, AffineRows, ExchangeValue, exchange_value
 from xva.trades.claims import Asset
 
-Floats = NDArray[np.float64]
+_COLUMNS = ("log_receive", "load_receive", "log_deliver", "load_deliver", "stdev")
 
 
+@final
 @dataclass(frozen=True)
-class ExchangeRows:
+class ExchangeOptions(ValuePart):
     """One option at one date each, sorted by date then unit.
 
     ``edges`` ``(date + 1,)`` delimit the dates; ``unit``, ``position`` ``(row,)``; ``log_receive + load_receive . s`` is
     the log of what is received, deflated, likewise delivered; ``stdev`` of their log ratio from the date to expiry.
     """
 
-    edges: NDArray[np.int64]
-    unit: NDArray[np.int64]
-    position: NDArray[np.float64]
+    edges: Ints
+    unit: Ints
+    position: Floats
     log_receive: Tensor
     load_receive: Tensor
     log_deliver: Tensor
     load_deliver: Tensor
     stdev: Tensor
 
+    @classmethod
+    def of(cls, source: SetSource, held: ExchangeOptions | None) -> ExchangeOptions:
+        """Options on all dates before expiry, caplets once they are near it."""
+        frame = source.frame
+        found = [
+            lift_rows(rows, unit, currency, frame.model, source.n_dates)
+            for (unit, currency), rows in near_caplets(source.compiled, frame).items()
+        ]
+        if options := source.compiled.of(Exchanges).items:
+            found.append(option_rows(options, frame.curves, frame.model, frame.times, frame.table))
+        return merge_rows(found, source.n_dates, source.n_states)
 
-def exchange_rows(
-    compiled: CompiledSet,
-    curves: CurveSource,
-    model: CrossAssetModel,
-    times: Floats,
-    table: CovarianceTable,
-    others: Sequence[ExchangeRows],
-) -> ExchangeRows:
-    """Rows of the set's FX and equity options on all dates before expiry, merged with ``others``."""
-    parts = list(others)
-    if compiled.exchanges:
-        parts.append(_option_rows(compiled.exchanges, curves, model, times, table))
-    return merge_rows(parts, len(times), len(model.factors))
+    def on(self, at: DateContext) -> PartOfDate | None:
+        a, b = int(self.edges[at.date]), int(self.edges[at.date + 1])
+        if a == b:
+            return None
+        log_r = self.log_receive[a:b, None] + self.load_receive[a:b] @ at.state
+        log_d = self.log_deliver[a:b, None] + self.load_deliver[a:b] @ at.state
+        value = exchange_value(log_r, log_d, self.stdev[a:b, None])
+        return _OfDate(self, at, value, torch.from_numpy(self.position[a:b]).to(at.state)[:, None])
+
+    def tensors(self) -> Mapping[str, DatedTensor]:
+        return {f"rows.{name}": DatedTensor(getattr(self, name), self.edges) for name in _COLUMNS}
+
+    def events(self) -> Ints:
+        return np.zeros(0, dtype=np.int64)
+
+    def degree(self, date: int, rates_row: int) -> int:
+        return 0
+
+    def floats_per_path(self, n_states: int) -> int:
+        return 12 * int(np.diff(self.edges).max(initial=0))
 
 
-def _option_rows(
+@final
+@dataclass(frozen=True)
+class _OfDate(PartOfDate):
+    """``position`` ``(row, 1)``."""
+
+    part: ExchangeOptions
+    at: DateContext
+    value: ExchangeValue
+    position: Tensor
+
+    @property
+    def rows(self) -> slice:
+        edges = self.part.edges
+        return slice(int(edges[self.at.date]), int(edges[self.at.date + 1]))
+
+    def add_to(self, values: Values) -> Values:
+        return add_rows(values, self.part.unit[self.rows], self.position * self.value.value)
+
+    def add_state_gradient(self, gradient: Tensor, mask: Tensor | None) -> None:
+        part, rows, position = self.part, self.rows, self.position
+        unit = part.unit[rows]
+        gradient += (position * part.load_receive[rows]).T @ row_mask(self.value.received, unit, mask)
+        gradient -= (position * part.load_deliver[rows]).T @ row_mask(self.value.delivered, unit, mask)
+
+    def input_adjoint(self, mask: Tensor) -> Mapping[str, Tensor]:
+        unit, position = self.part.unit[self.rows], self.position[:, 0]
+        found: dict[str, Tensor] = {}
+        for side, value, sign in (
+            ("receive", self.value.received, 1.0),
+            ("deliver", self.value.delivered, -1.0),
+        ):
+            log, load = row_sums(value, unit, mask, self.at.state)
+            found[f"rows.log_{side}"] = sign * position * log
+            found[f"rows.load_{side}"] = sign * position[:, None] * load
+        vega = self.value.vega
+        masked = (vega @ mask.T)[:, 0] if len(mask) == 1 else row_mask(vega, unit, mask).sum(-1)
+        found["rows.stdev"] = position * torch.stack([masked, vega.sum(-1)])
+        return found
+
+
+def option_rows(
     options: Sequence[CompiledExchange],
     curves: CurveSource,
     model: CrossAssetModel,
     times: Floats,
     table: CovarianceTable,
-) -> ExchangeRows:
+) -> ExchangeOptions:
+    """FX and equity options on all dates before they end."""
     receive = [_leg(e.option.receive, e.option.expiry, curves, model) for e in options]
     deliver = [_leg(e.option.deliver, e.option.expiry, curves, model) for e in options]
     until = np.array([e.until for e in options])
@@ -70,7 +144,7 @@ def _option_rows(
     difference = torch.stack([a.load - b.load for a, b in zip(receive, deliver)])
     variance = _remaining_variance(difference, options, times, table, model)
     stdev = torch.sqrt(variance[torch.from_numpy(date), pick].clamp_min(SMALLEST_STDEV**2))
-    return ExchangeRows(
+    return ExchangeOptions(
         np.searchsorted(date, np.arange(len(times) + 1)),
         np.array([e.unit for e in options], dtype=np.int64)[row],
         np.array([float(e.option.position) for e in options])[row],
@@ -146,9 +220,9 @@ def _states_of(exchange: CompiledExchange, model: CrossAssetModel) -> list[int]:
 
 def lift_rows(
     rows: AffineRows, unit: int, currency: str, model: CrossAssetModel, n_dates: int
-) -> ExchangeRows:
+) -> ExchangeOptions:
     """One-currency rows (caplets) as rows on the whole state: times Y where the currency is foreign."""
-    return ExchangeRows(
+    return ExchangeOptions(
         np.searchsorted(rows.date, np.arange(n_dates + 1)),
         np.full(len(rows.date), unit, dtype=np.int64),
         rows.position.numpy(),
@@ -160,22 +234,19 @@ def lift_rows(
     )
 
 
-def merge_rows(parts: Sequence[ExchangeRows], n_dates: int, n_states: int) -> ExchangeRows:
+def merge_rows(parts: Sequence[ExchangeOptions], n_dates: int, n_states: int) -> ExchangeOptions:
     """Rows of several sources in one table, sorted by date then unit."""
     if not parts:
         none = torch.zeros(0, dtype=torch.float64)
         flat = torch.zeros(0, n_states, dtype=torch.float64)
         edges = np.zeros(n_dates + 1, dtype=np.int64)
-        return ExchangeRows(edges, np.zeros(0, dtype=np.int64), np.zeros(0), none, flat, none, flat, none)
+        return ExchangeOptions(edges, np.zeros(0, dtype=np.int64), np.zeros(0), none, flat, none, flat, none)
     date = np.concatenate([np.repeat(np.arange(n_dates), np.diff(p.edges)) for p in parts])
     unit = np.concatenate([p.unit for p in parts])
     order = np.lexsort((unit, date))
     pick = torch.from_numpy(order)
-    columns = [
-        torch.cat([getattr(p, name) for p in parts])[pick]
-        for name in ("log_receive", "load_receive", "log_deliver", "load_deliver", "stdev")
-    ]
-    return ExchangeRows(
+    columns = [torch.cat([getattr(p, name) for p in parts])[pick] for name in _COLUMNS]
+    return ExchangeOptions(
         np.searchsorted(date[order], np.arange(n_dates + 1)),
         unit[order],
         np.concatenate([p.position for p in parts])[order],
