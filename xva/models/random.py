@@ -62,8 +62,8 @@ class PathNoise:
     def grid(self, block: int) -> Tensor:
         """``(date, factor, path)`` independent standard normals of a block's increments."""
         n_dates, n_components = self.rotation.shape
-        seeds = np.random.SeedSequence(self.seed).spawn(self.scrambles)
-        scramble_seed = int(seeds[block % self.scrambles].generate_state(1, np.uint32)[0])
+        seeds = np.random.SeedSequence(self.seed, spawn_key=(block % self.scrambles,))
+        scramble_seed = int(seeds.generate_state(1, np.uint32)[0])
         first = (block // self.scrambles) * self.block_size
         uniform = scrambled_sobol(n_components * self.n_factors, scramble_seed, self.block_size, first)
         normal: Tensor = torch.special.ndtri(uniform.clamp(2.0**-31, 1.0 - 2.0**-31))
