@@ -32,7 +32,7 @@ from pipelines.storage.plans import get_bytes, load_plan
 from pipelines.storage.results import StoredSums
 from pipelines.storage.tensors import encode_arrays
 from pipelines.storage.verify import scan
-from surrogates.book.reused_error import PATHS, SurrogateStressPlan, rough
+from surrogates.book.reused_error import PATHS, reused_errors, rough
 from surrogates.book.stress import Learn, StressedSurrogates, certified, freshly, reused
 from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays
@@ -220,7 +220,7 @@ class StressJob:
             beside: Learn = partial(aside.learn, settings=rough(settings))
             worlds = StressedSurrogates(reused(exposure.learned), freshly(exposure.learned, beside))
         with own_library_state():
-            return prepare(engine, self.scenarios, blocks, self.options, SurrogateStressPlan, worlds)
+            return prepare(engine, self.scenarios, blocks, self.options, worlds)
 
 
 def finish(plan: StressPlan, sums: Sequence[Arrays], identity: RunIdentity) -> xr.Dataset:
@@ -232,10 +232,10 @@ def finish(plan: StressPlan, sums: Sequence[Arrays], identity: RunIdentity) -> x
     hashes = [data_hash(scenario) for scenario in plan.scenario_sums(blocks)]
     found = stress_results(plan, blocks).assign_coords(root_hash=("scenario", hashes))
     surrogates = "none"
-    if isinstance(plan, SurrogateStressPlan):
+    if plan.base.mixed:
         surrogates = _TOLD[identity.job["surrogates"]]
         if identity.job["surrogates"] == "reused":
-            found = found.assign(plan.reused_errors())
+            found = found.assign(reused_errors(plan))
             found.attrs["reused_error_paths"] = min(plan.block_size, PATHS) * plan.base.scrambles
     parent: dict[str, str] = identity.job["parent"]
     return found.assign_attrs(

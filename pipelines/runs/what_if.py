@@ -21,7 +21,6 @@ from pipelines.results.what_if import Allocation, WhatIf
 from pipelines.runs.computation import Exposure, settings_of
 from pipelines.runs.exposure import job_of
 from pipelines.runs.training import Training
-from surrogates.book.allocation import SurrogateAllocationPlan
 from xva.allocation.allocation import Means, Portfolio, Portfolios, allocated
 from xva.allocation.allocation_plan import AllocationData, AllocationPlan
 from xva.allocation.what_if import changed, increments
@@ -174,7 +173,7 @@ def _learned(
 
 def _blocks(found: Portfolios, job: LoadedJob, on: _Workers) -> tuple[AllocationData, Means]:
     data, residual = found.data(), found.residual()
-    plan = AllocationPlan(data) if residual is None else SurrogateAllocationPlan(data, residual)
+    plan = AllocationPlan(data, residual)
     emit = fan_out(on.sinks)
     products = job.spec.inputs.products
     return data, map_blocks(plan, on.executor, trusted_modules=products, scratch=on.scratch, emit=emit)

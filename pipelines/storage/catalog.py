@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import isabstract
 from types import MappingProxyType, ModuleType
@@ -18,16 +18,13 @@ from xva.blocks.plan import Plan
 from xva.errors import StoreError
 
 if TYPE_CHECKING:
-    from xva.trades.kinds import TradeTypes
+    from xva.trades.kinds import Kinds
 
 PLAN_HOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "exposure": ("xva.exposure.block.plan", "ExposurePlan"),
-        "exposure-surrogates": ("surrogates.book.exposure", "SurrogatePlan"),
         "allocation": ("xva.allocation.allocation_plan", "AllocationPlan"),
-        "allocation-surrogates": ("surrogates.book.allocation", "SurrogateAllocationPlan"),
         "stress": ("xva.scenarios.plan", "StressPlan"),
-        "stress-surrogates": ("surrogates.book.reused_error", "SurrogateStressPlan"),
         "nested": ("xva.options.nested_plan", "NestedPlan"),
         "training": ("surrogates.training.training_plan", "TrainingPlan"),
     }
@@ -35,15 +32,37 @@ PLAN_HOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Where the class of each kind of the platform's plans lives today; imported when that kind is asked for, since a worker
 that imported them all would keep a scheduler in its process from answering for seconds."""
 
+PRICER_HOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "surrogate": ("surrogates.regression.pricer", "SurrogatePricer"),
+        "nested": ("surrogates.certificate.nested_pricer", "NestedPricer"),
+    }
+)
+"""Likewise of what prices trades without closed form."""
+
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+class _Pricers(Mapping[str, Any]):
+    """Classes of pricers by kind, each imported when it is asked for."""
+
+    def __getitem__(self, kind: str) -> type[Any]:
+        found: type[Any] = _class_at(*PRICER_HOMES[kind])
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PRICER_HOMES)
+
+    def __len__(self) -> int:
+        return len(PRICER_HOMES)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Classes by kind: ``plans`` of ``modules`` that the caller lists, beside the platform's; ``trades`` of both."""
+    """Classes by kind: ``plans`` of ``modules`` that the caller lists, beside the platform's; ``kinds`` of trades of both."""
 
     plans: Mapping[str, type[Plan]]
-    trades: TradeTypes
+    kinds: Kinds
     modules: tuple[str, ...]
 
     @classmethod
@@ -56,7 +75,7 @@ class Catalog:
             A module cannot be imported, or defines a kind that is taken.
         """
         from xva.trades import registry
-        from xva.trades.kinds import products_of
+        from xva.trades.kinds import Kinds, products_of
 
         plans: dict[str, type[Plan]] = {}
         trades = dict(registry)
@@ -69,7 +88,7 @@ class Catalog:
                 _add(plans, plan.kind, plan)
             for product in products_of(module):
                 _add(trades, product.kind, product)
-        return cls(MappingProxyType(plans), MappingProxyType(trades), modules)
+        return cls(MappingProxyType(plans), Kinds(MappingProxyType(trades), _Pricers()), modules)
 
     def plan(self, kind: Any) -> type[Plan]:
         """The class of a kind of plan; raises StoreError."""
@@ -86,7 +105,7 @@ class Catalog:
         Raises
         ------
         StoreError
-            The plan's class or that of one of its trades is not the one which its kind stands for here.
+            The plan's class or that of one of its trades or pricers is not the one which its kind stands for here.
         """
         own = type(plan)
         if self.plan(own.kind) is not own:
@@ -94,10 +113,16 @@ class Catalog:
                 f"plan class {own.__name__}: its kind {own.kind!r} is {self.plan(own.kind).__name__}'s"
             )
         for product in sorted(plan.trade_classes, key=lambda p: p.__name__):
-            if self.trades.get(product.kind) is not product:
+            if self.kinds.trades.get(product.kind) is not product:
                 raise StoreError(
                     f"trades of class {product.__name__}: expected a kind of the platform's or of a module{self._beyond()}, "
                     f"got {product.kind!r}"
+                )
+        for pricer in sorted(plan.pricer_classes, key=lambda p: p.__name__):
+            if self.kinds.pricers.get(pricer.kind) is not pricer:
+                raise StoreError(
+                    f"pricers of class {pricer.__name__}: expected a kind among {', '.join(self.kinds.pricers)}, got "
+                    f"{pricer.kind!r}"
                 )
 
     def _beyond(self) -> str:
@@ -105,9 +130,12 @@ class Catalog:
 
 
 def _platform(kind: str) -> type[Plan]:
-    module, name = PLAN_HOMES[kind]
-    found: type[Plan] = getattr(importlib.import_module(module), name)
+    found: type[Plan] = _class_at(*PLAN_HOMES[kind])
     return found
+
+
+def _class_at(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def _imported(name: Any) -> ModuleType:

@@ -18,7 +18,7 @@ from surrogates.durable import canonical_json, write_whole
 from xva.blocks.plan import Plan
 from xva.errors import StoreError
 
-FORMAT = 2
+FORMAT = 3
 
 _SHA = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(r"[0-9a-f]{64}(\.[A-Za-z0-9]{1,16})?")
@@ -94,7 +94,7 @@ def load_plan(inputs: Path, address: str, trusted_modules: Collection[str] = ())
     catalog = Catalog.of(trusted_modules)
     plan_class = catalog.plan(document["kind"])
     arrays = decode_arrays(get_bytes(inputs, document["arrays"]), document["arrays"])
-    return plan_class.from_payload(arrays, document["meta"], catalog.trades)
+    return plan_class.from_payload(arrays, document["meta"], catalog.kinds)
 
 
 def plan_files(inputs: Path, address: str) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from typing import final
 import torch
 from torch import Tensor
 
-from surrogates.book.exposure import SurrogatePlan
 from surrogates.book.value_today import value_today
 from surrogates.certificate.nested_pricer import NestedPricer
 from surrogates.registry.trained import Trained
 from surrogates.training.trade_training import TrainingRequest, TrainingSettings, policy_paths
 from xva.errors import DomainError
+from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine, path_trades
 from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
 from xva.exposure.reconciliation.reconciliation import Simulated
@@ -57,9 +57,9 @@ class LearnedBook:
         routes = {self.requests[p].trade.trade_id: t.route for p, t in self.trained.items()}
         return {name: str(route) for name, route in routes.items() if route.outcome == "refused"}
 
-    def plan(self, adjoint: bool) -> SurrogatePlan:
+    def plan(self, adjoint: bool) -> ExposurePlan:
         """The run's plan."""
-        return SurrogatePlan(self.engine.data(adjoint=adjoint), self.residuals())
+        return ExposurePlan(self.engine.data(adjoint=adjoint), self.residuals(), mixed=True)
 
     def residuals(self) -> dict[int, Residual]:
         """By number of the netting set.

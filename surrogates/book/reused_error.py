@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogates.book.book import LearnedBook
-from surrogates.book.exposure import SurrogatePlan
 from surrogates.training.trade_training import TrainingSettings
-from xva.blocks.plan import Arrays
 from xva.exposure.block.data import ExposureData
+from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
 from xva.exposure.parts.conditional import Residual
 from xva.scenarios.plan import Case, StressPlan
+from xva.scenarios.prepare import WorldPlan
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
 from xva.sensitivities.truncation import measure_samples
 
@@ -47,31 +46,14 @@ def routed(base: LearnedBook, found: LearnedBook, engine: ExposureEngine) -> Lea
     return LearnedBook(engine, found.requests, trained)
 
 
-@final
-class ReusedPlan(SurrogatePlan):
-    """A plan of reused surrogates that knows how far off they are.
-
-    Parameters
-    ----------
-    off : mapping
-        ``epe`` and ``ene`` ``(scramble, netting_set, time)``, reused less learned on this market.
-    """
-
-    def __init__(
-        self, data: ExposureData, residuals: Mapping[int, Residual], off: Mapping[str, Floats]
-    ) -> None:
-        super().__init__(data, residuals)
-        self.off = dict(off)
-
-    def payload(self) -> tuple[Arrays, dict[str, Any]]:
-        arrays, meta = super().payload()
-        return arrays | {f"{_PREFIX}{side}": self.off[side] for side in _SIDES}, meta
-
-
 def measured(
     data: ExposureData, reused: Mapping[int, Residual], learned: Mapping[int, Residual]
-) -> ReusedPlan:
-    """The plan of reused surrogates, held against those ``learned`` on the same market."""
+) -> WorldPlan:
+    """The plan of reused surrogates, and beside it how far off they are, held against those ``learned`` on the same market.
+
+    ``reused_error/epe``, ``reused_error/ene`` ``(scramble, netting_set, time)`` are profiles by reused surrogates less
+    those by learned ones.
+    """
     numbers = sorted(reused)
     size, scrambles = min(data.noise.block_size, PATHS), data.noise.scrambles
     few = replace(
@@ -81,46 +63,41 @@ def measured(
         adjoint=False,
     )
     found = [_profiles(few, [book[i] for i in numbers]) for book in (reused, learned)]
-    off = {side: np.zeros((scrambles, len(data.netting_sets), len(data.days))) for side in _SIDES}
+    off = {_PREFIX + side: np.zeros((scrambles, len(data.netting_sets), len(data.days))) for side in _SIDES}
     for side in _SIDES:
-        off[side][:, numbers] = (found[0][side] - found[1][side]) / size
-    return ReusedPlan(data, reused, off)
+        off[_PREFIX + side][:, numbers] = (found[0][side] - found[1][side]) / size
+    return WorldPlan(ExposurePlan(data, reused, mixed=True), off)
 
 
 def _profiles(data: ExposureData, residuals: Sequence[Residual]) -> dict[str, Floats]:
     """Sums ``(scramble, netting_set, time)``."""
-    plan = SurrogatePlan(data, dict(enumerate(residuals)))
+    plan = ExposurePlan(data, dict(enumerate(residuals)), mixed=True)
     sums = [plan.run(block).sums for block in range(plan.n_blocks)]
     return {side: np.stack([part[side] for part in sums]) for side in _SIDES}
 
 
-class SurrogateStressPlan(StressPlan):
-    """A `StressPlan` whose worlds may hold surrogates."""
+def reused_errors(plan: StressPlan) -> dict[str, tuple[tuple[str, ...], Floats]]:
+    """Variables ``reused_error`` ``(scenario, measure, netting_set)`` and ``total_reused_error``, each with ``_se``.
 
-    kind: ClassVar[str] = "stress-surrogates"
-    world_plan: ClassVar[type[SurrogatePlan]] = SurrogatePlan
+    Measures by reused surrogates less those by surrogates learned on the scenario's market, on the same paths; 0 where
+    there is nothing to reuse, NaN where a scenario could not be computed.
+    """
+    samples = np.stack([_off(plan, case, w) for case, w in zip(plan.cases, plan.weights.numpy())], axis=1)
+    dims = ("scenario", "measure", "netting_set")
+    found: dict[str, tuple[tuple[str, ...], Floats]] = {}
+    for prefix, kept, values in (("", dims, samples), ("total_", dims[:2], samples.sum(-1))):
+        found[f"{prefix}reused_error"] = (kept, values.mean(0))
+        found[f"{prefix}reused_error_se"] = (kept, standard_error(values))
+    return found
 
-    def reused_errors(self) -> dict[str, tuple[tuple[str, ...], Floats]]:
-        """Variables ``reused_error`` ``(scenario, measure, netting_set)`` and ``total_reused_error``, each with ``_se``.
 
-        Measures by reused surrogates less those by surrogates learned on the scenario's market, on the same paths; 0 where
-        there is nothing to reuse, NaN where a scenario could not be computed.
-        """
-        samples = np.stack([self._off(case, w) for case, w in zip(self.cases, self.weights.numpy())], axis=1)
-        dims = ("scenario", "measure", "netting_set")
-        found: dict[str, tuple[tuple[str, ...], Floats]] = {}
-        for prefix, kept, values in (("", dims, samples), ("total_", dims[:2], samples.sum(-1))):
-            found[f"{prefix}reused_error"] = (kept, values.mean(0))
-            found[f"{prefix}reused_error_se"] = (kept, standard_error(values))
-        return found
-
-    def _off(self, case: Case, weights: Floats) -> Floats:
-        """``(scramble, measure, netting_set)``."""
-        shape = (self.base.scrambles, len(MEASURE_NAMES), len(self.base.netting_sets))
-        found = np.full(shape, np.nan if case.reason else 0.0)
-        arrays = self.worlds.payload(case.world)[0] if case.world >= 0 else {}
-        if f"{_PREFIX}epe" in arrays:
-            reached = list(case.reached)
-            sides = list(zip(*(arrays[f"{_PREFIX}{side}"] for side in _SIDES)))
-            found[:, :, reached] = measure_samples(weights[:, reached], sides, truncate=False)
-        return found
+def _off(plan: StressPlan, case: Case, weights: Floats) -> Floats:
+    """``(scramble, measure, netting_set)``."""
+    shape = (plan.base.scrambles, len(MEASURE_NAMES), len(plan.base.netting_sets))
+    found = np.full(shape, np.nan if case.reason else 0.0)
+    arrays = plan.worlds.payload(case.world)[0] if case.world >= 0 else {}
+    if f"{_PREFIX}epe" in arrays:
+        reached = list(case.reached)
+        sides = list(zip(*(arrays[f"{_PREFIX}{side}"] for side in _SIDES)))
+        found[:, :, reached] = measure_samples(weights[:, reached], sides, truncate=False)
+    return found

@@ -9,13 +9,13 @@ from typing import final
 import torch
 
 from surrogates.book.book import LearnedBook, training_requests
-from surrogates.book.exposure import SurrogatePlan
 from surrogates.book.reused_error import measured, routed
 from surrogates.training.trade_training import certified_again
 from xva.exposure.block.data import ExposureData
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine, path_trades
 from xva.exposure.parts.conditional import Residual
+from xva.scenarios.prepare import WorldPlan
 
 Learn = Callable[[ExposureEngine], LearnedBook]
 
@@ -23,7 +23,7 @@ Learn = Callable[[ExposureEngine], LearnedBook]
 @final
 @dataclass(frozen=True)
 class StressedSurrogates:
-    """The plan of a scenario's netting sets (`prepare.WorldPlan`).
+    """The plan of a scenario's netting sets (`prepare.PlanWorld`).
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ class StressedSurrogates:
     learn: Learn
     beside: Learn | None = None
 
-    def __call__(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> ExposurePlan:
+    def __call__(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> WorldPlan:
         names = [engine.book.netting_sets[i].name for i in numbers]
         if not any(path_trades(engine.book, name) for name in names):
-            return SurrogatePlan(data, {})
+            return WorldPlan(ExposurePlan(data, mixed=True))
         residuals = self._residuals(self.learn, engine, numbers)
         if self.beside is None:
-            return SurrogatePlan(data, residuals)
+            return WorldPlan(ExposurePlan(data, residuals, mixed=True))
         return measured(data, residuals, self._residuals(self.beside, engine, numbers))
 
     def _residuals(self, learn: Learn, engine: ExposureEngine, numbers: Sequence[int]) -> dict[int, Residual]:

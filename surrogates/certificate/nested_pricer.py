@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.exposure.parts.conditional import ConditionalPricer
+from xva.blocks.packing import pack, unpack
+from xva.blocks.plan import Arrays
+from xva.exposure.parts.conditional_stored import Priced, Stored, StoredPricer
+from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.models.path_model import PathModel, Walk
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
@@ -52,7 +56,7 @@ def alive_book(
 
 @final
 @dataclass(frozen=True)
-class NestedPricer(ConditionalPricer):
+class NestedPricer(StoredPricer):
     """Values by fresh paths from every state: right, and slow.
 
     Parameters
@@ -65,11 +69,22 @@ class NestedPricer(ConditionalPricer):
     policy : ExercisePolicy, optional
     """
 
+    kind: ClassVar[str] = "nested"
+
     model: PathModel
     trade: PathTrade
     context: TradeContext
     inner: InnerPaths
     policy: ExercisePolicy | None = None
+
+    def payload(self) -> tuple[Arrays, dict[str, Any]]:
+        """Of the numbers of inner paths; all else is what it prices."""
+        return {}, pack(self.inner)[1]
+
+    @classmethod
+    def from_payload(cls, arrays: Stored, meta: Mapping[str, Any], priced: Priced) -> NestedPricer:
+        model = CrossAssetPathModel(priced.market)
+        return cls(model, priced.trade, priced.context, unpack(InnerPaths, {}, meta), priced.policy)
 
     @property
     def names(self) -> tuple[str, ...]:

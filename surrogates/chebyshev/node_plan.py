@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from surrogates.chebyshev.nodes import Points
 from xva.blocks.plan import Arrays, BlockResult, SumsPlan
 from xva.errors import DomainError
-from xva.trades import registry
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,6 @@ class NodePlan(SumsPlan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> Self:
         return cls(points=arrays["points"], **meta)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.regression.domain import Domain
+from surrogates.regression.kinds import from_parameters
 from surrogates.regression.surrogate import Surrogate
+from xva.blocks.plan import Arrays
 from xva.errors import DomainError
-from xva.exposure.parts.conditional import ConditionalPricer
+from xva.exposure.parts.conditional_stored import Priced, Stored, StoredPricer
 
 
 @final
 @dataclass(frozen=True)
-class SurrogatePricer(ConditionalPricer):
+class SurrogatePricer(StoredPricer):
     """Surrogates by date.
 
     Parameters
@@ -33,6 +35,8 @@ class SurrogatePricer(ConditionalPricer):
     parameters : mapping of str to float
         Features that are the market's (`at_market`), the same for all states; they are not asked of the paths.
     """
+
+    kind: ClassVar[str] = "surrogate"
 
     features: tuple[str, ...]
     days: NDArray[np.datetime64]
@@ -53,6 +57,30 @@ class SurrogatePricer(ConditionalPricer):
                 )
         if unknown := set(self.parameters) - set(self.features):
             raise DomainError(f"parameters {sorted(unknown)} are not features", sorted(unknown))
+
+    def payload(self) -> tuple[Arrays, dict[str, Any]]:
+        arrays: Arrays = {}
+        dates = []
+        for k, (surrogate, domain) in enumerate(zip(self.surrogates, self.domains, strict=True)):
+            tensors, meta = surrogate.parameters()
+            arrays.update({f"{k}/{name}": t.contiguous().numpy() for name, t in tensors.items()})
+            arrays[f"{k}.domain"] = torch.stack([domain.low, domain.high]).numpy()
+            dates.append({"kind": surrogate.kind, "tensors": list(tensors), "meta": meta})
+        days = [str(d) for d in self.days]
+        meta = {"features": list(self.features), "days": days, "dates": dates}
+        return arrays, {**meta, "parameters": dict(self.parameters)}
+
+    @classmethod
+    def from_payload(cls, arrays: Stored, meta: Mapping[str, Any], priced: Priced) -> SurrogatePricer:
+        features = tuple(meta["features"])
+        surrogates, domains = [], []
+        for k, item in enumerate(meta["dates"]):
+            tensors = {name: torch.from_numpy(np.array(arrays[f"{k}/{name}"])) for name in item["tensors"]}
+            surrogates.append(from_parameters(item["kind"], tensors, item["meta"]))
+            low, high = torch.from_numpy(np.array(arrays[f"{k}.domain"]))
+            domains.append(Domain(features, low, high))
+        days = np.array(meta["days"], dtype="datetime64[D]")
+        return cls(features, days, tuple(surrogates), tuple(domains), meta["parameters"])
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -18,9 +18,8 @@ from surrogates.training.trade_training import TrainingRequest, TrainingSettings
 from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays, BlockResult, SumsPlan
 from xva.models.cross_asset_paths import PathMarket
-from xva.trades import registry
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
 from xva.trades.trade import Trade
 
 _BYTES_PER_NUMBER = 8
@@ -91,11 +90,11 @@ class TrainingPlan(SumsPlan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> TrainingPlan:
         requests = [
             TrainingRequest(
-                path_trade_from(item["trade"], trades),
+                path_trade_from(item["trade"], kinds.trades),
                 context_from(item["context"]),
                 unpack(PathMarket, arrays, item["market"], f"market/{k}"),
                 np.array(item["days"], dtype="datetime64[D]"),

@@ -80,9 +80,9 @@ def texts(data: xr.Dataset) -> bytes:
 
 
 def test_the_search_finds_what_it_is_for() -> None:
-    told = b'{"module":"xva.trades.bermudan_swaption","class":"surrogates.book.exposure.SurrogatePlan"}'
+    told = b'{"module":"xva.trades.bermudan_swaption","class":"surrogates.book.book.LearnedBook"}'
     told += b" xva.zarr surrogates.json"
-    assert named(told) == {"xva.trades.bermudan_swaption", "surrogates.book.exposure.SurrogatePlan"}
+    assert named(told) == {"xva.trades.bermudan_swaption", "surrogates.book.book.LearnedBook"}
 
 
 def test_no_stored_file_names_a_module(job: ExposureJob, base: Run, stressed: Run) -> None:
@@ -133,14 +133,14 @@ def test_a_stress_run_of_a_users_product_is_resumed_from_its_folder_alone(
 def test_an_unfinished_run_of_the_old_format_is_refused_and_told(base: Run, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(base.path, tmp_path / base.path.name))
     with pytest.raises(
-        StoreError, match="expected a plan of format 2, got 1: another version of the platform"
+        StoreError, match="expected a plan of format 3, got 1: another version of the platform"
     ):
         load_plan(*_as_before(folder, base))
 
 
 def _as_before(folder: Path, run: Run) -> tuple[Path, str]:
     plan = json.loads((folder / "inputs" / f"{run.manifest.plan}.json").read_text())
-    old = {**plan, "format": 1, "module": "surrogates.book.exposure", "class": "SurrogatePlan"}
+    old = {**plan, "format": 1, "module": "surrogates.book.book", "class": "LearnedBook"}
     return folder / "inputs", put_bytes(folder / "inputs", canonical_json(old), ".json")[:64]
 
 

@@ -16,8 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
-from xva.trades import registry
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
 
 SETS = ("CP_A", "CP_B:1", "Größe")
 
@@ -93,7 +92,7 @@ class DummyPlan(Plan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> DummyPlan:
         options = {**meta, "poisoned": tuple(meta["poisoned"]), "deadly": tuple(meta["deadly"])}
         return cls(**options, level=arrays["level"])

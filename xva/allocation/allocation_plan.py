@@ -25,10 +25,17 @@ from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.exposure.block.data import ExposureData, block_noise, date_view, noise_paths
 from xva.exposure.parts.conditional import PathStates, Residual, ResidualTrade, features, positions
+from xva.exposure.parts.conditional_stored import (
+    StoredPricer,
+    pack_residuals,
+    pricer_classes,
+    trade_classes,
+    unpack_residuals,
+)
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.kernel import date_values
-from xva.trades import registry
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
+from xva.trades.trade import Trade
 
 TOTALS = ("epe", "ene")
 SHARES = ("epe", "ene", "epe_alone", "ene_alone")
@@ -63,9 +70,9 @@ class AllocationData:
 class AllocationPlan(Plan):
     """`AllocationData` cut into the run's own blocks of paths.
 
-    ``residual`` holds the trades without closed form, in the order of ``places``; a plan that has any is a subclass that can
-    store them. Sums: ``epe`` and ``ene`` ``(portfolio, time)``; for table k of single trades ``k/epe`` and ``k/ene``
-    ``(trade, time)``, what each adds to its portfolio's, and ``k/epe_alone``, ``k/ene_alone``, what it would be alone.
+    ``residual`` holds the trades without closed form, in the order of ``places``. Sums: ``epe`` and ``ene``
+    ``(portfolio, time)``; for table k of single trades ``k/epe`` and ``k/ene`` ``(trade, time)``, what each adds to its
+    portfolio's, and ``k/epe_alone``, ``k/ene_alone``, what it would be alone.
     """
 
     kind: ClassVar[str] = "allocation"
@@ -102,15 +109,29 @@ class AllocationPlan(Plan):
         with torch.no_grad():
             return BlockResult({}, _BlockShares(self.data, self.residual, block).sums())
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return trade_classes(self._residuals)
+
+    @property
+    def pricer_classes(self) -> frozenset[type[StoredPricer]]:
+        return pricer_classes(self._residuals)
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = pack(self.data, "data")
-        return arrays, {"data": meta}
+        more, residuals = pack_residuals(self._residuals)
+        return arrays | more, {"data": meta, "residuals": residuals}
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> AllocationPlan:
-        return cls(unpack(AllocationData, arrays, meta["data"], "data"))
+        residuals = unpack_residuals(arrays, meta["residuals"], kinds)
+        return cls(unpack(AllocationData, arrays, meta["data"], "data"), residuals.get(0))
+
+    @property
+    def _residuals(self) -> dict[int, Residual]:
+        return {} if self.residual is None else {0: self.residual}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xva.errors import StoreError
 
 if TYPE_CHECKING:  # what a worker imports before it computes stays light: trades need torch
-    from xva.trades.kinds import TradeTypes
+    from xva.trades.kinds import Kinds
     from xva.trades.trade import Trade
 
 Arrays = dict[str, NDArray[Any]]
@@ -94,16 +94,19 @@ class Plan(ABC):
         """Classes of the trades that `payload` names by kind."""
         return frozenset()
 
+    @property
+    def pricer_classes(self) -> frozenset[type[Any]]:
+        """Classes of what prices trades without closed form, which `payload` names by kind."""
+        return frozenset()
+
     @abstractmethod
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         """Arrays and a JSON-clean dict from which `from_payload` rebuilds the plan bit for bit."""
 
     @classmethod
     @abstractmethod
-    def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes
-    ) -> Plan:
-        """Rebuild a plan; ``trades`` are the classes that a trade's kind may mean."""
+    def from_payload(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds) -> Plan:
+        """Rebuild a plan; ``kinds`` are the classes that stored kinds may mean."""
 
 
 class SumsPlan(Plan):

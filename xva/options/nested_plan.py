@@ -19,9 +19,8 @@ from xva.models.heston import HestonBasket
 from xva.models.path_model import PathModel, Walk
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths, NestedBook, NestedCost, NestedValues, nested_values
-from xva.trades import registry
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
 from xva.trades.trade import Trade
 
 Dates = NDArray[np.datetime64]
@@ -141,7 +140,7 @@ class NestedPlan(SumsPlan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> NestedPlan:
         name, description = meta["model"]
         model = unpack(_MODELS[name], arrays, description, "model")
@@ -149,7 +148,7 @@ class NestedPlan(SumsPlan):
             trade: unpack(ExercisePolicy, arrays, item, f"policy/{trade}")
             for trade, item in meta["policies"].items()
         }
-        book = tuple(path_trade_from(document, trades) for document in meta["trades"])
+        book = tuple(path_trade_from(document, kinds.trades) for document in meta["trades"])
         inner = unpack(InnerPaths, {}, meta["inner"])
         states = tuple(torch.from_numpy(np.array(arrays["states"])))
         return cls(

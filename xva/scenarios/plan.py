@@ -17,11 +17,11 @@ from torch import Tensor
 
 from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.exposure.block.data import PLUG_IN
 from xva.exposure.block.plan import ExposurePlan
 from xva.models.random import PathNoise
 from xva.scenarios.packed import PackedWorlds
-from xva.trades import registry
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
 from xva.trades.trade import Trade
 
 WORLDS_PER_BLOCK = 16
@@ -89,6 +89,11 @@ class StressBase:
     sums: NDArray[np.float64]
     weights: Tensor
 
+    @property
+    def mixed(self) -> bool:
+        """Whether the base run has trades without closed form: it then tells plug-in values apart."""
+        return PLUG_IN[0] in self.names
+
 
 @dataclass(frozen=True)
 class _KeptNoise(PathNoise):
@@ -126,12 +131,11 @@ class StressPlan(Plan):
     worlds : PackedWorlds
     keep_cube : bool
         Whether every world has all netting sets and its values are given out; then all worlds are one group.
-    trades : mapping
-        Classes of trades by kind, which the worlds' trades are made of; the platform's by default.
+    kinds : Kinds
+        Classes that the worlds' trades and pricers are made of; the platform's trades by default.
     """
 
     kind: ClassVar[str] = "stress"
-    world_plan: ClassVar[type[ExposurePlan]] = ExposurePlan
 
     def __init__(
         self,
@@ -140,10 +144,10 @@ class StressPlan(Plan):
         weights: Tensor,
         worlds: PackedWorlds,
         keep_cube: bool = False,
-        trades: TradeTypes = registry,
+        kinds: Kinds = PLATFORM,
     ) -> None:
         self.base, self.cases, self.weights = base, tuple(cases), weights
-        self.worlds, self.keep_cube, self.trades = worlds, keep_cube, trades
+        self.worlds, self.keep_cube, self.kinds = worlds, keep_cube, kinds
         self._opened: tuple[int, list[tuple[int, ExposurePlan]]] = (-1, [])
 
     @property
@@ -200,7 +204,11 @@ class StressPlan(Plan):
 
     @property
     def trade_classes(self) -> frozenset[type[Trade]]:
-        return frozenset(self.trades.values())
+        return frozenset(self.kinds.trades.values())
+
+    @property
+    def pricer_classes(self) -> frozenset[type[Any]]:
+        return frozenset(self.kinds.pricers.values())
 
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, base = pack(self.base, "base")
@@ -215,7 +223,7 @@ class StressPlan(Plan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> StressPlan:
         return cls(
             unpack(StressBase, arrays, meta["base"], "base"),
@@ -223,7 +231,7 @@ class StressPlan(Plan):
             torch.from_numpy(np.array(arrays["weights"])),
             PackedWorlds.load(arrays, meta["worlds"], "world"),
             bool(meta["keep_cube"]),
-            trades,
+            kinds,
         )
 
     def scenario_sums(self, blocks: Sequence[Arrays]) -> Iterator[list[dict[str, NDArray[np.float64]]]]:
@@ -268,7 +276,7 @@ class StressPlan(Plan):
         return range(group * self.per_block, min((group + 1) * self.per_block, len(self.worlds)))
 
     def _world(self, world: int) -> ExposurePlan:
-        return self.world_plan.from_payload(*self.worlds.payload(world), self.trades)
+        return ExposurePlan.from_payload(*self.worlds.payload(world), self.kinds)
 
     def _open(self, group: int) -> list[tuple[int, ExposurePlan]]:
         """The group's plans, all with the same noise; the last group is kept."""
@@ -277,6 +285,8 @@ class StressPlan(Plan):
             if plans:
                 n = plans[0][1].data.noise
                 noise = _KeptNoise(n.seed, n.scrambles, n.block_size, n.rotation, n.n_factors)
-                plans = [(w, type(p)(replace(p.data, noise=noise), p.residuals)) for w, p in plans]
+                plans = [
+                    (w, ExposurePlan(replace(p.data, noise=noise), p.residuals, p.mixed)) for w, p in plans
+                ]
             self._opened = (group, plans)
         return self._opened[1]

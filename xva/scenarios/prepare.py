@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -25,24 +25,30 @@ from xva.market.shocks import Scenario, ScenarioSet, shifted
 from xva.numerics import tree
 from xva.scenarios.packed import Packer
 from xva.scenarios.plan import Case, StressBase, StressPlan
-from xva.trades.kinds import types_with
+from xva.trades.kinds import Kinds, types_with
 
 Sums = Mapping[str, NDArray[Any]]
 
 
-class WorldPlan(Protocol):
+@dataclass(frozen=True)
+class WorldPlan:
+    """The plan of a scenario's netting sets, and arrays to be kept ``beside`` it (`PackedWorlds.payload` gives them back)."""
+
+    plan: ExposurePlan
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+class PlanWorld(Protocol):
     """Makes the plan of a scenario's reached netting sets on its own market.
 
     ``numbers`` are those sets' in the engine's book, ``data`` has just them, in that order: a residual's number is its set's
-    place among them. A plan other than `ExposurePlan` needs a `StressPlan` whose ``world_plan`` can load it.
+    place among them.
     """
 
-    def __call__(
-        self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData
-    ) -> ExposurePlan: ...
+    def __call__(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> WorldPlan: ...
 
 
-def closed_forms(engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> ExposurePlan:
+def closed_forms(engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> WorldPlan:
     """The plan of netting sets whose trades all have closed forms.
 
     Raises
@@ -59,7 +65,7 @@ def closed_forms(engine: ExposureEngine, numbers: Sequence[int], data: ExposureD
             f"by surrogates of the base market ({some}); run the job on the shifted quotes, which trains them anew",
             ids,
         )
-    return ExposurePlan(data)
+    return WorldPlan(ExposurePlan(data))
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,7 @@ def prepare(
     scenarios: ScenarioSet,
     base: Sequence[Sums],
     options: StressOptions = StressOptions(),
-    plan_type: type[StressPlan] = StressPlan,
-    world_plan: WorldPlan = closed_forms,
+    plan_world: PlanWorld = closed_forms,
 ) -> StressPlan:
     """The plan of a scenario set.
 
@@ -107,8 +112,8 @@ def prepare(
     scenarios : ScenarioSet
     base : sequence of dict
         The base run's sums of every block, in block order; those of its profiles are taken.
-    plan_type, world_plan
-        How a scenario's netting sets become a plan, and what stores it.
+    plan_world
+        How a scenario's netting sets become a plan.
 
     Raises
     ------
@@ -120,19 +125,20 @@ def prepare(
     if problems:
         raise InputErrors(problems)
     with torch.no_grad():
-        maker = _Maker(engine, base, options, world_plan)
+        maker = _Maker(engine, base, options, plan_world)
         for scenario in scenarios.scenarios:
             maker.add(scenario, shifted(engine.quotes, scenario, as_of))
-    return maker.plan(plan_type)
+    return maker.plan()
 
 
 class _Maker:
     """Takes scenarios one after the other; of each only what its own blocks need is kept."""
 
     def __init__(
-        self, engine: ExposureEngine, base: Sequence[Sums], options: StressOptions, world_plan: WorldPlan
+        self, engine: ExposureEngine, base: Sequence[Sums], options: StressOptions, plan_world: PlanWorld
     ) -> None:
-        self.engine, self.options, self.world_plan = engine, options, world_plan
+        self.engine, self.options, self.plan_world = engine, options, plan_world
+        self.pricers: dict[str, Any] = {}
         self.data = engine.data(adjoint=False)
         self.base = stress_base(self.data, base)
         self.packer = Packer()
@@ -158,17 +164,17 @@ class _Maker:
             self.cases.append(Case(name, description, world, reached, note=note, fx_forwards=kept))
             self.weights.append(weights)
 
-    def plan(self, plan_type: type[StressPlan]) -> StressPlan:
+    def plan(self) -> StressPlan:
         """All of them; raises InputErrors for those that failed unless they may be skipped."""
         if self.problems and not self.options.skip_failing:
             raise InputErrors(self.problems)
-        return plan_type(
+        return StressPlan(
             self.base,
             self.cases,
             torch.stack(self.weights),
             self.packer.packed(),
             self.options.keep_cube,
-            types_with(type(trade) for trade in self.engine.book.trades),
+            Kinds(types_with(type(trade) for trade in self.engine.book.trades), self.pricers),
         )
 
     def _prepared(self, quotes: QuoteSet) -> tuple[int, tuple[int, ...], Tensor]:
@@ -188,8 +194,10 @@ class _Maker:
     def _packed(self, engine: ExposureEngine, numbers: Sequence[int], data: ExposureData) -> int:
         # adjustments' weights are kept by scenario: worlds that differ in nothing else are one
         held = replace(data, weights=self.data.weights).only(numbers)
-        arrays, meta = self.world_plan(engine, numbers, held).payload()
-        return self.packer.add(arrays, meta)
+        made = self.plan_world(engine, numbers, held)
+        self.pricers |= {pricer.kind: pricer for pricer in made.plan.pricer_classes}
+        arrays, meta = made.plan.payload()
+        return self.packer.add({**arrays, **made.beside}, meta)
 
 
 def stress_base(data: ExposureData, blocks: Sequence[Sums]) -> StressBase:

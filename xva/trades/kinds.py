@@ -7,6 +7,7 @@ move to another file, and a file that was tampered with can name nothing that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from inspect import isabstract
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
@@ -17,6 +18,22 @@ from xva.trades.trade import Trade
 
 TradeTypes: TypeAlias = Mapping[str, type[Trade]]
 """Class of each kind of trade."""
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What the kinds that a stored plan names stand for, as its reader knows them.
+
+    ``trades`` are classes by kind, the platform's by default; ``pricers`` those of what prices trades without closed form,
+    none by default.
+    """
+
+    trades: TradeTypes = field(default_factory=lambda: registry)
+    pricers: Mapping[str, Any] = field(default_factory=dict)
+
+
+PLATFORM = Kinds()
+"""The platform's trades, and no pricers."""
 
 
 def products_of(module: ModuleType) -> tuple[type[PathTrade], ...]:

@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from pipelines.storage.catalog import PLAN_HOMES, Catalog
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.plans import load_plan, plan_address, plan_files, put_bytes, save_plan
-from surrogates.book.reused_error import ReusedPlan
 from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.errors import StoreError
-from xva.trades import registry
 from xva.trades import registry as TRADES
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class ShelfPlan(Plan):
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> ShelfPlan:
         return cls(arrays["weights"], tuple(meta["names"]))
 
@@ -118,7 +116,7 @@ def test_a_plan_of_the_format_that_named_modules_is_refused_and_told(layout: Run
     document = json.loads((layout.inputs / f"{address}.json").read_text())
     old = canonical_json({**document, "format": 1, "module": __name__, "class": "ShelfPlan"})
     with pytest.raises(
-        StoreError, match=r"format 2, got 1: another version .* wrote it -> finish the run with that"
+        StoreError, match=r"format 3, got 1: another version .* wrote it -> finish the run with that"
     ):
         load_plan(layout.inputs, put_bytes(layout.inputs, old, ".json")[:64], TRUST)
 
@@ -141,11 +139,10 @@ def test_every_kind_of_the_platform_is_its_class_own() -> None:
     found = Catalog.of()
     classes = {kind: found.plan(kind) for kind in PLAN_HOMES}
     assert all(plan.kind == kind for kind, plan in classes.items())
-    assert set(found.trades) == set(TRADES)
+    assert set(found.kinds.trades) == set(TRADES)
+    assert all(pricer.kind == kind for kind, pricer in found.kinds.pricers.items())
     plans = {plan for plan in _descendants(Plan) if plan.__module__.startswith(("xva.", "surrogates."))}
-    stored = {plan for plan in plans if not isabstract(plan)} - {
-        ReusedPlan
-    }  # inside a stress plan, as its base
+    stored = {plan for plan in plans if not isabstract(plan)}
     assert stored == set(classes.values())
 
 

@@ -30,30 +30,35 @@ from xva.exposure.block.data import (
     noise_paths,
 )
 from xva.exposure.parts.conditional import PathStates, Residual, ResidualBlock
+from xva.exposure.parts.conditional_stored import (
+    StoredPricer,
+    pack_residuals,
+    pricer_classes,
+    trade_classes,
+    unpack_residuals,
+)
 from xva.exposure.parts.kernel import DateTape, date_values
 from xva.numerics import tree
-from xva.trades import registry
-from xva.trades.kinds import TradeTypes
+from xva.trades.kinds import PLATFORM, Kinds
+from xva.trades.trade import Trade
 
 
 class ExposurePlan(Plan):
     """`ExposureData` cut into blocks of paths.
 
-    ``residuals`` are the netting sets' parts without closed form, by the set's number; a plan that has any is a subclass that
-    can store them.
+    ``residuals`` are the netting sets' parts without closed form, by the set's number. ``mixed``: whether sums tell plug-in
+    values apart, also those of netting sets without such a part; by default where any set has one.
     """
 
     kind: ClassVar[str] = "exposure"
 
-    def __init__(self, data: ExposureData, residuals: Mapping[int, Residual] | None = None) -> None:
+    def __init__(
+        self, data: ExposureData, residuals: Mapping[int, Residual] | None = None, mixed: bool = False
+    ) -> None:
         self.data = data
         self.residuals = dict(residuals or {})
+        self.mixed = mixed or bool(self.residuals)
         self._placed = _place(data)
-
-    @property
-    def mixed(self) -> bool:
-        """Whether sums tell plug-in values apart, also of netting sets without a residual."""
-        return bool(self.residuals)
 
     @property
     def n_blocks(self) -> int:
@@ -93,15 +98,25 @@ class ExposurePlan(Plan):
         with torch.no_grad():
             return _BlockRun(self._placed, self.residuals, self.mixed, block).result()
 
+    @property
+    def trade_classes(self) -> frozenset[type[Trade]]:
+        return trade_classes(self.residuals)
+
+    @property
+    def pricer_classes(self) -> frozenset[type[StoredPricer]]:
+        return pricer_classes(self.residuals)
+
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         arrays, meta = pack(self.data, "data")
-        return arrays, {"data": meta}
+        more, residuals = pack_residuals(self.residuals)
+        return arrays | more, {"data": meta, "residuals": residuals, "mixed": self.mixed}
 
     @classmethod
     def from_payload(
-        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], trades: TradeTypes = registry
+        cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> ExposurePlan:
-        return cls(unpack(ExposureData, arrays, meta["data"], "data"))
+        data = unpack(ExposureData, arrays, meta["data"], "data")
+        return cls(data, unpack_residuals(arrays, meta["residuals"], kinds), bool(meta["mixed"]))
 
 
 def _place(data: ExposureData) -> ExposureData:
