@@ -12,6 +12,8 @@ from uuid import uuid4
 
 from xva.errors import StoreError
 
+_DIGITS = 400  # more than the largest double has
+
 
 def canonical_json(value: Any) -> bytes:
     """Encode with sorted keys, no spaces, UTF-8 and no NaN: equal values have equal bytes.
@@ -33,6 +35,41 @@ def canonical_json(value: Any) -> bytes:
 def canonical_sha256(value: Any) -> str:
     """sha256 of a value's `canonical_json`, 64 hex digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def strict_json(text: str | bytes) -> Any:
+    """Decode JSON that says one thing: no key twice in an object, no NaN, nothing too deep or too long to be meant.
+
+    Raises
+    ------
+    ValueError
+        What is wrong, with its line and column where it is no JSON at all.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole_number
+        )
+    except RecursionError:
+        raise ValueError("lists or objects nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} twice in one object")
+    return found
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name}, which is no number")
 
 
 def write_whole(path: Path, data: bytes) -> None:

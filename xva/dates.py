@@ -6,7 +6,8 @@ read from QuantLib once per calendar and rolled by numpy, schedules and tenors a
 Calendars: ``TARGET``, ``US`` (SOFR publication days), ``US-SETTLEMENT``, ``UK``, ``JP``, ``WEEKENDS``,
 ``NULL`` (every day is a business day), or joined (all must be open) as ``TARGET+US``.
 Conventions: ``MF`` modified following, ``F`` following, ``P`` preceding, ``MP`` modified preceding,
-``U`` unadjusted. Tenors: ``2D``, ``1W``, ``3M``, ``10Y``.
+``U`` unadjusted. Tenors: ``2D``, ``1W``, ``3M``, ``10Y``, up to ``9999D``, ``999W``, ``999M`` and ``100Y``: what QuantLib's
+calendars, which end in 2199, hold of terms that begin in this century.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ Roll: TypeAlias = Literal["modifiedfollowing", "following", "preceding", "modifi
 
 _EPOCH_SERIAL = 25569  # QuantLib's serial number of 1970-01-01
 _FIRST, _LAST = ql.Date(1, 1, 1970), ql.Date(30, 12, 2199)
-TENOR = r"\d+[DWMY]"
+EARLIEST, LATEST = np.datetime64("1970-01-01", "D"), np.datetime64("2190-12-31", "D")
+"""First and last date that terms may have: what lies around them (lags, rolled dates) is still in the calendars."""
+TENOR = r"(?:\d{1,4}D|\d{1,3}[WM]|\d{1,2}Y|100Y)"
 """Pattern of a tenor: days, weeks, months or years, ``0D`` among them."""
-LENGTH = r"[1-9][0-9]*[DWMY]"
+LENGTH = r"(?:[1-9]\d{0,3}D|[1-9]\d{0,2}[WM]|[1-9]\d?Y|100Y)"
 """Pattern of a tenor that is no moment."""
-_TENOR = re.compile(r"(\d+)([DWMY])")
+_TENOR = re.compile(TENOR)
 _A_YEAR = {"D": 365.0, "W": 365.0 / 7.0, "M": 12.0, "Y": 1.0}
 _UNITS = {"D": ql.Days, "W": ql.Weeks, "M": ql.Months, "Y": ql.Years}
 _CALENDARS: dict[str, Any] = {
@@ -67,12 +70,27 @@ _DAY_COUNTS: dict[str, Any] = {
 _ACTUAL_OVER = {"A360": 360.0, "ACT/360": 360.0, "A365": 365.0, "A365F": 365.0, "ACT/365": 365.0}
 
 
+class OutOfCalendarError(ValueError):
+    """A date that no calendar here has; the message says which it may be."""
+
+
 def parse_date(text: str) -> np.datetime64:
-    """The date written as ``YYYY-MM-DD``; ValueError for anything else."""
+    """The date written as ``YYYY-MM-DD``, from `EARLIEST` to `LATEST`.
+
+    Raises
+    ------
+    OutOfCalendarError
+        A date beyond these.
+    ValueError
+        Anything else.
+    """
     text = text.strip()
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise ValueError(f"a date as YYYY-MM-DD, got {text!r}")
-    return np.datetime64(datetime.date.fromisoformat(text), "D")
+    found = np.datetime64(datetime.date.fromisoformat(text), "D")
+    if not EARLIEST <= found <= LATEST:
+        raise OutOfCalendarError(f"a date from {EARLIEST} to {LATEST}")
+    return found
 
 
 @overload
@@ -336,10 +354,9 @@ def _ql_fraction(day_count: str, start: int, end: int) -> float:
 
 @lru_cache(maxsize=512)
 def _split(tenor: str) -> tuple[int, str]:
-    match = _TENOR.fullmatch(tenor)
-    if match is None:
-        raise ValueError(f"a tenor such as 2D, 1W, 3M or 10Y, got {tenor!r}")
-    return int(match[1]), match[2]
+    if _TENOR.fullmatch(tenor) is None:
+        raise ValueError(f"a tenor such as 2D, 1W, 3M or 10Y, at most 100Y, got {tenor!r}")
+    return int(tenor[:-1]), tenor[-1]
 
 
 @lru_cache(maxsize=512)

@@ -28,7 +28,10 @@ def console(stderr: bool = False) -> Console:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn errors made on purpose into a message and an exit code; anything else keeps its traceback."""
+    """Turn errors made on purpose, and the system's about files, into a message and an exit code.
+
+    Anything else keeps its traceback.
+    """
     from xva.errors import XvaError
 
     try:
@@ -39,6 +42,11 @@ def exit_codes() -> Iterator[None]:
     except XvaError as error:
         _say(error.message)
         raise typer.Exit(exit_code(error)) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _say(f"{error.filename}: {error.strerror}; what is done is kept, the same command continues it")
+        raise typer.Exit(INCOMPLETE) from None
 
 
 def exit_code(error: Exception) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import dask
@@ -145,12 +148,38 @@ class AddressExecutor(Executor):
 
     def _client(self) -> Any:
         timeout = self.patience.scheduler
+        self._require_certificates()
+        connect = partial(Client, self.address, set_as_default=False, security=self.security, timeout=timeout)
         try:
-            return Client(  # type: ignore[no-untyped-call]
-                self.address, set_as_default=False, security=self.security, timeout=timeout
-            )
+            return _within(timeout + 1.0, connect)
         except (OSError, ValueError, TypeError) as error:
             raise ClusterError(f"no scheduler at {self.address}: {type(error).__name__}: {error}") from error
+
+    def _require_certificates(self) -> None:
+        """Say what is missing: a client that Dask makes without it takes a minute to go away."""
+        security = self.security or Security()  # type: ignore[no-untyped-call]
+        if self.address.startswith("tls") and security.get_connection_args("client")["ssl_context"] is None:
+            raise ClusterError(
+                f"{self.address}: expected this client's certificate and key, got none -> name them in Dask's "
+                f"configuration: distributed.comm.tls.ca-file, .client.cert, .client.key"
+            )
+
+
+def _within(seconds: float, connect: Callable[[], Any]) -> Any:
+    """A client, or TimeoutError: against one that accepts a connection and says nothing, Dask's own timeout does not help."""
+    found: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(connect())
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=work, name="connect", daemon=True).start()
+    try:
+        return found.result(seconds)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"no answer within {seconds:.0f} s") from None
 
 
 def require_private(address: str, insecure: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
-from pipelines.execution.errors import ClusterError
 from pipelines.execution.serial import SerialExecutor
 from pipelines.execution.session import Executor
-from pipelines.jobs.spec import Execution
+from pipelines.jobs.spec import ADDRESS, Execution
+from xva.errors import DomainError
 
 if TYPE_CHECKING:
     from pipelines.execution.dask_executors import AddressExecutor, LocalExecutor
@@ -55,16 +56,21 @@ def executor_from(name: str, workers: int | None = None, insecure: bool = False)
 
     Raises
     ------
+    DomainError
+        Another name.
     ClusterError
-        Another name, or fewer than one worker.
+        Fewer than one worker.
     """
     if name == "serial":
         return SerialExecutor()
     if name == "local":
         return _local(workers if workers is not None else os.cpu_count() or 1)
-    if "://" in name:
+    if re.fullmatch(ADDRESS, name):
         return _address(name, insecure)
-    raise ClusterError(f"executor: expected serial, local or a scheduler's address (tls://...), got {name!r}")
+    raise DomainError(
+        f"executor: expected serial, local or a scheduler's address such as tls://host:8786 or tcp://127.0.0.1:8786, "
+        f"got {name!r}"
+    )
 
 
 def _local(workers: int) -> LocalExecutor:

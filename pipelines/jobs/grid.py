@@ -36,6 +36,10 @@ def check_grid(grid: str | list[date]) -> None:
     if isinstance(grid, list):
         if not grid or any(b <= a for a, b in pairwise(grid)):
             raise ValueError("grid: dates in increasing order|another order or none|sort them")
+        if grid[0] < dates.EARLIEST.item() or grid[-1] > dates.LATEST.item():
+            raise ValueError(
+                f"grid: dates from {dates.EARLIEST} to {dates.LATEST}|{grid[0]} to {grid[-1]}|correct them"
+            )
         return
     reached = 0.0
     for piece in _pieces(grid):

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipelines.jobs.books import read_trades
@@ -159,17 +160,19 @@ def load_job(path: Path | str) -> LoadedJob:
     path = Path(path).absolute()
     with taken(path) as copy:
         try:
-            return replace(_loaded(copy.job), path=path, files=copy.files)
+            return replace(_loaded(copy.job, path.parent), path=path, files=copy.files)
         except InputErrors as error:
             raise InputErrors([copy.original(p) for p in error.problems]) from None
 
 
-def _loaded(path: Path) -> LoadedJob:
+def _loaded(path: Path, base: Path) -> LoadedJob:
+    """The job at ``path``; its output is relative to ``base``."""
     problems = Problems()
     spec = read_spec(path, problems)
     if spec is None:
         problems.done()
         raise InputErrors([])  # unreachable: a missing spec has a problem
+    _check_machine(path.name, spec, base, problems)
     tables = _read(path, spec, problems)
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
@@ -199,6 +202,17 @@ def _loaded(path: Path) -> LoadedJob:
         outrights=tables.quotes.outrights,
         notes=tuple(problems.notes),
     )
+
+
+def _check_machine(file: str, spec: JobSpec, base: Path, problems: Problems) -> None:
+    """What the job asks of this machine: a device that torch has, a folder for the runs."""
+    device, output = torch.device(spec.simulation.device), base / spec.execution.output
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        got = f"{torch.cuda.device_count()} of them" if torch.version.cuda else "a torch without CUDA"
+        problems.add(f"{file}, [simulation] device", f"a GPU that torch sees, for {device}", got, 'use "cpu"')
+    there = next(folder for folder in (output, *output.parents) if folder.exists())
+    if not there.is_dir():
+        problems.add(f"{file}, [execution] output", "a folder, there or to be made", f"{there}, a file")
 
 
 def _unused(quotes: QuoteTable, config: MarketConfig) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import json
+import traceback
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.jobs.parties import closest
 from pipelines.jobs.problems import Problems
+from pipelines.jobs.tables import require_file
+from surrogates.durable import strict_json
 from xva.errors import Problem, TradeError
 from xva.trades import registry as TRADE_TYPES
 from xva.trades.documents import read_terms
@@ -31,6 +33,10 @@ def trade_types(modules: Sequence[str], where: str, problems: Problems) -> Trade
             fix = "put its folder on PYTHONPATH, on workers too"
             problems.add(where, f"a module of products, {name}", str(error), fix)
             continue
+        except (Exception, SystemExit) as error:  # whatever a user's own module does while it is imported
+            got = f"{type(error).__name__}: {error}{_line(error)}"
+            problems.add(where, f"a module of products that can be imported, {name}", got, "correct it")
+            continue
         mine = products_of(module)
         for product in mine:
             if found.setdefault(product.kind, product) is not product:
@@ -40,14 +46,21 @@ def trade_types(modules: Sequence[str], where: str, problems: Problems) -> Trade
     return found
 
 
+def _line(error: BaseException) -> str:
+    """Where in the user's module it happened."""
+    frames = [] if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
 def read_documents(
     path: Path, name: str, kind: type[Trade], netting_sets: Collection[str] | None, problems: Problems
 ) -> list[tuple[Trade | None, str, str]]:
     """Trades of a JSON file, a list of objects with the fields of ``kind``; each with its id and where it stands."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        problems.add(name, "a readable JSON file", str(error))
+        require_file(path)
+        content = strict_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problems.add(name, "a readable JSON file", getattr(error, "strerror", None) or str(error))
         return []
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
         problems.add(name, "a list of objects, one per trade", type(content).__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
+from pipelines.jobs.toml import read_toml
 from xva.errors import InputErrors, Problem
 from xva.market.shocks import Kind, Scenario, ScenarioSet, Selector, Shift, twist
 
@@ -103,7 +103,7 @@ def read_scenarios(path: Path | str) -> ScenarioSet:
         Everything that is wrong with it, at once; what does not fit a market shows when it is used on one.
     """
     path, problems = Path(path), Problems()
-    raw = _toml(path, problems)
+    raw = read_toml(path, "scenario", problems)
     problems.done()
     file = _checked(path.name, raw)
     scenarios = [_scenario(path.name, s, file.optional, problems) for s in file.scenario]
@@ -128,18 +128,6 @@ def scenario_document(scenarios: ScenarioSet) -> dict[str, Any]:
     return asdict(scenarios)
 
 
-def _toml(path: Path, problems: Problems) -> Any:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.add(str(path), "a readable scenario file", error.strerror or str(error))
-    except UnicodeDecodeError as error:
-        problems.add(path.name, "text in UTF-8", f"a byte that is not ({error.reason})")
-    except tomllib.TOMLDecodeError as error:
-        problems.add(path.name, "TOML", str(error))
-    return None
-
-
 def _scenario(file: str, scenario: _Scenario, optional: bool, problems: Problems) -> Scenario:
     shifts = []
     for k, shift in enumerate(scenario.shifts, 1):
@@ -147,6 +135,10 @@ def _scenario(file: str, scenario: _Scenario, optional: bool, problems: Problems
         given = [way for way in _WAYS if getattr(shift, way) is not None]
         if len(given) != 1:
             problems.add(where, f"one of {', '.join(_WAYS)}", " and ".join(given) or "none of them")
+            continue
+        if not (shift.quotes or shift.families or shift.curves or shift.currencies):
+            expected = "one of quotes, families, curves, currencies"
+            problems.add(where, expected, "none of them", 'quotes = ["*"] for every quote there is')
             continue
         try:
             shifts.append(_shift(shift, optional if shift.optional is None else shift.optional))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pipelines.jobs.tables import require_file
 from xva.errors import Problem, StoreError
 
 _JOB, _INPUT = "job:", "input:"
@@ -44,6 +45,7 @@ def taken(path: Path) -> Iterator[Taken]:
     that cannot be read is itself.
     """
     try:
+        require_file(path)
         data = path.read_bytes()
     except OSError:
         yield Taken(path, str(path.parent), str(path.parent), {})
@@ -70,7 +72,7 @@ def _named(path: Path, data: bytes) -> list[Path]:
     """Files and folders that the job names, as far as it can be understood; what is wrong with it is told elsewhere."""
     try:
         inputs: Any = tomllib.loads(data.decode("utf-8")).get("inputs")
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (ValueError, RecursionError):
         return []
     if not isinstance(inputs, dict):
         return []
@@ -89,7 +91,8 @@ def _is_name(value: object) -> bool:
 def _bytes(source: Path) -> bytes | None:
     """A file's content; None for what is none or cannot be read."""
     try:
-        return source.read_bytes() if source.is_file() else None
+        require_file(source)
+        return source.read_bytes()
     except OSError:
         return None
 

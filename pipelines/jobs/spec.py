@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,14 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipelines.jobs.grid import check_grid
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
+from pipelines.jobs.toml import read_toml
 from xva import dates
 
+MOST_BLOCKS = 1_000_000
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2090, 12, 31)
+"""Valuation dates whose grids, up to a century long, end within the calendars."""
 Name = Annotated[str, Field(pattern=NAME.pattern)]
 _CURRENCY = r"^[A-Z]{3}$"
 _PAIR = r"^[A-Z]{3}/[A-Z]{3}$"
 _TENOR = rf"^{dates.LENGTH}$"
 _DEVICE = r"^(cpu|cuda(:[0-9]+)?)$"
-_EXECUTOR = r"^(serial|local|(tcp|tls)://[^\s/]+:[0-9]+)$"
+ADDRESS = r"(?:tcp|tls)://[^\s/]+:[0-9]+"
+"""Pattern of a Dask scheduler's address."""
+_EXECUTOR = rf"^(serial|local|{ADDRESS})$"
 Currency = Annotated[str, Field(pattern=_CURRENCY)]
 File = Annotated[str, Field(min_length=1)]
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
@@ -69,6 +74,12 @@ class Simulation(Section):
     def _whole_blocks(self) -> Self:
         check_grid(self.grid)
         block, scrambles = self.block_size, self.scrambles
+        if self.paths // block > MOST_BLOCKS:
+            up = -(-self.paths // MOST_BLOCKS)
+            raise ValueError(
+                f"block_size: at most {MOST_BLOCKS:,} blocks, each of them files of its own|"
+                f"{self.paths:,} / {block} = {self.paths // block:,}|{up:,} or more"
+            )
         if self.paths % block:
             up = -(-self.paths // block) * block
             raise ValueError(
@@ -166,7 +177,7 @@ class JobSpec(Section):
     """A whole job file."""
 
     name: Name
-    as_of: date
+    as_of: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
     reporting_currency: Currency = "EUR"
     inputs: Inputs
     simulation: Simulation = Simulation()
@@ -196,7 +207,7 @@ def read_spec(path: Path, problems: Problems) -> JobSpec | None:
     Where the faulty keys can be replaced by their defaults the rest is still returned, so that the inputs are
     checked in the same go; None where nothing more can be read.
     """
-    raw = _toml(path, problems)
+    raw = read_toml(path, "job", problems)
     if raw is None:
         return None
     told: set[tuple[int | str, ...]] = set()
@@ -212,18 +223,6 @@ def read_spec(path: Path, problems: Problems) -> JobSpec | None:
             told.add(fault["loc"])
         if not fresh or any(fault["loc"][0] in _NEEDED for fault in faults):
             return None
-
-
-def _toml(path: Path, problems: Problems) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.add(str(path), "a readable job file", error.strerror or str(error))
-    except UnicodeDecodeError as error:
-        problems.add(path.name, "text in UTF-8", f"a byte that is not ({error.reason})")
-    except tomllib.TOMLDecodeError as error:
-        problems.add(path.name, "TOML", str(error))
-    return None
 
 
 def _explain(file: str, item: Any, problems: Problems) -> None:
@@ -246,7 +245,8 @@ def _explain(file: str, item: Any, problems: Problems) -> None:
         problems.add(f"{file}, [{'.'.join(loc)}] {field}", expected, got, fix)
     else:
         expected = message.removeprefix("Input should be ")
-        problems.add(where, expected[:1].lower() + expected[1:], repr(item["input"]))
+        got = item["input"]
+        problems.add(where, expected[:1].lower() + expected[1:], str(got) if type(got) is date else repr(got))
 
 
 def _fields(section: list[str]) -> list[str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import difflib
+import errno
 import io
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from pipelines.jobs.problems import Problems
 from xva import dates
 
 SUFFIXES = (".csv", ".parquet")
+LARGEST = 10**9
+"""Bytes of the largest input that is read."""
 _COMMA = re.compile(r"[-+]?[0-9.' ]*[0-9],[0-9]+%?")
 _UNNAMED = re.compile(r"(Unnamed: \d+)?")  # pandas' name for a column without one
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -71,8 +75,20 @@ def read_table(
     return Table(name, frame) if _columns_fit(frame, name, problems, required, optional) else None
 
 
+def require_file(path: Path) -> None:
+    """Raise OSError unless ``path`` is a file that ends: not a folder, pipe or device, and below a gigabyte."""
+    size = path.stat().st_size
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "a pipe or device", str(path))
+    if size > LARGEST:
+        raise OSError(errno.EFBIG, f"{size:,} bytes, more than {LARGEST:,}", str(path))
+
+
 def _read(path: Path, name: str, problems: Problems) -> pd.DataFrame | None:
     try:
+        require_file(path)
         return _parquet(path) if path.suffix == ".parquet" else _csv(path, name, problems)
     except OSError as error:
         problems.add(name, "a readable file", error.strerror or str(error), f"looked for {path}")
@@ -198,6 +214,8 @@ def convert(text: str, wanted: Any) -> Any:
     kind = kinds[0]
     try:
         return _PARSERS[kind](text)
+    except dates.OutOfCalendarError:
+        raise
     except ValueError:
         raise ValueError(_WANTED[kind]) from None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surrogates.durable import canonical_json, fsync
+from surrogates.durable import canonical_json, fsync, strict_json
 from xva.errors import StoreError
 
 
@@ -47,7 +47,7 @@ def readable_json(value: Any) -> bytes:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises StoreError naming the file when it is missing, torn or no object."""
     try:
-        document = json.loads(path.read_bytes())
+        document = strict_json(path.read_bytes())
     except OSError as error:
         raise StoreError(f"{path}: expected a readable JSON file, got {error.strerror}") from error
     except ValueError as error:

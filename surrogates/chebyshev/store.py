@@ -22,7 +22,7 @@ from surrogates.chebyshev.spline import SplineSurrogate
 from surrogates.chebyshev.surrogate import ChebyshevSurrogate
 from surrogates.chebyshev.tensor import TensorSurrogate
 from surrogates.chebyshev.train import TrainSurrogate
-from surrogates.durable import canonical_sha256, write_whole
+from surrogates.durable import canonical_sha256, strict_json, write_whole
 from xva.errors import DomainError, StoreError
 
 FORMAT = "chebyshev surrogate 1"
@@ -99,7 +99,7 @@ def read_card(path: Path | str) -> dict[str, Any]:
     """Read and check the card alone (``notes`` are the writer's); raises StoreError."""
     _, card_path = _paths(path)
     try:
-        card = json.loads(_read(card_path))
+        card = strict_json(_read(card_path))
     except ValueError as error:
         raise StoreError(f"{card_path}: expected JSON, got a torn or damaged file ({error})") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:

@@ -17,7 +17,7 @@ from safetensors.torch import save as encode
 from torch import Tensor
 
 from surrogates.certificate import Certificate, Evidence, Route
-from surrogates.durable import canonical_json
+from surrogates.durable import canonical_json, strict_json
 from surrogates.labels.market_box import MarketBox
 from surrogates.registry.identity import Identity
 from surrogates.registry.trained import Trained
@@ -74,7 +74,7 @@ def to_bytes(trained: Trained) -> tuple[bytes, bytes]:
 def read_card(text: bytes, where: str) -> dict[str, Any]:
     """A card's contents; raises StoreError where it is torn or of another format."""
     try:
-        card = json.loads(text)
+        card = strict_json(text)
     except ValueError as error:
         raise StoreError(f"{where}: expected JSON, got a torn or damaged file ({error})") from error
     got = card.get("format") if isinstance(card, dict) else type(card).__name__

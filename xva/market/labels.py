@@ -16,7 +16,7 @@ from xva.market.conventions import STANDARD_INDICES
 from xva.market.factors import CURRENCY, FACTOR, NAME
 
 _PILLAR = rf"{dates.TENOR}|\d{{4}}-\d{{2}}-\d{{2}}"
-_INDEX_TENOR = r"\d+[WMY]"
+_INDEX_TENOR = r"\d{1,2}[WMY]"
 
 # family, form; the form is the id with its varying parts in braces
 _FORMS: tuple[tuple[str, str], ...] = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from pipelines.execution.status import status, verify
 from tests.support.drive import TRUST, identity
 from tests.support.dummy_plan import DummyPlan, finish
 from tests.support.places import ROOT
+from xva.errors import DomainError
 
 SETTINGS = RunSettings(trusted_modules=TRUST)
 PLAN = DummyPlan()
@@ -183,6 +185,30 @@ def test_no_scheduler_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"no scheduler at tcp://127\.0\.0\.1:1"):
         run(PLAN, tmp_path / "run", executor)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_scheduler_that_says_nothing_does_not_hold_the_driver(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are accepted and never read
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        executor = AddressExecutor(address, patience=Patience(scheduler=1.0))
+        started = time.monotonic()
+        with pytest.raises(ClusterError, match=f"no scheduler at {address}: .*(no answer within|imed out)"):
+            run(PLAN, tmp_path / "run", executor)
+        assert time.monotonic() - started < 10.0
+    assert not (tmp_path / "run").exists()
+
+
+def test_certificates_that_are_not_configured_are_asked_for(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(ClusterError, match=r"certificate and key, got none -> name them in Dask's"):
+        run(PLAN, tmp_path / "run", AddressExecutor("tls://127.0.0.1:1", patience=Patience(scheduler=1.0)))
+    assert time.monotonic() - started < 10.0
+
+
+@pytest.mark.parametrize("name", ["http://127.0.0.1:8787", "tcp://host", "cluster", "ucx://h:1"])
+def test_what_is_no_scheduler_is_bad_usage(name: str) -> None:
+    with pytest.raises(DomainError, match="a scheduler's address such as tls://host:8786"):
+        executor_from(name)
 
 
 @pytest.mark.parametrize(
