@@ -205,7 +205,9 @@ def test_certificates_that_are_not_configured_are_asked_for(tmp_path: Path) -> N
     assert time.monotonic() - started < 10.0
 
 
-@pytest.mark.parametrize("name", ["http://127.0.0.1:8787", "tcp://host", "cluster", "ucx://h:1"])
+@pytest.mark.parametrize(
+    "name", ["http://127.0.0.1:8787", "tcp://host", "cluster", "locale", "ws://cluster:80", "ucx://h:1"]
+)
 def test_what_is_no_scheduler_is_bad_usage(name: str) -> None:
     with pytest.raises(DomainError, match="a scheduler's address such as tls://host:8786"):
         executor_from(name)
@@ -219,9 +221,7 @@ def test_private_addresses_are_accepted(address: str) -> None:
     require_private(address, insecure=False)
 
 
-@pytest.mark.parametrize(
-    "address", ["tcp://10.0.0.5:8786", "tcp://0.0.0.0:8786", "ws://cluster:80", "ucx://h:1"]
-)
+@pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "tcp://0.0.0.0:8786", "tcp://cluster:80"])
 def test_open_schedulers_need_a_word(address: str) -> None:
     with pytest.raises(InsecureClusterError, match="--insecure"):
         executor_from(address)
@@ -242,9 +242,8 @@ def test_a_client_of_an_open_scheduler_is_refused(tmp_path: Path) -> None:
 def test_executors_by_name() -> None:
     assert executor_from("serial").label == "serial"
     assert executor_from("local", workers=3) == LocalExecutor(3)
-    for bad in (lambda: executor_from("locale"), lambda: executor_from("local", workers=0)):
-        with pytest.raises(ClusterError, match="expected"):
-            bad()
+    with pytest.raises(ClusterError, match="at least 1 worker"):
+        executor_from("local", workers=0)
     with pytest.raises(ClusterError, match="above 0"):
         Patience(poll=0.0)
 
