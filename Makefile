@@ -18,11 +18,11 @@ export ORE_EXAMPLES
 
 help:
 	@echo "make demo               run the sample bank's demo job: CVA, DVA, FVA and sensitivities"
-	@echo "make test               the tests"
+	@echo "make test               the tests, one quick one of every kind at least"
 	@echo "make lint               format, lint, types, import contracts"
 	@echo "make notebooks          execute the notebooks"
 	@echo "make docs               the documentation as a site, in docs/_build/html"
-	@echo "make test-slow          the long checks"
+	@echo "make test-slow          the long ones: many paths, every quote, whole runs, kills, workers"
 	@echo "make test-ore-examples  the checks on $(ORE_EXAMPLES)"
 	@echo "make bench              the benchmarks, results on the terminal"
 	@echo "PYTHON=python3.12 make ... chooses the interpreter; it has to be 3.11 or newer"
@@ -51,10 +51,10 @@ demo: $(STAMP)
 	@$(BIN)/xva run examples/bank/demo.toml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m slow
 
 test-ore-examples: $(STAMP)
 	@[ -d $(ORE_EXAMPLES) ] || { \

@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the oracle is a 
 from surrogates.book.book import LearnedBook, training_requests
 from surrogates.training.trade_training import TrainingSettings, learn
 from tests.oracles.bermudan_swaption import BermudanGrid, Market, central, ten_year
-from tests.support.flat_world import BANK, COUNTERPARTY, FlatWorld, make_engine, three_sigma
+from tests.support.flat_world import BANK, COUNTERPARTY, FlatWorld, make_engine
+from tests.support.statistics import three_sigma
 from xva.exposure.engine import ExposureEngine
 from xva.market.curves import DiscountCurve
 from xva.market.market import Market as QuotedMarket

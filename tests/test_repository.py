@@ -60,3 +60,23 @@ def test_paths_in_the_docs_are_there() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_bytes()) <= 8192
+
+
+def test_tests_share_helpers_through_support_only() -> None:
+    """A test module that others import is read as a test and changed as one."""
+    shared = ("tests.support", "tests.oracles", "tests.contracts")
+    found = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for module in re.findall(r"^(?:from|import) (tests[\w.]*)", path.read_text(), re.MULTILINE)
+        if not module.startswith(shared)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_folders_of_tests_are_folders_of_the_packages() -> None:
+    beside = {"support", "oracles", "contracts", "e2e", "__pycache__"}
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    rooms = [folder for folder in folders if folder.parts and folder.parts[0] not in beside]
+    assert len(rooms) > 30
+    assert not [str(folder) for folder in rooms if not (ROOT / folder).is_dir()]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
+from tests.support.statistics import standard_error, three_sigma
 from xva.errors import DomainError
 from xva.models.path_model import Observer, PathModel, walk
 from xva.models.random import PathNoise, brownian_rotation
@@ -31,9 +31,8 @@ def assert_mean(
 ) -> None:
     """Mean over scrambles within its 99.73 % Student quantile of the truth, shared among ``looks``."""
     found = np.asarray(samples)
-    error = found.std(ddof=1) / np.sqrt(len(found))
-    quantile = student.ppf(1.0 - 0.00135 / looks, len(found) - 1)
-    bound = quantile * error + 1e-12 * abs(exact) + allowed
+    error = standard_error(found)
+    bound = three_sigma(len(found), looks) * error + 1e-12 * abs(exact) + allowed
     assert abs(found.mean() - exact) <= bound, (found.mean(), exact, error)
 
 

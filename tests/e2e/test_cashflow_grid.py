@@ -16,23 +16,13 @@ import pipelines
 from pipelines.jobs.grid import MOST_DATES
 from pipelines.jobs.inputs import load_job
 from pipelines.runs.computation import Exposure
-from tests.e2e.test_small_books import option, swap
-from tests.support.flat_job import HAZARD, LGD, write_flat_job
+from tests.support.flat_job import AS_OF, HAZARD, LGD, default, option, swap, write_flat_job, years
 from xva.adjustments.measures import measure_weights
 from xva.exposure.flow_dates import flow_dates
 from xva.exposure.reconciliation.reconciliation import trade_values
 
-AS_OF = np.datetime64("2026-01-15")
 COARSE = 'grid = "1Y..10Y + cashflows"'
 EXPIRIES = {"A": "2026-01-16", "B": "2026-01-21", "C": "2026-03-16", "D": "2026-07-14", "E": "2027-01-15"}
-
-
-def years(day):
-    return float((np.datetime64(day) - AS_OF).astype(int)) / 365.0
-
-
-def default(day):
-    return 1.0 - np.exp(-HAZARD * years(day))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,11 +79,18 @@ COMMANDS: dict[str, Callable[..., object]] = {
 }
 
 
+Ways = list[tuple[dict[str, Any], list[int]]]
+WAYS: Ways = [({}, [3]), ({"workers": 5}, [5]), ({"executor": "serial"}, [])]
+
+
+@pytest.mark.parametrize(
+    "ways", [WAYS[:1], pytest.param(WAYS[1:], marks=pytest.mark.slow)], ids=["own", "told"]
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_jobs_executor_unless_an_argument_says_otherwise(
-    command: str, asked: list[int], job: ExposureJob, run: Run, child: Run, tmp_path: Path
+    command: str, ways: Ways, asked: list[int], job: ExposureJob, run: Run, child: Run, tmp_path: Path
 ) -> None:
-    for how, workers in (({}, [3]), ({"workers": 5}, [5]), ({"executor": "serial"}, [])):
+    for how, workers in ways:
         asked.clear()
         folder = tmp_path / f"{len(how)}{'-'.join(how)}"
         folder.mkdir()

@@ -113,6 +113,7 @@ def test_time_and_fixings_are_a_run_of_the_old_book_on_the_new_date(
     assert bool((np.abs(step.sel(step="time")) > 0.0).all())
 
 
+@pytest.mark.slow
 def test_trades_and_quotes_are_runs_of_their_own(explained: Explanation, folder: Path) -> None:
     lean = run(days.market_day(folder / "lean", days.SECOND, days.HEAD + days.SAME, days.first_quotes()))
     assert_level(explained, "dead trades", lean)
@@ -133,6 +134,7 @@ def test_the_market_is_explained_by_the_groups_that_move(explained: Explanation)
     assert not data["first"].sel(measure="CVA", group="own credit").any(), "unilateral CVA"
 
 
+@pytest.mark.slow
 def test_on_one_day_only_the_market_and_the_stored_sensitivities_are_at_work(
     runs: tuple[Run, Run], folder: Path
 ) -> None:
@@ -148,6 +150,7 @@ def test_on_one_day_only_the_market_and_the_stored_sensitivities_are_at_work(
     assert found.attrs["new"] == []
 
 
+@pytest.mark.slow
 def test_trades_without_closed_form_are_learned_on_every_market(tmp_path: Path) -> None:
     with own_products(tmp_path / "modules"):
         jobs = [write_job(tmp_path / name, {"path_forwards": [FORWARD]}, sensitivities=True) for name in "ab"]
@@ -170,6 +173,7 @@ def test_trades_without_closed_form_are_learned_on_every_market(tmp_path: Path) 
     assert float(found["total_first"].sel(measure="CVA").squeeze()) > 0.0
 
 
+@pytest.mark.slow
 def test_scenarios_of_a_stress_run_are_explained(runs: tuple[Run, Run], tmp_path: Path) -> None:
     from pipelines.runs.explain import attribute_stress
 
@@ -185,9 +189,13 @@ def test_scenarios_of_a_stress_run_are_explained(runs: tuple[Run, Run], tmp_path
     assert abs(float(cross)) > 0.0
 
 
-def test_runs_that_do_not_belong_together_are_refused(runs: tuple[Run, Run], folder: Path) -> None:
+def test_runs_the_wrong_way_round_are_refused(runs: tuple[Run, Run]) -> None:
     with pytest.raises(DomainError, match="the earlier run first"):
         pipelines.explain(runs[1], runs[0])
+
+
+@pytest.mark.slow
+def test_runs_of_other_settings_are_refused(runs: tuple[Run, Run], folder: Path) -> None:
     dollar = days.market_day(
         folder / "dollar", days.SECOND, days.HEAD + days.SAME, days.second_quotes(),
         change=lambda text: text.replace('"EUR"', '"USD"', 1),

@@ -86,6 +86,7 @@ def test_what_was_filled_in_is_told(without):
     assert "FX/EUR/USD 1.1 (RESET)" in out.export_text()
 
 
+@pytest.mark.slow
 def test_a_fixing_given_for_the_day_is_used(without, tmp_path):
     """The overnight rates too: a night at 20 % more of 5m."""
     known = delivered(tmp_path / "fx", {("FX/EUR/USD", AS_OF): 1.2})
@@ -96,7 +97,7 @@ def test_a_fixing_given_for_the_day_is_used(without, tmp_path):
     assert float(change) == pytest.approx(-5e6 * 0.2 / 360.0, rel=0.02)
 
 
-@pytest.mark.parametrize("fixing", ["path", "projected"])
+@pytest.mark.parametrize("fixing", [pytest.param("path", marks=pytest.mark.slow), "projected"])
 def test_a_night_given_for_a_notional_that_is_not_fixed(fixing, tmp_path):
     """The coupon's night is known, its notional is the spot; seen today, and while the night is not over."""
     day, nights = "2026-01-16", 4  # a Friday, and a holiday on the Monday
@@ -137,6 +138,7 @@ def test_a_period_of_one_night(tmp_path):
     assert value[0.36] - value[0.0] == pytest.approx(5e6 * 0.001 * np.exp(-0.01 / 365.0), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_derivatives_see_the_spot_that_was_filled_in(without, tmp_path):
     """A notional reset at today's spot is worth its euros whatever the spot is; at a fixing it is not."""
     spot = {"measure": "CVA", "netting_set": "FX", "quote": SPOT_RATE}

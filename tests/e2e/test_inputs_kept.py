@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,8 @@ import pytest
 
 from pipelines.runs.exposure import ExposureJob, resume_run
 from pipelines.runs.stress import stress
-from tests.support.small_job import SWAPS, write_job
+from tests.support.small_job import swap_job
 from xva.errors import StoreError
-
-
-def swap_job(folder: Path) -> Path:
-    path = write_job(folder, {}, {"swaps": SWAPS})
-    path.write_text(re.sub(r"products = .*\n", "", path.read_text()))
-    return path
 
 
 def double_spreads(path: Path) -> None:

@@ -15,6 +15,11 @@ import psutil
 import pytest
 
 from pipelines.execution.events import BlockDone, Event, read_events
+from pipelines.execution.runner import RunSettings, execute, resume
+from pipelines.execution.serial import SerialExecutor
+from tests.support.drive import TRUST, identity
+from tests.support.dummy_plan import DummyPlan
+from tests.support.dummy_plan import finish as finish_dummy
 from tests.support.places import ROOT
 
 BLOCKS = 8
@@ -94,6 +99,23 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> str:
     return root_hash(folder)
 
 
+def test_a_killed_driver_is_resumed_in_this_process(tmp_path: Path) -> None:
+    folder, whole = tmp_path / "run", tmp_path / "whole"
+    with driver(folder, "serial", DELAY / 10.0) as process:
+        wait_for_blocks(process, folder, 2)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+    standing = committed(folder)
+    assert 2 <= len(standing) < BLOCKS
+    settings = RunSettings(trusted_modules=TRUST)
+    again = resume(folder, SerialExecutor(), finish_dummy, settings=settings)
+    assert sorted(again.computed) == sorted(set(range(BLOCKS)) - standing)
+    plan = DummyPlan()
+    fresh = execute(plan, whole, SerialExecutor(), finish_dummy, identity=identity(plan), settings=settings)
+    assert root_hash(folder) == fresh.root_hash
+
+
+@pytest.mark.slow
 def test_a_worker_then_the_driver_are_killed_and_the_run_is_resumed(tmp_path: Path, serial: str) -> None:
     folder = tmp_path / "run"
     with driver(folder, "local", DELAY) as process:
@@ -116,6 +138,7 @@ def test_a_worker_then_the_driver_are_killed_and_the_run_is_resumed(tmp_path: Pa
     assert root_hash(folder) == serial
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path, serial: str) -> None:
     folder = tmp_path / "run"
     with driver(folder, "local", DELAY) as process:

@@ -13,9 +13,7 @@ from pipelines.jobs.inputs import load_job
 from pipelines.reports.html.build import build_report
 from pipelines.results.left_out import left_out_lines
 from pipelines.runs.computation import Exposure
-from tests.e2e.test_cashflow_grid import default
-from tests.e2e.test_small_books import american, option, swap
-from tests.support.flat_job import write_flat_job
+from tests.support.flat_job import american, default, option, swap, write_flat_job
 
 QUARTERS = 'grid = "3M..1Y"'
 
@@ -52,6 +50,7 @@ def daily(tmp_path_factory):
     return pipelines.ExposureJob.from_toml(job).run().xva["epe"].sel(netting_set="A").to_series()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "grid", [QUARTERS, 'grid = "3M..2Y"', 'grid = "1Y..2Y"', 'grid = "1M..2Y + cashflows"']
 )

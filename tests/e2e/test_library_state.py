@@ -6,6 +6,7 @@ import decimal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def altered_libraries() -> Iterator[None]:
 
 
 def everything(path: Path, output: Path) -> tuple[Run, xr.Dataset]:
-    """A run with a surrogate and sensitivities, and a stress of it."""
+    """A run with sensitivities, and a stress of it."""
     run = ExposureJob.from_toml(path).run("serial", output=output)
     scenarios = path.parent / "scenarios.toml"
     scenarios.write_text(SCENARIOS)
@@ -65,11 +66,14 @@ def assert_same_arrays(one: xr.Dataset, other: xr.Dataset) -> None:
         np.testing.assert_array_equal(variable.values, other.variables[name].values, err_msg=str(name))
 
 
-def test_the_same_bits_in_a_session_with_other_settings(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "documents",
+    [{}, pytest.param({"bermudan_swaptions": [BERMUDAN]}, marks=pytest.mark.slow)],
+    ids=["swap", "bermudan"],
+)
+def test_the_same_bits_in_a_session_with_other_settings(documents: dict[str, Any], tmp_path: Path) -> None:
     with own_products(tmp_path / "modules"):
-        path = write_job(
-            tmp_path / "job", {"bermudan_swaptions": [BERMUDAN]}, {"swaps": SWAPS}, sensitivities=True
-        )
+        path = write_job(tmp_path / "job", documents, {"swaps": SWAPS}, sensitivities=True)
         run, stressed = everything(path, tmp_path / "plain")
         with altered_libraries():
             other, other_stressed = everything(path, tmp_path / "altered")

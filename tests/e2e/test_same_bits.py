@@ -10,6 +10,7 @@ import pytest
 
 from pipelines import ExposureJob
 from pipelines.results.run import Run
+from tests.support.flat_job import option, swap, write_flat_job
 from tests.support.places import EXAMPLES
 
 BANK = EXAMPLES / "bank"
@@ -39,6 +40,19 @@ def assert_same_bits(one: Run, other: Run) -> None:
         np.testing.assert_array_equal(variable.values, other.xva.variables[name].values, err_msg=str(name))
 
 
+def test_two_workers_on_two_trades(tmp_path: Path) -> None:
+    """The engine with sensitivities on the flat market: a swap and an option."""
+    tables = {
+        "swaps": [swap("S", "A", "2026-01-19", "2028-01-19")],
+        "fx_options": [option("O", "B", "2027-06-15")],
+    }
+    job = ExposureJob.from_toml(write_flat_job(tmp_path / "job", tables, grid='grid = "6M..2Y"'))
+    serial = job.run("serial", output=tmp_path / "serial")
+    assert float(serial.xva["total"].sel(measure="CVA")) > 0.0
+    assert_same_bits(serial, job.run("local", workers=2, output=tmp_path / "two"))
+
+
+@pytest.mark.slow
 def test_serial_and_one_two_and_four_workers(tmp_path: Path) -> None:
     job = small_job("demo.toml", tmp_path)
     serial = job.run("serial", output=tmp_path / "serial")

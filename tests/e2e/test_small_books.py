@@ -11,32 +11,10 @@ from rich.console import Console
 import pipelines
 from pipelines.jobs.inputs import load_job
 from pipelines.jobs.validation import validate_job
-from tests.support.flat_job import write_flat_job
+from tests.support.flat_job import american, option, swap, write_flat_job
 from xva.errors import InputErrors
 
 AS_OF = "2026-01-15"
-
-
-def swap(trade_id, netting_set, start, end, **terms):
-    return {
-        "trade_id": trade_id, "netting_set": netting_set, "currency": "EUR", "notional": 1e7, "side": "payer",
-        "fixed_rate": 0.03, "index": "EUR-EURIBOR-6M", "start_date": start, "maturity_date": end,
-        "fixed_frequency": "1Y", "fixed_day_count": "30/360", **terms,
-    }  # fmt: skip
-
-
-def option(trade_id, netting_set, expiry):
-    return {
-        "trade_id": trade_id, "netting_set": netting_set, "side": "long", "option_type": "call", "base_currency": "EUR",
-        "quote_currency": "USD", "notional": 1e6, "strike": 1.1, "expiry_date": expiry,
-    }  # fmt: skip
-
-
-def american(trade_id, netting_set, expiry, **terms):
-    return {
-        "trade_id": trade_id, "netting_set": netting_set, "underlying": "EQ/AA", "currency": "EUR", "option_type": "put",
-        "side": "long", "quantity": 1e4, "strike": 100.0, "expiry_date": expiry, **terms,
-    }  # fmt: skip
 
 
 DEAD_SWAPS = [
@@ -54,6 +32,7 @@ LIVE_SWAPS = [
 DEAD_OPTIONS = [option("EXPIRED", "YESTERDAY", "2026-01-14"), option("EXPIRED_2", "MIXED", "2026-01-14")]
 LIVE_OPTIONS = [option("LATER", "MIXED", "2027-01-14")]
 SETS = {"APART": False, "EMPTY": True}
+KINDS = ["vanilla", pytest.param("exotic", marks=pytest.mark.slow)]
 
 
 def delivered(folder: Path, *args, **kwargs):
@@ -82,7 +61,7 @@ def exotic(tmp_path_factory):
     return whole, delivered(folder / "living", {}, documents={"american_options": living})
 
 
-@pytest.mark.parametrize("kind", ["vanilla", "exotic"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_living_have_the_numbers_they_have_alone(kind, request):
     whole, living = request.getfixturevalue(kind)
     names = living.xva["netting_set"].values
@@ -93,7 +72,7 @@ def test_the_living_have_the_numbers_they_have_alone(kind, request):
     np.testing.assert_allclose(whole.xva["total"], living.xva["total"], rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["vanilla", "exotic"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_others_count_as_nothing(kind, request):
     whole, living = request.getfixturevalue(kind)
     gone = [n for n in whole.xva["netting_set"].values if n not in living.xva["netting_set"].values]

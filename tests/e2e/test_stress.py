@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -17,30 +16,14 @@ from pipelines.jobs.scenarios import read_scenarios
 from pipelines.results.run import Run
 from pipelines.runs.handle import RunCancelledError
 from pipelines.runs.stress import resume_any
+from tests.support.bank_run import BankRun, small_bank
 from tests.support.places import EXAMPLES
 from xva.errors import DomainError, StoreError
 from xva.market.shocks import ScenarioSet, shifted
 from xva.scenarios.prepare import StressOptions
 
-BANK = EXAMPLES / "bank"
-READY = BANK.parent / "scenarios/ready.toml"
+READY = EXAMPLES / "scenarios/ready.toml"
 SOME = ("steepener", "eur_weaker_10", "credit_wider_50", "replay_2020")
-
-
-def job(folder: Path, quotes: str | None = None, lean: bool = False) -> ExposureJob:
-    """The demo job on few paths; ``lean`` without cube and sensitivities."""
-    shutil.copytree(BANK, folder, ignore=shutil.ignore_patterns("runs", "*.py", "generator", "full"))
-    text = (BANK / "demo.toml").read_text()
-    text = re.sub(r"paths = \d+", "paths = 128", text)
-    text = re.sub(r"block_size = \d+", "block_size = 16", text)
-    text = text.replace('grid = "3M..5Y, 6M..10Y, 1Y..20Y"', 'grid = "6M..3Y, 2Y..20Y"')
-    if lean:
-        text = text.replace("sensitivities = true", "sensitivities = false")
-        text = text.replace("[exposure]", "[exposure]\nstore_cube = false")
-    (folder / "demo.toml").write_text(text)
-    if quotes is not None:
-        (folder / "market/quotes.csv").write_text(quotes)
-    return ExposureJob.from_toml(folder / "demo.toml")
 
 
 def chosen(*names: str) -> ScenarioSet:
@@ -49,8 +32,8 @@ def chosen(*names: str) -> ScenarioSet:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return job(tmp_path_factory.mktemp("base") / "bank").run("serial")
+def base(bank_run: BankRun, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return bank_run.copy(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +41,22 @@ def stressed(base: Run) -> Run:
     return pipelines.stress(base, chosen(*SOME), "serial")
 
 
-def test_every_scenario_has_the_root_hash_and_numbers_of_a_fresh_run_on_its_quotes(
-    base: Run, stressed: Run, tmp_path: Path
+@pytest.mark.parametrize(
+    "name",
+    [
+        "steepener",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("credit_wider_50", "replay_2020")),
+    ],
+)
+def test_a_scenario_has_the_root_hash_and_numbers_of_a_fresh_run_on_its_quotes(
+    name: str, base: Run, stressed: Run, tmp_path: Path
 ) -> None:
-    first = job(tmp_path / "first").job
-    for scenario in chosen("steepener", "credit_wider_50", "replay_2020").scenarios:
+    first = ExposureJob.from_toml(small_bank(tmp_path / "first")).job
+    for scenario in chosen(name).scenarios:
         quotes = shifted(first.quotes, scenario, first.as_of)
         rows = (f"{i},{v!r}" for i, v in zip(quotes.ids, quotes.values.tolist()))
         file = "\n".join(["quote_id,value", *rows, ""])
-        fresh = job(tmp_path / scenario.name, file, lean=True).run("serial")
+        fresh = ExposureJob.from_toml(small_bank(tmp_path / name, cube=False, quotes=file)).run("serial")
         mine = stressed.xva.sel(scenario=scenario.name)
         assert fresh.completion is not None
         assert str(mine["root_hash"].values) == fresh.completion.root_hash
@@ -104,11 +94,13 @@ def test_the_same_again_opens_the_finished_child(base: Run, stressed: Run) -> No
     assert other.path != stressed.path
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bits(base: Run, stressed: Run, tmp_path: Path) -> None:
     spread = pipelines.stress(base, chosen(*SOME), "local", workers=2, output=tmp_path)
     assert_same(spread, stressed)
 
 
+@pytest.mark.slow
 def test_a_stopped_and_damaged_run_is_resumed_from_its_folder_alone(
     base: Run, stressed: Run, tmp_path: Path
 ) -> None:
@@ -127,6 +119,7 @@ def test_a_stopped_and_damaged_run_is_resumed_from_its_folder_alone(
     assert sorted(done) == [0, 1, 1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.slow
 def test_a_kept_cube_has_every_scenarios_values(base: Run, tmp_path: Path) -> None:
     names = ("eur_weaker_10", "credit_wider_50")
     kept = pipelines.stress(

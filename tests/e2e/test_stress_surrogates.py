@@ -47,6 +47,7 @@ def rates_up() -> ScenarioSet:
     return ScenarioSet("rates", (Scenario("up", (up,)),))
 
 
+@pytest.mark.slow
 def test_learned_anew_a_scenario_is_a_fresh_run_to_the_last_bit(
     base: Run, rates_up: ScenarioSet, tmp_path: Path
 ) -> None:
@@ -67,7 +68,11 @@ def test_learned_anew_a_scenario_is_a_fresh_run_to_the_last_bit(
     ("how", "told"),
     [
         ("reused", "reused, not certified"),
-        ("certified", "reused where certified on the scenario's market, else learned anew"),
+        pytest.param(
+            "certified",
+            "reused where certified on the scenario's market, else learned anew",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_reused_surrogates_are_near_and_flagged(
@@ -87,6 +92,7 @@ def test_reused_surrogates_are_near_and_flagged(
     assert (gap <= tolerance * np.abs(anew["total_stressed"].values)).all()
 
 
+@pytest.mark.slow
 def test_the_error_of_reused_surrogates_is_measured(base: Run, tmp_path: Path) -> None:
     """On so small a run it is measured on all its paths, and training is the run's own: reused less anew, to rounding."""
     vols = Scenario("vols", (parallel(Selector(families=("swaption vol",)), -0.002),))

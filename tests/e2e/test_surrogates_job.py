@@ -49,6 +49,7 @@ def root(run: Run) -> str:
     return run.completion.root_hash
 
 
+@pytest.mark.slow
 def test_same_bits_on_two_workers(job: ExposureJob, serial: Run, tmp_path: Path) -> None:
     seen = Seen()
     run = job.run("local", workers=2, output=tmp_path / "runs", sinks=(seen,))
@@ -117,7 +118,11 @@ def test_a_run_is_resumed_from_its_folder_alone(serial: Run, tmp_path: Path) -> 
     seen = Seen()
     assert root(resume_run(folder, sinks=(seen,))) == root(serial)
     assert seen.training == (0, 3)
-    # nor are the run's own surrogates needed
+
+
+@pytest.mark.slow
+def test_nor_are_the_runs_own_surrogates_needed(serial: Run, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(serial.path, tmp_path / serial.path.name))
     shutil.rmtree(folder / "surrogates")
     (folder / "COMPLETE.json").unlink()
     (folder / "blocks" / "00000004.json").unlink()
@@ -172,6 +177,7 @@ def test_another_program_of_the_same_product_is_another_product(module: Path, tm
         module.write_text(text)
 
 
+@pytest.mark.slow
 def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> None:
     trade = CLIQUET | {
         "reset_dates": ["2025-08-29", "2026-04-15", "2026-08-31", "2027-10-29"],
@@ -209,7 +215,7 @@ def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("home", ["A", "C"])
+@pytest.mark.parametrize("home", [pytest.param("A", marks=pytest.mark.slow), "C"])
 def test_a_forward_on_paths_is_the_one_in_closed_form(home: str, tmp_path: Path) -> None:
     """Also without netting, with a break, and with a fixing before the first exposure date."""
     terms = {"currency": "EUR", "equity": "NORDWIND"}

@@ -45,6 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return pipelines.ExposureJob.from_toml(exotics(tmp_path_factory.mktemp("exotics") / "examples")).run()
 
 
+@pytest.mark.slow
 def test_contributions_of_learned_trades_add_up(run: Run) -> None:
     found = pipelines.allocation(run, "CP_X").data
     assert "AUTO_1" in found["trade"].values
@@ -54,6 +55,7 @@ def test_contributions_of_learned_trades_add_up(run: Run) -> None:
     assert float(mine["contribution"]) > 10.0 * float(mine["contribution_se"]) > 0.0
 
 
+@pytest.mark.slow
 def test_a_what_if_takes_the_surrogates_of_its_run_and_any_workers(run: Run, tmp_path: Path) -> None:
     """The same bits on two workers; the change is the difference of two runs with the same surrogates."""
     file = tmp_path / "swaps.csv"

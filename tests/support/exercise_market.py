@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t as student
 from torch import Tensor
 
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.models.lgm import Lgm
+from xva.models.path_model import join_times, walk
+from xva.models.random import PathNoise, brownian_rotation
 from xva.trades import AmericanOption, BermudanSwaption, TradeContext
+from xva.trades.claims import FixedFlow, IborFlow
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.terms import Terms
+from xva.trades.trade import Trade
 
 D = np.datetime64
 AS_OF = D("2026-01-02")
@@ -133,6 +136,32 @@ class MaxCall(PathTrade):
 MAX_CALL = MaxCall(trade_id="M1", netting_set="N", days=spread_out(3.0, 9))
 
 
-def sigmas(scrambles: int) -> float:
-    """Standard errors of a three-sigma interval."""
-    return float(student.ppf(0.99865, scrambles - 1))
+REPORT = np.array(
+    ["2026-09-01", "2026-12-31", "2027-01-01", "2027-05-03", "2027-12-31", "2028-01-02", "2029-12-31"], D
+)
+
+
+def paths_of(
+    trade: Any, at: TradeContext, report: np.ndarray = REPORT, n_paths: int = 64, scrambles: int = 1
+) -> Paths:
+    """Simulated on the trade's dates and the report's."""
+    days = np.union1d(trade.observation_dates(at), report)
+    times = join_times(np.zeros(1), at.times(days))
+    noise = PathNoise(3, scrambles, n_paths // scrambles, brownian_rotation(times[1:]), 1)
+    normals = torch.cat([noise.grid(block) for block in range(scrambles)], dim=-1)
+    walked = walk(rates(), times, normals)
+    return Paths(at, rates().observe(times, walked.states), report, n_paths)
+
+
+def swap_value(trade: Trade, at: TradeContext) -> float:
+    """Claims off today's curve."""
+    curve, total = rates().market.discounts[0], 0.0
+    for claim in trade.claims(at):
+        pay = float(curve.discount(np.array([claim.pay]))[0])
+        if isinstance(claim, FixedFlow):
+            total += claim.amount * pay
+        else:
+            assert isinstance(claim, IborFlow)
+            start, end = curve.discount(np.array([claim.start, claim.end])).tolist()
+            total += claim.amount * (start / end - 1.0) / claim.accrual * pay
+    return total

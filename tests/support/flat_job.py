@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 QUOTES = {
     "ZERO/RATE/EUR/EUR-ESTR/A365/10Y": 0.03,
     "ZERO/RATE/EUR/EUR-EURIBOR-6M/A365/10Y": 0.03,
@@ -98,3 +100,36 @@ def _csv(path: Path, rows: Rows) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in rows)]
     path.write_text("\n".join(lines) + "\n")
+
+
+def swap(trade_id, netting_set, start, end, **terms):
+    return {
+        "trade_id": trade_id, "netting_set": netting_set, "currency": "EUR", "notional": 1e7, "side": "payer",
+        "fixed_rate": 0.03, "index": "EUR-EURIBOR-6M", "start_date": start, "maturity_date": end,
+        "fixed_frequency": "1Y", "fixed_day_count": "30/360", **terms,
+    }  # fmt: skip
+
+
+def option(trade_id, netting_set, expiry):
+    return {
+        "trade_id": trade_id, "netting_set": netting_set, "side": "long", "option_type": "call", "base_currency": "EUR",
+        "quote_currency": "USD", "notional": 1e6, "strike": 1.1, "expiry_date": expiry,
+    }  # fmt: skip
+
+
+def american(trade_id, netting_set, expiry, **terms):
+    return {
+        "trade_id": trade_id, "netting_set": netting_set, "underlying": "EQ/AA", "currency": "EUR", "option_type": "put",
+        "side": "long", "quantity": 1e4, "strike": 100.0, "expiry_date": expiry, **terms,
+    }  # fmt: skip
+
+
+AS_OF = np.datetime64("2026-01-15")
+
+
+def years(day):
+    return float((np.datetime64(day) - AS_OF).astype(int)) / 365.0
+
+
+def default(day):
+    return 1.0 - np.exp(-HAZARD * years(day))

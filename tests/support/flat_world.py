@@ -15,9 +15,9 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import t as student
 from torch import Tensor
 
+from tests.support.statistics import SCRAMBLES
 from xva.adjustments.measures import XvaSpec
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.compiled import Breaks
@@ -39,7 +39,6 @@ from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.trade import Trade
 
 COUNTERPARTY, BANK = "CPTY_A", "BANK"
-SCRAMBLES = 32
 _ONE_YEAR = np.array([1.0])
 
 
@@ -241,33 +240,6 @@ def run(engine: ExposureEngine, adjoint: bool = False) -> xr.Dataset:
 def cube(plan: ExposurePlan, variable: str = "value") -> NDArray[np.float64]:
     """``(path, time, netting_set)`` of all blocks."""
     return np.concatenate([plan.run(b).cube[variable] for b in range(plan.n_blocks)])
-
-
-def three_sigma(scrambles: int = SCRAMBLES, numbers: int = 1) -> float:
-    """99.73 % two-sided Student quantile with ``scrambles - 1`` degrees (3.26 for 32), shared among so many numbers."""
-    return float(student.ppf(1.0 - 0.0027 / 2.0 / numbers, scrambles - 1))
-
-
-def assert_within(
-    got: Any,
-    se: Any,
-    exact: Any,
-    scrambles: int = SCRAMBLES,
-    floor: float = 1e-9,
-    more: Any = 0.0,
-    numbers: int = 1,
-) -> None:
-    """``got`` is within three standard errors of ``exact``, plus ``more``; ``floor`` is relative, for exact zeros.
-
-    ``numbers`` is among how many of a test the chance of a false alarm is shared.
-    """
-    got, se, exact = (np.asarray(v, dtype=np.float64) for v in (got, se, exact))
-    assert np.all(np.isfinite(se)), "no standard error"
-    allowed = three_sigma(scrambles, numbers) * se + floor * np.abs(exact).max(initial=0.0) + more
-    worst = np.abs(got - exact) / np.where(allowed > 0, allowed, 1.0)
-    assert np.all(np.abs(got - exact) <= allowed), (
-        f"up to {3.0 * worst.max():.2f} 'standard errors': got {got}, exact {exact}, allowed {allowed}"
-    )
 
 
 def days_between(start: str, stop: str, count: int) -> NDArray[np.datetime64]:

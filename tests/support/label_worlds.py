@@ -18,6 +18,7 @@ from surrogates.regression.surrogate import Surrogate
 from xva.models.deterministic_rates import RateCurve
 from xva.models.equity_basket import EquityBasket
 from xva.models.heston import HestonBasket
+from xva.trades.asian_option import AsianOption
 from xva.trades.barrier_option import BarrierOption
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
@@ -217,3 +218,17 @@ class ExactCall(Surrogate):
     def _value_and_gradient(self, features: Tensor) -> tuple[Tensor, Tensor]:
         value, slope = call_exact(self.time, features[:, 0].numpy())
         return torch.from_numpy(self.scale * value), torch.from_numpy(self.scale * slope)[:, None]
+
+
+def asian() -> AsianOption:
+    return AsianOption(
+        "A",
+        "N",
+        underlying="EQ/S",
+        currency="EUR",
+        side="long",
+        option_type="call",
+        quantity=1.0,
+        strike=1.0,
+        averaging_dates=MONTHS[1:],
+    )

@@ -66,15 +66,16 @@ def market_day(
     quotes: Mapping[str, float],
     *,
     sensitivities: bool = False,
+    paths: int = 1024,
     change: Callable[[str], str] = lambda job: job,
 ) -> Path:
     """A job file of a day; ``change`` edits its text."""
-    job = write_job(folder, {}, {"swaps": book}, paths=1024, sensitivities=sensitivities)
+    job = write_job(folder, {}, {"swaps": book}, paths=paths, sensitivities=sensitivities)
     rows = "".join(f"{i},{v!r}\n" for i, v in quotes.items())
     (folder / "quotes.csv").write_text("quote_id,value\n" + rows)
     fixings = (BANK / "fixings.csv").read_text()
     (folder / "fixings.csv").write_text(fixings if as_of == FIRST else late_fixings(fixings))
-    text = job.read_text().replace(FIRST, as_of).replace("block_size = 16", "block_size = 128")
+    text = job.read_text().replace(FIRST, as_of).replace("block_size = 16", f"block_size = {paths // 8}")
     text = text.replace('"6M..2Y"', '"1M, 1Y..4Y"')
     job.write_text(change(text.replace('products = ["my_products", "own_products"]\n', "")))
     return job

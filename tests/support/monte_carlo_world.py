@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
+from tests.support.statistics import three_sigma
 from xva.models.path_model import PathModel
+from xva.options.greeks import Greeks, greeks
 from xva.options.monte_carlo import FlatBasket, MonteCarloGreeks, simulate_greeks
+from xva.pricing.closed_form.black_scholes import black_scholes
 from xva.pricing.exercise.pricing import Estimate
 from xva.trades import AsianOption, BarrierOption, BasketOption, DigitalOption, TradeContext, WorstOfOption
 from xva.trades.path_trade import PathTrade
@@ -63,7 +65,7 @@ def greeks_of(trade: PathTrade, parameters: Mapping[str, Tensor], **options: Any
 def bound(estimate: Estimate, batches: int = 32, reference: float = 0.0) -> float:
     """Three standard errors, as Student has them."""
     error = float(np.hypot(float(estimate.error), reference))
-    return float(student.ppf(1.0 - 0.00135, batches - 1)) * error
+    return three_sigma(batches) * error
 
 
 def agrees(
@@ -79,3 +81,44 @@ def stretched(trade: PathTrade, years: float) -> Callable[[Mapping[str, Tensor]]
     """Days are whole: a year's dates spread over ``years``, whose volatility and rate are less."""
     inner = FlatBasket.of(trade, CONTEXT)
     return lambda p: inner({**p, "vol": p["vol"] / years**0.5, "rate": p["rate"] / years})
+
+
+def exact_call(**moved: Any) -> Greeks:
+    given = {k: v for k, v in {**MARKET, **moved}.items() if k != "time"}
+    return greeks(black_scholes, order=2)(strike=100.0, expiry=1.0, **given)
+
+
+def digital(spot: Tensor, expiry: Tensor, rate: Tensor, vol: Tensor, dividend: Tensor) -> Tensor:
+    deviation = vol * torch.sqrt(expiry)
+    d2 = (torch.log(spot / 100.0) + (rate - dividend) * expiry) / deviation - 0.5 * deviation
+    return 100.0 * torch.exp(-rate * expiry) * torch.special.ndtr(d2)
+
+
+def watched(kind: str, rebate: float) -> Callable[..., Tensor]:
+    """Barrier at 95 watched after 182 and 365 days, strike 100, by quadrature over the first date."""
+    nodes, weights = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(200))
+    first = 182.0 / 365.0
+
+    def price(spot: Tensor, vol: Tensor, rate: Tensor, dividend: Tensor, time: Tensor) -> Tensor:
+        early, late, whole = first - time, torch.tensor(1.0 - first, dtype=torch.float64), 1.0 - time
+        drift = torch.log(spot) + (rate - dividend - 0.5 * vol**2) * early
+        deviation = vol * torch.sqrt(early)
+        edge = (np.log(95.0) - drift) / deviation
+        z = edge + 6.5 * (nodes + 1.0)
+        mass = 6.5 * weights * torch.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+        level = torch.exp(drift + deviation * z)
+        spread = vol * torch.sqrt(late)
+        d1 = (torch.log(level / 100.0) + (rate - dividend) * late) / spread + 0.5 * spread
+        kept = level * torch.exp(-dividend * late) * torch.special.ndtr(d1)
+        kept = kept - 100.0 * torch.exp(-rate * late) * torch.special.ndtr(d1 - spread)
+        alive = torch.special.ndtr(
+            (torch.log(level / 95.0) + (rate - dividend) * late) / spread - 0.5 * spread
+        )
+        out = torch.exp(-rate * early) * (mass * kept).sum()
+        survival = (mass * alive).sum()
+        bond = rebate * torch.exp(-rate * whole)
+        if kind.endswith("out"):
+            return out + bond * (1.0 - survival)
+        return black_scholes(spot, torch.tensor(100.0), whole, rate, vol, dividend) - out + bond * survival
+
+    return price

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -194,3 +195,9 @@ class Seen:
     def discarded(self) -> list[str]:
         """Why kept surrogates were not used."""
         return [f"trade {e.trade_id}: {e.reason}" for e in self.events if isinstance(e, SurrogateNotReused)]
+
+
+def swap_job(folder: Path) -> Path:
+    path = write_job(folder, {}, {"swaps": SWAPS})
+    path.write_text(re.sub(r"products = .*\n", "", path.read_text()))
+    return path

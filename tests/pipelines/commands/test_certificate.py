@@ -70,6 +70,7 @@ def test_all_trades_date_by_date(run: Path) -> None:
     assert "mean EPE error" in done.stdout
 
 
+@pytest.mark.slow
 def test_one_trade_and_its_figures(run: Path, tmp_path: Path) -> None:
     done = invoke("certificate", run, "--trade", "FORGETS", "--plot", tmp_path / "f.png")
     assert done.exit_code == 0, done.output
@@ -97,6 +98,7 @@ def test_what_cannot_be_shown(run: Path, tmp_path: Path) -> None:
     assert invoke("certificate", folder, "--trade", "FWD").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_run_without_surrogates(tmp_path: Path) -> None:
     with own_products(tmp_path / "path"):
         job = write_job(tmp_path / "job", {}, {"swaps": SWAPS})

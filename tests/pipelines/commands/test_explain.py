@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> tuple[Path, Path]:
     jobs = [
-        days.market_day(folder / "a", days.FIRST, days.FIRST_BOOK, days.first_quotes()),
-        days.market_day(folder / "b", days.SECOND, days.SECOND_BOOK, days.second_quotes()),
+        days.market_day(folder / "a", days.FIRST, days.FIRST_BOOK, days.first_quotes(), paths=256),
+        days.market_day(folder / "b", days.SECOND, days.SECOND_BOOK, days.second_quotes(), paths=256),
     ]
     first, second = (pipelines.ExposureJob.from_toml(job).run("serial").path for job in jobs)
     return first, second

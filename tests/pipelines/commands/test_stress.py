@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +12,12 @@ from typer.testing import CliRunner, Result
 import pipelines
 from pipelines.cli import app
 from pipelines.jobs.scenarios import read_scenarios
+from tests.support.bank_run import BankRun
 from tests.support.places import EXAMPLES
 from xva.errors import InputErrors
 from xva.market.shocks import Selector, parallel, twist
 
-BANK = EXAMPLES / "bank"
-READY = BANK.parent / "scenarios/ready.toml"
+READY = EXAMPLES / "scenarios/ready.toml"
 TWO = """
 name = "two"
 [[scenario]]
@@ -49,16 +48,8 @@ def invoke(*args: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stress") / "bank"
-    shutil.copytree(BANK, folder, ignore=shutil.ignore_patterns("runs", "*.py", "generator", "full"))
-    text = (BANK / "demo.toml").read_text()
-    text = re.sub(r"paths = \d+", "paths = 64", text)
-    text = re.sub(r"block_size = \d+", "block_size = 8", text)
-    text = text.replace("sensitivities = true", "sensitivities = false")
-    text = text.replace('grid = "3M..5Y, 6M..10Y, 1Y..20Y"', 'grid = "1Y..3Y, 5Y..20Y"')
-    (folder / "demo.toml").write_text(text)
-    return pipelines.ExposureJob.from_toml(folder / "demo.toml").run("serial").path
+def base(bank_run: BankRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bank_run.copy(tmp_path_factory.mktemp("stress")).path
 
 
 def written(folder: Path, text: str) -> Path:
@@ -102,6 +93,7 @@ def test_one_measure_of_one_netting_set(base: Path, tmp_path: Path) -> None:
     assert "expected one of CP_A" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_a_scenario_without_market_is_refused_or_flagged(base: Path, tmp_path: Path) -> None:
     bad = '[[scenario]]\nname = "negative_vol"\nshifts = [{ families = "swaption vol", absolute = -1 }]\n'
     file = written(tmp_path, TWO + bad)

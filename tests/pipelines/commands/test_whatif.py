@@ -16,17 +16,15 @@ from typer.testing import CliRunner, Result
 import pipelines
 from pipelines.cli import app
 from pipelines.results.run import Run
-from tests.support.places import EXAMPLES
+from tests.support.bank_run import BankRun, small_bank
 from xva.errors import DomainError, InputErrors
 from xva.trades import FxForward
 
-BANK = EXAMPLES / "bank"
 NEW = """\
 trade_id,netting_set,currency,notional,side,fixed_rate,index,spread,start_date,maturity_date,fixed_frequency,fixed_day_count,amortisation
 NEW_1,CP_A,EUR,20000000,payer,0.0275,EUR-EURIBOR-6M,0.0,2026-01-20,2036-01-20,1Y,30/360,none
 NEW_2,CP_B,EUR,10000000,receiver,0.0275,EUR-EURIBOR-6M,0.0,2026-01-20,2036-01-20,1Y,30/360,none
 """
-GRID = 'grid = "6M..3Y, 1Y..10Y, 5Y..30Y"'
 # none of these, nor of the new ones, has a coupon above a tenth of its life: they bring and take no simulated fixings
 REMOVED = ("IRS_0032", "FXO_0013")
 
@@ -35,27 +33,9 @@ def invoke(*args: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in args])
 
 
-def bank(folder: Path) -> Path:
-    """A copy of the demo job, small and without sensitivities; returns the job file."""
-    for name in ("market", "trades/demo"):
-        shutil.copytree(BANK / name, folder / name)
-    for file in BANK.glob("*.csv"):
-        shutil.copy(file, folder)
-    text = (BANK / "demo.toml").read_text()
-    sizes = {r"paths = \d+": "paths = 128", r"block_size = \d+": "block_size = 16", "grid = .*": GRID}
-    for pattern, small in sizes.items():
-        text = re.sub(pattern, small, text)
-    job = folder / "demo.toml"
-    job.write_text(text.replace("sensitivities = true", "sensitivities = false"))
-    return job
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("bank")
-    run = pipelines.ExposureJob.from_toml(bank(folder)).run()
-    (folder / "demo.toml").unlink()  # what follows needs the run's directory only
-    return run
+def run(bank_run: BankRun, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return bank_run.copy(tmp_path_factory.mktemp("whatif"))  # what follows needs the run's directory only
 
 
 @pytest.fixture
@@ -66,9 +46,10 @@ def new_swaps(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_change_is_the_difference_of_two_runs(run: Run, new_swaps: Path, tmp_path: Path) -> None:
     """The other run is a job of its own, with the new rows in its tables and the removed ones not."""
-    job = bank(tmp_path / "other")
+    job = small_bank(tmp_path / "other")
     table = tmp_path / "other/trades/demo/swaps.csv"
     rows = pd.concat([pd.read_csv(table, dtype=str), pd.read_csv(new_swaps, dtype=str)])
     rows[~rows["trade_id"].isin(REMOVED)].to_csv(table, index=False)
@@ -91,6 +72,7 @@ def test_a_change_is_the_difference_of_two_runs(run: Run, new_swaps: Path, tmp_p
     assert found.same_paths
 
 
+@pytest.mark.slow
 def test_allocations_add_up_to_the_run(run: Run) -> None:
     found = pipelines.allocation(run)
     trades = found.to_frame("CVA")
@@ -179,6 +161,7 @@ def test_what_the_market_does_not_have_is_refused(run: Run) -> None:
         pipelines.allocation(run, "CP_F").to_frame("MVA")
 
 
+@pytest.mark.slow
 def test_a_longer_trade_moves_before_within_noise_and_says_so(run: Run, tmp_path: Path) -> None:
     """Beyond the run's last date the grid grows, and with it the point set; JSON and folders are read too."""
     row = {

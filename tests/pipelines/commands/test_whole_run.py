@@ -13,45 +13,26 @@ from typer.testing import CliRunner, Result
 import pipelines
 from pipelines.cli import app
 from pipelines.runs.handle import RunCancelledError
-from tests.support.places import EXAMPLES
-
-BANK = EXAMPLES / "bank"
+from tests.support.bank_run import BankRun, small_bank
 
 
 def invoke(*args: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in args])
 
 
-def bank(folder: Path, paths: int = 128) -> Path:
-    """A copy of the demo job with fewer paths; returns the job file."""
-    for name in ("market", "trades/demo"):
-        shutil.copytree(BANK / name, folder / name)
-    for file in BANK.glob("*.csv"):
-        shutil.copy(file, folder)
-    text = (BANK / "demo.toml").read_text()
-    text = re.sub(r"paths = \d+", f"paths = {paths}", text)
-    text = re.sub(r"block_size = \d+", "block_size = 16", text)
-    job = folder / "demo.toml"
-    job.write_text(text)
-    return job
+@pytest.fixture(scope="module")
+def job(bank_run: BankRun) -> Path:
+    return bank_run.job
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bank(tmp_path_factory.mktemp("bank"))
+def shown(bank_run: BankRun) -> str:
+    return bank_run.shown
 
 
 @pytest.fixture(scope="module")
-def shown(job: Path) -> str:
-    done = invoke("run", job)
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def run_folder(shown: str, job: Path) -> Path:
-    (folder,) = (job.parent / "runs").iterdir()
-    return folder
+def run_folder(bank_run: BankRun) -> Path:
+    return bank_run.folder
 
 
 def test_run_prints_table_sensitivities_and_folder(shown: str, run_folder: Path) -> None:
@@ -111,6 +92,7 @@ def test_export(run_folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "csv/xva.csv").read_text().startswith("#TradeId,NettingSetId,CVA,DVA,FBA,FCA")
 
 
+@pytest.mark.slow
 def test_resume_needs_nothing_but_the_run(tmp_path: Path, run_folder: Path) -> None:
     """The originals are gone, a block is lost, another is damaged: the same root hash comes out."""
     folder = tmp_path / run_folder.name
@@ -133,8 +115,9 @@ def test_resume_needs_nothing_but_the_run(tmp_path: Path, run_folder: Path) -> N
     assert invoke("verify", folder).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_submitted_job_can_be_followed_and_cancelled(tmp_path: Path) -> None:
-    job = pipelines.ExposureJob.from_toml(bank(tmp_path))
+    job = pipelines.ExposureJob.from_toml(small_bank(tmp_path))
     first = job.submit()
     first.cancel()
     with pytest.raises(RunCancelledError, match="what is done is kept"):
@@ -148,7 +131,7 @@ def test_a_submitted_job_can_be_followed_and_cancelled(tmp_path: Path) -> None:
 
 
 def test_bad_input_leaves_no_folder(tmp_path: Path) -> None:
-    job = bank(tmp_path)
+    job = small_bank(tmp_path)
     quotes = tmp_path / "market/quotes.csv"
     quotes.write_text(
         quotes.read_text().replace("RECOVERY_RATE/RATE/BANK/SR/EUR,0", "RECOVERY_RATE/RATE/BANK/SR/EUR,7")

@@ -76,6 +76,7 @@ class Recorder:
         self.cluster.sync(close)
 
 
+@pytest.mark.slow
 def test_one_worker_whose_nanny_dies_gives_the_serial_bits(
     tmp_path: Path, reference: tuple[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +105,7 @@ def test_one_worker_whose_nanny_dies_gives_the_serial_bits(
     assert changes == [1, 0, 1]
 
 
+@pytest.mark.slow
 def test_a_block_that_kills_its_worker_is_quarantined_and_resumed_later(
     tmp_path: Path, reference: tuple[str, dict[str, bytes]]
 ) -> None:
@@ -119,6 +121,7 @@ def test_a_block_that_kills_its_worker_is_quarantined_and_resumed_later(
     assert data(folder).keys() == reference[1].keys()
 
 
+@pytest.mark.slow
 def test_four_workers_with_transient_failures_give_the_serial_bits(
     tmp_path: Path, reference: tuple[str, dict[str, bytes]]
 ) -> None:
@@ -154,6 +157,7 @@ def paths() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+@pytest.mark.slow
 def test_a_cluster_by_its_address_and_its_sudden_death(
     tmp_path: Path, served: tuple[subprocess.Popen[str], str], reference: tuple[str, dict[str, bytes]]
 ) -> None:
@@ -248,6 +252,7 @@ def test_executors_by_name() -> None:
         Patience(poll=0.0)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_grows_from_nothing(tmp_path: Path, reference: tuple[str, dict[str, bytes]]) -> None:
     """An adaptive cluster starts workers for work that waits, so work has to wait before there are any."""
     environment = dict(os.environ)

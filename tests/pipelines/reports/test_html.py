@@ -18,12 +18,11 @@ import pipelines
 from pipelines import ExposureJob
 from pipelines.reports.html import build_report, write_report
 from pipelines.results.run import Run
-from tests.support.places import EXAMPLES
+from tests.support.bank_run import BankRun
 from tests.support.small_job import BERMUDAN, CLIQUET, SWAPS, own_products, write_job
 from xva.errors import DomainError, StoreError
 from xva.scenarios.prepare import StressOptions
 
-BANK = EXAMPLES / "bank"
 SCENARIOS = """
 name = "three"
 [[scenario]]
@@ -45,17 +44,6 @@ shifts = [{ families = "CDS", relative = "50%" }]
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
 
-def demo(folder: Path) -> Run:
-    """The demo bank with few paths and dates."""
-    shutil.copytree(BANK, folder, ignore=shutil.ignore_patterns("runs", "*.py", "generator", "full"))
-    text = (BANK / "demo.toml").read_text()
-    text = re.sub(r"paths = \d+", "paths = 64", text)
-    text = re.sub(r"block_size = \d+", "block_size = 8", text)
-    text = text.replace('grid = "3M..5Y, 6M..10Y, 1Y..20Y"', 'grid = "1Y..3Y, 5Y..20Y"')
-    (folder / "demo.toml").write_text(text)
-    return ExposureJob.from_toml(folder / "demo.toml").run("serial")
-
-
 def stressed(run: Run, text: str, folder: Path) -> Run:
     file = folder / "scenarios.toml"
     file.write_text(text)
@@ -63,10 +51,10 @@ def stressed(run: Run, text: str, folder: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+def bank(bank_run: BankRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     """A run with sensitivities, and its stress run with a scenario that has no market."""
     folder = tmp_path_factory.mktemp("report")
-    run = demo(folder / "bank")
+    run = bank_run.copy(folder)
     return run, stressed(run, SCENARIOS, folder)
 
 

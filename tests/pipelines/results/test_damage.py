@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.results.run import Run, open_run
 from pipelines.runs.exposure import ExposureJob, resume_run
-from tests.e2e.test_inputs_kept import swap_job
+from tests.support.small_job import swap_job
 from xva.errors import StoreError
 
 

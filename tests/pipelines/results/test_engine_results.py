@@ -6,35 +6,24 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pipelines import open_run
 from pipelines.jobs.inputs import load_job
 from pipelines.runs.computation import Exposure
-from tests.support.places import EXAMPLES
+from tests.support.bank_run import BLOCK, BankRun
 from xva.adjustments import cva_weights
 from xva.adjustments.registry import MEASURES
-from xva.blocks.plan import Arrays
 from xva.results.labelled import MEASURE_NAMES
 from xva.sensitivities.bump import Revaluer
 
-DEMO = EXAMPLES / "bank/demo.toml"
+
+@pytest.fixture(scope="module")
+def exposure(bank_run: BankRun) -> Exposure:
+    return Exposure(load_job(bank_run.job))
 
 
 @pytest.fixture(scope="module")
-def exposure() -> Exposure:
-    job = load_job(DEMO)
-    small = job.spec.simulation.model_copy(update={"paths": 128, "block_size": 16})
-    spec = job.spec.model_copy(update={"simulation": small})
-    object.__setattr__(job, "spec", spec)
-    return Exposure(job)
-
-
-@pytest.fixture(scope="module")
-def blocks(exposure: Exposure) -> list[Arrays]:
-    return [exposure.plan.run(b).sums for b in range(exposure.plan.n_blocks)]
-
-
-@pytest.fixture(scope="module")
-def results(exposure: Exposure, blocks: list[Arrays]) -> xr.Dataset:
-    return exposure.finish(blocks)
+def results(bank_run: BankRun) -> xr.Dataset:
+    return open_run(bank_run.folder).xva
 
 
 @pytest.mark.parametrize("name", ["xva", "total", "sensitivity", "total_sensitivity"])
@@ -60,11 +49,10 @@ def test_cva_is_the_weights_times_the_reported_epe(exposure: Exposure, results: 
         )
 
 
-def test_standard_errors_are_the_spread_of_the_scrambles(
-    exposure: Exposure, blocks: list[Arrays], results: xr.Dataset
-) -> None:
+def test_standard_errors_are_the_spread_of_the_scrambles(exposure: Exposure, results: xr.Dataset) -> None:
     """One block per scramble here: the error of EPE is that of eight independent means."""
-    means = np.stack([b["epe"] / 16 for b in blocks])
+    plan = exposure.engine.plan(adjoint=False)
+    means = np.stack([plan.run(b).sums["epe"] / BLOCK for b in range(plan.n_blocks)])
     np.testing.assert_allclose(results["epe"], means.mean(0), rtol=1e-12)
     np.testing.assert_allclose(results["epe_se"], means.std(0, ddof=1) / np.sqrt(8), rtol=1e-9, atol=1e-9)
 
@@ -84,9 +72,9 @@ def test_without_survivals_funding_costs_more(results: xr.Dataset) -> None:
     [
         ("CDS/CREDIT_SPREAD/CPTY_C/SR/EUR/5Y", 1e-6),
         ("FX/RATE/EUR/USD", 1e-5),
-        ("IR_SWAP/RATE/USD/2D/1D/10Y", 1e-6),
-        ("SWAPTION/RATE_NVOL/USD/10Y/10Y/ATM", 1e-7),
-        ("RECOVERY_RATE/RATE/BANK/SR/EUR", 1e-5),
+        pytest.param("IR_SWAP/RATE/USD/2D/1D/10Y", 1e-6, marks=pytest.mark.slow),
+        pytest.param("SWAPTION/RATE_NVOL/USD/10Y/10Y/ATM", 1e-7, marks=pytest.mark.slow),
+        pytest.param("RECOVERY_RATE/RATE/BANK/SR/EUR", 1e-5, marks=pytest.mark.slow),
     ],
 )
 def test_sensitivities_against_recalibrated_bumps(

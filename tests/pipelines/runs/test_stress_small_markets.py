@@ -28,7 +28,9 @@ MARKETS = {
 }
 
 
-@pytest.mark.parametrize("name", MARKETS)
+@pytest.mark.parametrize(
+    "name", [n if n == "flat zero rates" else pytest.param(n, marks=pytest.mark.slow) for n in MARKETS]
+)
 def test_the_ready_set_runs_on_every_market_that_a_run_runs_on(name: str, tmp_path: Path) -> None:
     run = pipelines.ExposureJob.from_toml(written(tmp_path, *MARKETS[name])).run("serial")
     found = stress(run, READY).stress

@@ -79,7 +79,7 @@ def test_intervals_of_sums() -> None:
     assert add([(1.0, one), (-1.0, one)], paired=True).interval(0.95).half_width == 0.0
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
 def test_errors_are_unbiased_and_intervals_cover(noise: float) -> None:
     squares, profiles, covered = [], [], np.zeros(3)
     bias, wave, runs = 0.02, 0.05, 120

@@ -58,6 +58,7 @@ def test_errors_per_greek_are_those_of_the_nodes(dense: TensorSurrogate) -> None
         assert bool((compressed < found * (1 + slack)).all()), compressed / found - 1
 
 
+@pytest.mark.slow
 def test_a_train_s_greeks_are_analytic_where_pychebyshev_s_are_finite_differences() -> None:
     from pychebyshev import ChebyshevTT
 
@@ -85,6 +86,7 @@ def test_a_train_s_greeks_are_analytic_where_pychebyshev_s_are_finite_difference
     assert float(worst(found, truth)[0]) < 2e-3  # published: 1.3e-3
 
 
+@pytest.mark.slow
 def test_price_error_of_a_cross_train_is_that_of_pychebyshev_s() -> None:
     ours = build_train(function, BOX, COUNTS, max_rank=15, seed=42)
     points = sample(BOX, 5_000, seed=5)

@@ -29,6 +29,7 @@ def test_blocks_in_this_process_are_the_whole_build(dense: TensorSurrogate) -> N
     assert torch.allclose(blocks(points), dense(points), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_serial_bits() -> None:
     serial = spread(plan)
     workers = spread(plan, LocalExecutor(2), trusted_modules=TRUST)

@@ -12,13 +12,13 @@ from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     ExactCall,
+    asian,
     assert_unbiased,
     call,
     call_exact,
     days,
     one_equity,
 )
-from tests.surrogates.labels.test_strategy import asian
 from xva.errors import DomainError
 
 PATHS = 16384

@@ -7,8 +7,8 @@ import pytest
 from surrogates.labels import Guard, LabelProblem, LikelihoodRatio, OneStepSurvival, crossing_of
 from surrogates.labels.choice import default_strategy
 from surrogates.labels.strategy import LabelStrategy, Pathwise
+from tests.support.cross_asset import bundle
 from tests.support.label_worlds import CONTEXT, MONTHS, days
-from tests.xva.models.test_cross_asset_paths import bundle
 from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.trades.barrier_option import BarrierOption
 

@@ -74,6 +74,7 @@ def test_curves_volatilities_and_spots_move_as_named() -> None:
     assert torch.equal(there.fx[0].spot, 2.0 * market().fx[0].spot)
 
 
+@pytest.mark.slow
 def test_one_surrogate_serves_the_box() -> None:
     """In markets drawn afresh; refitting on the base market alone is several times worse there."""
     fitted, base = RidgeFeatures().fit(samples()), RidgeFeatures().fit(at_base())

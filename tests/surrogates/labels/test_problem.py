@@ -11,13 +11,13 @@ from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
     VOL,
+    asian,
     assert_unbiased,
     call,
     call_exact,
     days,
     one_equity,
 )
-from tests.surrogates.labels.test_strategy import asian
 from xva.errors import DomainError
 from xva.trades.american_option import AmericanOption
 

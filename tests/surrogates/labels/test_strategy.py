@@ -17,6 +17,7 @@ from tests.support.label_worlds import (
     RATE,
     VOL,
     Digital,
+    asian,
     assert_unbiased,
     barrier,
     call,
@@ -29,25 +30,10 @@ from tests.support.label_worlds import (
 from xva.errors import DomainError
 from xva.pricing.closed_form.barrier import barrier_option
 from xva.trades.american_option import AmericanOption
-from xva.trades.asian_option import AsianOption
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
 
 PATHS = 16384
-
-
-def asian() -> AsianOption:
-    return AsianOption(
-        "A",
-        "N",
-        underlying="EQ/S",
-        currency="EUR",
-        side="long",
-        option_type="call",
-        quantity=1.0,
-        strike=1.0,
-        averaging_dates=MONTHS[1:],
-    )
 
 
 def test_a_call_on_all_dates() -> None:

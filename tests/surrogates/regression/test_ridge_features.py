@@ -72,6 +72,7 @@ def test_a_basket_call_against_the_closed_form(assets: int) -> None:
     assert gradient < 0.015
 
 
+@pytest.mark.slow
 def test_differential_training_beats_value_only_on_sixteen_times_the_samples() -> None:
     few, many = basket(7, 1024, 0), basket(7, 16384, 0)
     differential = errors(many, RidgeFeatures(), few.samples)

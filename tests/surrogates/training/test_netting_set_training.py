@@ -26,6 +26,7 @@ from surrogates.training.netting_set_training import (
 from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,
+    asian,
     barrier,
     call,
     call_exact,
@@ -34,7 +35,6 @@ from tests.support.label_worlds import (
     one_equity,
     real,
 )
-from tests.surrogates.labels.test_strategy import asian
 from xva.errors import DomainError
 from xva.models.equity_basket import EquityBasket
 from xva.models.path_model import walk

@@ -12,8 +12,9 @@ import xarray as xr
 from scipy.stats import norm
 
 from tests.support.flat_book import FX_FIXING, day, linear_trades, option_trades, physical, swap, world
-from tests.support.flat_world import SCRAMBLES, assert_within, days_between, make_engine, run
+from tests.support.flat_world import days_between, make_engine, run
 from tests.support.path_products import ExactForward, path_forward
+from tests.support.statistics import SCRAMBLES, assert_within
 from xva.allocation.allocation import Portfolio, Portfolios, allocated
 from xva.allocation.allocation_plan import AllocationPlan
 from xva.errors import DomainError

@@ -10,17 +10,9 @@ import xarray as xr
 
 from tests.support import flat_book
 from tests.support.demo_bank import demo_engine
-from tests.support.flat_world import (
-    BANK,
-    COUNTERPARTY,
-    FlatWorld,
-    days_between,
-    make_engine,
-    rate_id,
-    run,
-    three_sigma,
-)
+from tests.support.flat_world import BANK, COUNTERPARTY, FlatWorld, days_between, make_engine, rate_id, run
 from tests.support.path_products import path_forward
+from tests.support.statistics import three_sigma
 from xva.errors import DomainError, MarketDataError
 from xva.explain.attribution import Attribution, attribute
 from xva.explain.fixings import expected_fixings
@@ -47,7 +39,7 @@ def book() -> list[Trade]:
 
 @cache
 def engine() -> ExposureEngine:
-    days = days_between("2025-01-15", "2031-01-15", 8)
+    days = days_between("2025-01-15", "2031-01-15", 5)
     return make_engine(flat_book.world(), book(), days, 512, scrambles=SCRAMBLES)
 
 
@@ -105,6 +97,7 @@ def test_little_is_left_and_no_more_than_the_bound(scenario: str, limit: float) 
     assert float((second > np.abs(data["unexplained"])).mean()) > 0.8, "second order explains nothing"
 
 
+@pytest.mark.slow
 def test_second_order_against_central_differences_of_the_gradient() -> None:
     """An opinion from both sides of the base market, ten basis points wide: what a Hessian is there."""
     days, share = days_between("2025-01-15", "2031-01-15", 6), 0.4
@@ -189,6 +182,7 @@ def test_hessian_products_agree_with_differences_of_gradients() -> None:
     np.testing.assert_allclose(total, slow["change"], rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_without_split_only_the_gammas_are_put_together() -> None:
     whole = attribute(engine(), {"all +25": moved(engine(), **several(25.0))}, Attribution(split=False))
     apart = found().sel(scenario=["all +25"])
@@ -227,6 +221,7 @@ def test_the_trade_with_the_kink_is_named() -> None:
     }  # it is short
 
 
+@pytest.mark.slow
 def test_trades_rests_add_up_to_the_third_difference_of_the_measure() -> None:
     base, quotes = engine(), moved(engine(), **{rate_id("EUR"): 50e-4})
     rests = kink_trades(base, quotes, ["N"])
@@ -264,6 +259,7 @@ def test_every_quote_of_the_bank_has_a_group() -> None:
         risk_group("WEATHER/OSLO")
 
 
+@pytest.mark.slow
 def test_the_demo_bank_is_explained() -> None:
     """±1 bp: under 1 %; ±25 bp: under 5 % of the sum of absolute contributions, in total and by netting set."""
     base = demo_engine(1024, 128, 2, every=4)

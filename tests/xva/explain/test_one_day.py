@@ -169,6 +169,7 @@ def test_theta_is_per_calendar_day(night: xr.Dataset) -> None:
     np.testing.assert_allclose(night["total_theta_se"], night["total_change_se"] / 7.0)
 
 
+@pytest.mark.slow
 def test_the_whole_bank_rolls_with_small_errors() -> None:
     """Random numbers are kept: the night's error is a small part of the level's."""
     engine = demo_engine(paths=128, block_size=16, scrambles=8, every=8)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tests.support.flat_world import COUNTERPARTY, FlatWorld, assert_within, days_between, make_engine, run
+from tests.support.flat_world import COUNTERPARTY, FlatWorld, days_between, make_engine, run
+from tests.support.statistics import assert_within
 from xva.trades import Fra
 
 START, END = np.datetime64("2025-10-15"), np.datetime64("2026-04-15")

@@ -15,9 +15,9 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from tests.support.flat_book import FX_FIXING, cross_currency, day, swap, world
-from tests.support.flat_world import COUNTERPARTY, FlatWorld, assert_within, make_engine, run
-from tests.xva.exposure.test_numbers_martingales import present_value
+from tests.support.flat_book import FX_FIXING, cross_currency, day, present_value, swap, world
+from tests.support.flat_world import COUNTERPARTY, FlatWorld, make_engine, run
+from tests.support.statistics import assert_within
 from xva.adjustments.registry import SIDES
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine

@@ -11,7 +11,8 @@ import xarray as xr
 from scipy.stats import norm
 
 from tests.oracles.plain_simulation import Floats, State, TwoCurrencies, exposure
-from tests.support.flat_world import FlatWorld, assert_within, make_engine, run, two_currencies
+from tests.support.flat_world import FlatWorld, make_engine, run, two_currencies
+from tests.support.statistics import assert_within
 from xva.trades import CrossCurrencySwap, FxForward, FxOption, InterestRateSwap, Trade
 
 PLAIN = TwoCurrencies(rho_dx=-0.25, rho_fx=0.2)

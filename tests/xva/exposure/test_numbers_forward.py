@@ -18,14 +18,13 @@ from tests.support.flat_world import (
     BANK,
     COUNTERPARTY,
     FlatWorld,
-    assert_within,
     days_between,
     equity_vol_id,
     make_engine,
     run,
-    three_sigma,
 )
 from tests.support.places import ORACLES
+from tests.support.statistics import assert_within, three_sigma
 from xva.adjustments.measures import XvaSpec
 from xva.exposure.engine import ExposureEngine
 from xva.sensitivities.bump import Revaluer
@@ -78,6 +77,7 @@ def test_expected_exposure() -> None:
     assert_within(found.value[0], found.value_se[0], np.zeros(5), floor=0.0, more=1e-9)
 
 
+@pytest.mark.slow
 def test_continuous_rows() -> None:
     """Unilateral CVA, its derivative to volatility by AD, first-to-default CVA: 1,000 dates, 8,192 paths, one run."""
     engine = no_rates(days_between(AS_OF, LAST, 1000), 1024, scrambles=8)

@@ -9,49 +9,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from tests.support.flat_book import FX_FIXING, day, linear_trades, physical, world
-from tests.support.flat_world import FlatWorld, assert_within, make_engine, run
-from xva.trades import Trade
-from xva.trades.claims import CompoundedFlow, EquityFlow, FixedFlow, IborFlow, ResetPeriod
+from tests.support.flat_book import FX_FIXING, day, linear_trades, physical, present_value, world
+from tests.support.flat_world import FlatWorld, make_engine, run
+from tests.support.statistics import assert_within
 
-RATES = {"EUR": 0.03, "USD": 0.04}
 DATES = ["2025-03-03", "2025-07-15", "2026-02-20", "2027-01-15", "2027-10-01", "2029-06-30"]
-
-
-def present_value(trade: Trade, w: FlatWorld, after: float) -> float:
-    """Today's value in EUR of the flows paid after a time, from the claims on flat curves."""
-    spot = {"EUR": 1.0, "USD": 1.0 / 1.10}
-
-    def discount(currency: str, t: float) -> float:
-        return math.exp(-RATES[currency] * t)
-
-    total = 0.0
-    for claim in trade.claims(w.context(FX_FIXING)):
-        if claim.pay <= after + 1e-9:  # type: ignore[union-attr]
-            continue
-        match claim:
-            case FixedFlow():
-                value = claim.amount * discount(claim.currency, claim.pay) * spot[claim.currency]
-            case IborFlow():
-                growth = math.exp(RATES[claim.currency] * (claim.end - claim.start))
-                value = claim.amount * (growth - 1.0) / claim.accrual
-                value *= discount(claim.currency, claim.pay) * spot[claim.currency]
-            case CompoundedFlow():
-                growth = claim.accrued * math.exp(RATES[claim.currency] * (claim.end - claim.start))
-                value = (
-                    claim.amount * (growth - 1.0) * discount(claim.currency, claim.pay) * spot[claim.currency]
-                )
-            case EquityFlow():
-                value = claim.quantity * 100.0 * math.exp(-0.02 * claim.pay)
-            case ResetPeriod():  # lent at the index: worth its notional at the start, which is exchanged there
-                assert claim.spread == 0.0
-                running = claim.start <= after + 1e-9
-                notional = claim.base_amount * discount(claim.base_currency, claim.start)
-                value = notional * spot[claim.base_currency] if running else 0.0
-            case _:
-                raise AssertionError(claim)
-        total += value
-    return total
 
 
 def test_mean_deflated_value_and_past_flows_are_constant() -> None:

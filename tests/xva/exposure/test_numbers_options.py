@@ -15,15 +15,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from tests.support.flat_world import (
-    BANK,
-    FlatWorld,
-    assert_within,
-    days_between,
-    make_engine,
-    run,
-    two_currencies,
-)
+from tests.support.flat_world import BANK, FlatWorld, days_between, make_engine, run, two_currencies
+from tests.support.statistics import assert_within
 from xva.adjustments.measures import XvaSpec
 from xva.trades import CapFloor, EquityOption, FxOption, Swaption, Trade
 

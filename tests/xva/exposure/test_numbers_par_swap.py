@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.flat_world import BANK, COUNTERPARTY, FlatWorld, assert_within, make_engine, run
+from tests.support.flat_world import BANK, COUNTERPARTY, FlatWorld, make_engine, run
 from tests.support.places import ORACLES
+from tests.support.statistics import assert_within
 from xva.adjustments.measures import XvaSpec
 from xva.exposure.engine import ExposureEngine
 from xva.trades import InterestRateSwap

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
-from scipy.stats import t as student
 from torch import Tensor
 
+from tests.support.statistics import standard_error, three_sigma
 from xva.errors import MarketDataError
 from xva.exposure.claim_groups import CompiledResets, CompiledSwaption, Flows, Resets, Swaptions
 from xva.exposure.compiled import CompiledSet
@@ -155,8 +155,7 @@ def _noise(model: CrossAssetModel) -> PathNoise:
 
 def assert_means(samples: np.ndarray, exact: float) -> None:
     """Means of R scrambles within the 99.73 % Student quantile of their spread."""
-    error = samples.std(ddof=1) / np.sqrt(len(samples))
-    quantile = student.ppf(1.0 - 0.00135, len(samples) - 1)
+    error, quantile = standard_error(samples), three_sigma(len(samples))
     assert error > 0
     assert abs(samples.mean() - exact) <= quantile * error + 1e-12 * abs(exact), (
         samples.mean(),

@@ -145,6 +145,7 @@ def test_derivatives_through_the_scheme_against_quantlib() -> None:
         assert_mean(np.array(found)[:, k], exact, allowed=0.01 * abs(exact), looks=len(FIELDS))
 
 
+@pytest.mark.slow
 def test_delta_where_the_variance_is_often_zero() -> None:
     terms = (100.0, 0.04, 0.5, 0.04, 1.0, -0.9)
     exact = (

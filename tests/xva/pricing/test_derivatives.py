@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.flat_world import FlatWorld, two_currencies
-from tests.xva.exposure.parts.test_parity_on_paths import CASES
+from tests.support.option_pairs import CASES
 from xva.exposure.engine import Book
 from xva.exposure.reconciliation.reconciliation import trade_values
 from xva.market.quotes import QuoteSet

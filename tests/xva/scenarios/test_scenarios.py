@@ -27,6 +27,16 @@ from xva.scenarios.results import stress_results
 
 READY = EXAMPLES / "scenarios/ready.toml"
 CHECKED = ("rates_up_100", "steepener", "dollar_up_15", "equities_down_30", "fx_vol_up", "replay_2008")
+QUICK = ("rates_up_100", "equities_down_30")
+FEW = (
+    *QUICK,
+    "rates_up_10",
+    "dollar_up_15",
+    "credit_wider_50",
+    "credit_short_end",
+    "recoveries_down",
+    "funding_freeze",
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,11 @@ def engine() -> ExposureEngine:
 
 
 @cache
-def ready() -> Stressed:
+def ready(whole: bool = False) -> Stressed:
+    """Stressed by some of the ready set, or by all of it."""
     scenarios = read_scenarios(READY)
+    if not whole:
+        scenarios = ScenarioSet("few", tuple(s for s in scenarios.scenarios if s.name in FEW))
     base = sums(engine().plan(adjoint=False))
     plan = prepare(engine(), scenarios, base)
     blocks = sums(plan)
@@ -65,9 +78,15 @@ def fresh(scenario: Scenario) -> tuple[ExposureEngine, ExposurePlan]:
     return made, made.plan(adjoint=False)
 
 
-@pytest.mark.parametrize("name", CHECKED)
-def test_a_scenario_is_a_fresh_run_to_the_last_bit(name: str) -> None:
-    done = ready()
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        *((name, False) for name in QUICK),
+        *(pytest.param(name, True, marks=pytest.mark.slow) for name in CHECKED),
+    ],
+)
+def test_a_scenario_is_a_fresh_run_to_the_last_bit(name: str, whole: bool) -> None:
+    done = ready(whole)
     number = [s.name for s in done.scenarios.scenarios].index(name)
     other, plan = fresh(done.scenarios.scenarios[number])
     mine, theirs = list(done.plan.scenario_sums(done.blocks))[number], sums(plan)
@@ -91,9 +110,14 @@ def test_the_base_is_the_base_run() -> None:
     np.testing.assert_array_equal(done.results["epe_base"], expected["epe"])
 
 
-def test_values_at_t0_are_the_closed_form_sum_of_all_trades_on_the_shifted_market() -> None:
-    done = ready()
-    for name in CHECKED:
+@pytest.mark.parametrize(
+    ("names", "whole"), [(QUICK, False), pytest.param(CHECKED, True, marks=pytest.mark.slow)]
+)
+def test_values_at_t0_are_the_closed_form_sum_of_all_trades_on_the_shifted_market(
+    names: tuple[str, ...], whole: bool
+) -> None:
+    done = ready(whole)
+    for name in names:
         number = [s.name for s in done.scenarios.scenarios].index(name)
         other, _ = fresh(done.scenarios.scenarios[number])
         table = reconcile(other.book, other.world)
@@ -153,12 +177,19 @@ def test_the_error_of_the_change_is_that_of_common_random_numbers() -> None:
     np.testing.assert_allclose(found["total_change"], change, rtol=1e-9, atol=1e-6)
 
 
-def test_a_stored_plan_gives_the_same_bits_in_any_order() -> None:
-    done = ready()
+@pytest.mark.parametrize(
+    ("whole", "n_blocks"),
+    [
+        (False, 8),
+        pytest.param(True, 16, marks=pytest.mark.slow),
+    ],  # 21 worlds, 16 to a block, on 8 blocks of paths
+)
+def test_a_stored_plan_gives_the_same_bits_in_any_order(whole: bool, n_blocks: int) -> None:
+    done = ready(whole)
     arrays, meta = done.plan.payload()
     again = StressPlan.from_payload(arrays, json.loads(json.dumps(meta)))
-    assert again.n_blocks == done.plan.n_blocks == 16  # 21 worlds, 16 to a block, on 8 blocks of paths
-    for block in (15, 3, 8, 0):
+    assert again.n_blocks == done.plan.n_blocks == n_blocks
+    for block in (n_blocks - 1, 3, 0):
         found = again.run(block).sums
         assert found.keys() == done.blocks[block].keys()
         assert all(np.array_equal(found[k], done.blocks[block][k]) for k in found)

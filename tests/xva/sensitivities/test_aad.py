@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from scipy.stats import t as student
 from torch import Tensor
 
 from tests.support.demo_bank import demo_engine
+from tests.support.statistics import three_sigma
 from xva.adjustments.registry import MEASURES, SIDES
 from xva.errors import DomainError
 from xva.exposure.block.data import ExposureData
@@ -69,11 +69,17 @@ def test_every_kind_of_trade_is_there() -> None:
     assert any(len(s.units) > 1 for s in sets)
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_fast_adjoint_is_the_generic_reverse_pass(measure: str) -> None:
+@cache
+def fast_gradients() -> np.ndarray:
+    """``(measure, netting set, quote)``."""
     plan = ExposurePlan(data())
     means = scramble_means(data(), [plan.run(b).sums for b in range(plan.n_blocks)])
-    fast = quote_gradients(small(), data(), means).mean(0)[MEASURES.index(measure)]
+    return quote_gradients(small(), data(), means).mean(0)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_fast_adjoint_is_the_generic_reverse_pass(measure: str) -> None:
+    fast = fast_gradients()[MEASURES.index(measure)]
     weights = torch.from_numpy(np.random.default_rng(5).uniform(0.5, 1.5, len(data().sets)))
     bar = torch.zeros(len(MEASURES), len(weights), dtype=torch.float64)
     bar[MEASURES.index(measure)] = weights
@@ -110,6 +116,7 @@ def smoothed() -> tuple[Chain, Tensor]:
     return measure_chain(small(), data(), every_set(), kink), MIX[:, None].expand(4, len(every_set()))
 
 
+@pytest.mark.slow
 def test_hessian_product_is_the_derivative_of_the_gradient() -> None:
     """All families at once: differences of the smoothed gradient converge to it with the square of the shift."""
     chain, bar = smoothed()
@@ -131,6 +138,7 @@ def without_exercise() -> list[int]:
     return [i for i in every_set() if not len(data().sets[i].part(ExercisedSwaptions).unit)]
 
 
+@pytest.mark.slow
 def test_hessian_product_is_ten_basis_points_of_a_smooth_gradient() -> None:
     """Smoothing wider than the shift, on both sides."""
     numbers = without_exercise()
@@ -143,6 +151,7 @@ def test_hessian_product_is_ten_basis_points_of_a_smooth_gradient() -> None:
     assert float(error.max()) < 0.01 * float(product.abs().max())
 
 
+@pytest.mark.slow
 def test_smoothing_does_not_bias_the_hessian_product() -> None:
     """By 0.02 sd, per scramble, against the gradient without smoothing 10 bp up and down."""
     engine = demo_engine(8 * 512, 512, 8, every=8)
@@ -159,10 +168,11 @@ def test_smoothing_does_not_bias_the_hessian_product() -> None:
         theirs.append(float((up - down) / 2e-3))
     gap = np.array(ours) - np.array(theirs)
     error = gap.std(ddof=1) / np.sqrt(len(gap))
-    assert abs(gap.mean()) <= student.ppf(1 - 0.00135, len(gap) - 1) * error
+    assert abs(gap.mean()) <= three_sigma(len(gap)) * error
     assert error < 0.03 * abs(np.mean(theirs)), "the comparison says something"
 
 
+@pytest.mark.slow
 def test_hessian_product_has_labels_and_errors() -> None:
     engine = demo_engine(32, 16, 2, every=20)
     quote = "IR_SWAP/RATE/EUR/2D/6M/10Y"
@@ -176,7 +186,7 @@ def test_hessian_product_has_labels_and_errors() -> None:
 
 @pytest.fixture(scope="module")
 def both() -> tuple[xr.Dataset, xr.Dataset]:
-    engine = demo_engine(128, 16, 4, every=8)
+    engine = demo_engine(32, 8, 4, every=20)
     quotes = ["IR_SWAP/RATE/EUR/2D/6M/10Y", "CDS/CREDIT_SPREAD/CPTY_A/SR/EUR/5Y", "FX/RATE/EUR/USD"]
     return sensitivities(engine, quotes=quotes), sensitivities(engine, method="bump", quotes=quotes)
 

@@ -110,6 +110,7 @@ def test_with_the_curve_kept_it_is_the_sensitivity_of_a_market_quoted_by_basis_s
         curve_kept_sensitivities(kept)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_stress_say_what_is_kept(files: dict[str, Path], tmp_path: Path) -> None:
     """Outrights did nothing when the spot moved: CVA changed by 0.000, and its FX sensitivity was 0.0."""
     runs = {name: pipelines.ExposureJob.from_toml(file).run("serial") for name, file in files.items()}

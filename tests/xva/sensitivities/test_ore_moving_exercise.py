@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.support.flat_world import make_engine, rate_id, sigma_id, three_sigma
-from tests.xva.exposure.test_ore_exposure import (
+from tests.support.flat_world import make_engine, rate_id, sigma_id
+from tests.support.ore_cases import (
     FIXING,
     RATE,
     SIGMA,
@@ -21,6 +21,7 @@ from tests.xva.exposure.test_ore_exposure import (
     swaption_profile,
     world,
 )
+from tests.support.statistics import three_sigma
 from xva.exposure.block import closed_form_adjoint as block_adjoint
 from xva.exposure.engine import ExposureEngine
 from xva.results.labelled import results
@@ -87,6 +88,7 @@ def test_ad_through_the_soft_exercise() -> None:
     check_values(base)
 
 
+@pytest.mark.slow
 def test_a_frozen_exercise_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the boundary's part dCVA/drate is 5.2 % too small and dDVA/drate has the wrong sign."""
     with monkeypatch.context() as patch:

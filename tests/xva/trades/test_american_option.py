@@ -10,28 +10,14 @@ import pytest
 import torch
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import AMERICAN_PUT, D
 from tests.support.path_world import AS_OF, CONTEXT, given
 from xva import dates
 from xva.errors import TradeError
-from xva.trades import AmericanOption, TermsError, TradeContext
+from xva.trades import TermsError, TradeContext
 from xva.trades.path_trade import PathTrade
 
-D = np.datetime64
-PUT = AmericanOption(
-    trade_id="A1",
-    netting_set="N",
-    underlying="EQ/ACME",
-    currency="USD",
-    side="long",
-    option_type="put",
-    quantity=10.0,
-    strike=100.0,
-    expiry_date=D("2027-01-15"),
-    exercise=(D("2026-05-15"), D("2026-09-15"), D("2027-01-15")),
-    settlement_lag="2D",
-    calendar="TARGET",
-)
-FX_CALL = replace(PUT, underlying="FX/EUR/USD", option_type="call", strike=1.2, side="short")
+FX_CALL = replace(AMERICAN_PUT, underlying="FX/EUR/USD", option_type="call", strike=1.2, side="short")
 
 
 class TestBermudanEquityPut(PathTradeContract):
@@ -39,7 +25,7 @@ class TestBermudanEquityPut(PathTradeContract):
     levels = (100.0,)
 
     def trade(self) -> PathTrade:
-        return PUT
+        return AMERICAN_PUT
 
 
 class TestFxCall(PathTradeContract):
@@ -55,25 +41,27 @@ class TestMonthly(PathTradeContract):
     levels = (100.0,)
 
     def trade(self) -> PathTrade:
-        return replace(PUT, exercise=(), frequency="1M", first_date=D("2026-03-15"), settlement_lag="")
+        return replace(
+            AMERICAN_PUT, exercise=(), frequency="1M", first_date=D("2026-03-15"), settlement_lag=""
+        )
 
 
 def test_holder() -> None:
-    assert (PUT.holder, FX_CALL.holder) == (1, -1)
+    assert (AMERICAN_PUT.holder, FX_CALL.holder) == (1, -1)
 
 
 def test_european_is_one_date() -> None:
-    days = replace(PUT, exercise=()).exercise_dates(CONTEXT)
+    days = replace(AMERICAN_PUT, exercise=()).exercise_dates(CONTEXT)
     assert days.tolist() == [D("2027-01-15").item()]
 
 
 def test_expiry_is_always_an_exercise_date() -> None:
-    days = replace(PUT, exercise=PUT.exercise[:1]).exercise_dates(CONTEXT)
+    days = replace(AMERICAN_PUT, exercise=AMERICAN_PUT.exercise[:1]).exercise_dates(CONTEXT)
     assert list(days) == [D("2026-05-15"), D("2027-01-15")]
 
 
 def test_american_is_every_business_day() -> None:
-    american = replace(PUT, exercise=(), frequency="business daily", first_date=AS_OF)
+    american = replace(AMERICAN_PUT, exercise=(), frequency="business daily", first_date=AS_OF)
     days = american.exercise_dates(CONTEXT)
     every = np.arange(AS_OF + 1, american.expiry_date + 1)
     assert list(days) == list(every[dates.adjust(every, "TARGET", "F") == every])
@@ -83,7 +71,7 @@ def test_american_is_every_business_day() -> None:
 
 
 def test_frequency() -> None:
-    monthly = replace(PUT, exercise=(), frequency="3M", first_date=D("2026-04-15"))
+    monthly = replace(AMERICAN_PUT, exercise=(), frequency="3M", first_date=D("2026-04-15"))
     assert list(monthly.exercise_dates(CONTEXT)) == [
         D("2026-04-15"),
         D("2026-07-15"),
@@ -93,13 +81,13 @@ def test_frequency() -> None:
 
 
 def test_exercise_brings_the_intrinsic_value_two_days_later() -> None:
-    paths = given(PUT, [[100.0, 100.0], [90.0, 120.0], [70.0, 80.0], [95.0, 60.0]])
+    paths = given(AMERICAN_PUT, [[100.0, 100.0], [90.0, 120.0], [70.0, 80.0], [95.0, 60.0]])
     exercised = torch.tensor([[1.0, 0.0], [0.0, 0.25], [0.0, 0.75]], dtype=torch.float64)
-    flows = PUT.cashflows(paths, exercised)
+    flows = AMERICAN_PUT.cashflows(paths, exercised)
     assert [f.pay for f in flows] == [D("2026-05-19"), D("2026-09-17"), D("2027-01-19")]
     assert [f.amount.tolist() for f in flows] == [[100.0, 0.0], [0.0, 50.0], [0.0, 300.0]]
-    assert PUT.maturity == D("2027-01-19")
-    short = replace(PUT, side="short").cashflows(paths, exercised)
+    assert AMERICAN_PUT.maturity == D("2027-01-19")
+    short = replace(AMERICAN_PUT, side="short").cashflows(paths, exercised)
     assert short[0].amount.tolist() == [-100.0, 0.0]
 
 
@@ -117,8 +105,8 @@ def test_exercise_value_is_the_holders_deflated_gain() -> None:
 def test_currencies_are_those_to_simulate() -> None:
     assert FX_CALL.currencies == ("EUR", "USD")
     assert FX_CALL.equities == ()
-    assert PUT.currencies == ("USD",)
-    assert PUT.equities == (("ACME", "USD"),)
+    assert AMERICAN_PUT.currencies == ("USD",)
+    assert AMERICAN_PUT.equities == (("ACME", "USD"),)
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -144,12 +132,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TradeError) as caught:
-        replace(PUT, **changes)
+        replace(AMERICAN_PUT, **changes)
     assert str(caught.value).startswith("trade A1, field ")
     assert message in str(caught.value)
 
 
 def test_tells_all_problems_at_once() -> None:
     with pytest.raises(TermsError) as caught:
-        replace(PUT, strike=0.0, underlying="", exercise=3, calendar="")
+        replace(AMERICAN_PUT, strike=0.0, underlying="", exercise=3, calendar="")
     assert len(caught.value.problems) == 4

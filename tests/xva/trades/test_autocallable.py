@@ -10,28 +10,12 @@ import pytest
 import torch
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import NOTE, D
 from tests.support.path_world import CONTEXT, given
 from xva.errors import TradeError
 from xva.trades import Autocallable
 from xva.trades.path_trade import PathTrade
 
-D = np.datetime64
-NOTE = Autocallable(
-    trade_id="A1",
-    netting_set="N",
-    underlyings=("EQ/A", "EQ/B"),
-    currency="USD",
-    side="long",
-    initial_prices=(100.0, 50.0),
-    notional=1000.0,
-    valuation_dates=(D("2026-04-15"), D("2026-07-15"), D("2026-10-15"), D("2027-01-15")),
-    call_levels=(1.0, 0.98, 0.95),
-    coupon_rate=0.02,
-    coupon_barrier=0.8,
-    knock_in=0.7,
-    knock_in_watch="valuation",
-    pay_dates=(D("2026-04-17"), D("2026-07-17"), D("2026-10-19"), D("2027-01-19")),
-)
 DAILY = replace(NOTE, knock_in_watch="daily", start_date=D("2026-01-15"))
 
 

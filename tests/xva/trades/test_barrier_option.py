@@ -10,33 +10,11 @@ import pytest
 import torch
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import BARRIER, BARRIER_KINDS, CONTINUOUS_BARRIER, EXPIRY, D
 from tests.support.path_world import AS_OF, CONTEXT, VOL, given
 from xva.errors import TradeError
 from xva.trades import BarrierOption, TradeContext
 from xva.trades.path_trade import PathTrade
-
-D = np.datetime64
-EXPIRY = D("2026-07-15")
-DISCRETE = BarrierOption(
-    trade_id="B1",
-    netting_set="N",
-    underlying="EQ/ACME",
-    currency="USD",
-    side="long",
-    option_type="call",
-    quantity=10.0,
-    strike=100.0,
-    barrier=90.0,
-    barrier_type="down-and-out",
-    expiry_date=EXPIRY,
-    monitoring_dates=(D("2026-03-16"), D("2026-05-15"), EXPIRY),
-    rebate=3.0,
-    pay_date=D("2026-07-17"),
-)
-CONTINUOUS = replace(DISCRETE, monitoring_dates=(), pay_date=None)
-KINDS = [
-    (f"{way}-and-{end}", kind) for way in ("up", "down") for end in ("in", "out") for kind in ("call", "put")
-]
 
 
 class TestDiscrete(PathTradeContract):
@@ -44,7 +22,7 @@ class TestDiscrete(PathTradeContract):
     levels = (100.0, 90.0)
 
     def trade(self) -> PathTrade:
-        return DISCRETE
+        return BARRIER
 
 
 class TestDiscreteUpAndInFxPut(PathTradeContract):
@@ -53,7 +31,7 @@ class TestDiscreteUpAndInFxPut(PathTradeContract):
 
     def trade(self) -> PathTrade:
         return replace(
-            DISCRETE,
+            BARRIER,
             underlying="FX/EUR/USD",
             option_type="put",
             strike=1.2,
@@ -70,7 +48,7 @@ class TestContinuous(PathTradeContract):
     seasoned = False
 
     def trade(self) -> PathTrade:
-        return CONTINUOUS
+        return CONTINUOUS_BARRIER
 
 
 class TestContinuousUpAndInFx(PathTradeContract):
@@ -80,7 +58,7 @@ class TestContinuousUpAndInFx(PathTradeContract):
 
     def trade(self) -> PathTrade:
         return replace(
-            CONTINUOUS,
+            CONTINUOUS_BARRIER,
             underlying="FX/EUR/USD",
             strike=1.2,
             barrier=1.32,
@@ -97,11 +75,11 @@ def amount(trade: BarrierOption, rows: list[list[float]], report: Any = ()) -> l
     return flow.amount.tolist()  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(("kind", "option_type"), KINDS)
+@pytest.mark.parametrize(("kind", "option_type"), BARRIER_KINDS)
 def test_discrete_pays_option_or_rebate(kind: str, option_type: str) -> None:
     up = kind.startswith("up")
     barrier = 110.0 if up else 90.0
-    trade = replace(DISCRETE, barrier_type=kind, option_type=option_type, barrier=barrier)
+    trade = replace(BARRIER, barrier_type=kind, option_type=option_type, barrier=barrier)
     beyond = 111.0 if up else 89.0
     rows = [
         [100.0, beyond, 100.0, 100.0, 100.0],  # as_of is not watched
@@ -117,8 +95,8 @@ def test_discrete_pays_option_or_rebate(kind: str, option_type: str) -> None:
         assert found[path] == (10.0 * max(sign * (price - 100.0), 0.0) if lives else 30.0)
 
 
-@pytest.mark.parametrize(("kind", "option_type"), [k for k in KINDS if k[0].endswith("-in")])
-@pytest.mark.parametrize("base", [DISCRETE, CONTINUOUS], ids=["discrete", "continuous"])
+@pytest.mark.parametrize(("kind", "option_type"), [k for k in BARRIER_KINDS if k[0].endswith("-in")])
+@pytest.mark.parametrize("base", [BARRIER, CONTINUOUS_BARRIER], ids=["discrete", "continuous"])
 def test_in_and_out_make_the_option_and_the_rebate(base: BarrierOption, kind: str, option_type: str) -> None:
     barrier = 110.0 if kind.startswith("up") else 90.0
     one = replace(base, barrier_type=kind, option_type=option_type, barrier=barrier)
@@ -138,16 +116,16 @@ def test_bridges_join_at_the_report_dates() -> None:
     logs = np.log(np.array([100.0, 95.0, 120.0]) / 90.0)
     first = 1.0 - np.exp(-2.0 * logs[0] * logs[1] / (VOL**2 * years[0]))
     second = 1.0 - np.exp(-2.0 * logs[1] * logs[2] / (VOL**2 * years[1]))
-    found = CONTINUOUS.state(given(CONTINUOUS, rows, report))["untouched"]
+    found = CONTINUOUS_BARRIER.state(given(CONTINUOUS_BARRIER, rows, report))["untouched"]
     np.testing.assert_allclose(
         found, [[1.0, 1.0], [first, 0.0], [first * second, 0.0]], rtol=1e-12, atol=1e-15
     )
     expected = [200.0 * first * second + 30.0 * (1.0 - first * second), 30.0]
-    np.testing.assert_allclose(amount(CONTINUOUS, rows, report), expected, rtol=1e-12)
+    np.testing.assert_allclose(amount(CONTINUOUS_BARRIER, rows, report), expected, rtol=1e-12)
 
 
 def test_watching_starts_with_the_start_date() -> None:
-    late = replace(CONTINUOUS, start_date=D("2026-04-15"))
+    late = replace(CONTINUOUS_BARRIER, start_date=D("2026-04-15"))
     assert list(late.observation_dates(CONTEXT)) == [D("2026-04-15"), EXPIRY]
     share = 1.0 - np.exp(-2.0 * np.log(110 / 90) * np.log(120 / 90) / (VOL**2 * 91 / 365))
     found = amount(late, [[50.0], [110.0], [120.0]], [AS_OF, D("2026-04-15")])
@@ -155,38 +133,38 @@ def test_watching_starts_with_the_start_date() -> None:
 
 
 def test_a_touch_of_the_past_is_a_term() -> None:
-    touched = replace(CONTINUOUS, touch_date=D("2026-01-10"))
+    touched = replace(CONTINUOUS_BARRIER, touch_date=D("2026-01-10"))
     assert amount(touched, [[100.0], [120.0]]) == [30.0]
     assert amount(replace(touched, barrier_type="down-and-in"), [[100.0], [120.0]]) == [200.0]
-    later = replace(CONTINUOUS, touch_date=AS_OF + 1)  # not known yet
-    assert amount(later, [[100.0], [120.0]]) == amount(CONTINUOUS, [[100.0], [120.0]])
+    later = replace(CONTINUOUS_BARRIER, touch_date=AS_OF + 1)  # not known yet
+    assert amount(later, [[100.0], [120.0]]) == amount(CONTINUOUS_BARRIER, [[100.0], [120.0]])
 
 
 def test_beyond_today_is_touched() -> None:
-    assert amount(CONTINUOUS, [[89.0], [120.0]]) == [30.0]
+    assert amount(CONTINUOUS_BARRIER, [[89.0], [120.0]]) == [30.0]
 
 
 def test_fixings_touch() -> None:
     fixings = {("EQ/ACME", "2026-03-16"): 89.0}
     context = TradeContext(D("2026-04-15"), fixings=fixings)
-    paths = given(DISCRETE, [[100.0], [100.0], [120.0]], context=context)
-    (flow,) = DISCRETE.cashflows(paths, DISCRETE.none_exercised(context, 1))
+    paths = given(BARRIER, [[100.0], [100.0], [120.0]], context=context)
+    (flow,) = BARRIER.cashflows(paths, BARRIER.none_exercised(context, 1))
     assert flow.amount.tolist() == [30.0]
 
 
 def test_only_watching_on_dates_jumps() -> None:
-    assert DISCRETE.jumps is True
-    assert CONTINUOUS.jumps is False
-    near = given(DISCRETE, [[100.0, 100.0], [90.0 - 1e-9, 90.0 + 1e-9], [120.0] * 2, [120.0] * 2])
-    (sharp,) = DISCRETE.cashflows(near, DISCRETE.none_exercised(CONTEXT, 2))
+    assert BARRIER.jumps is True
+    assert CONTINUOUS_BARRIER.jumps is False
+    near = given(BARRIER, [[100.0, 100.0], [90.0 - 1e-9, 90.0 + 1e-9], [120.0] * 2, [120.0] * 2])
+    (sharp,) = BARRIER.cashflows(near, BARRIER.none_exercised(CONTEXT, 2))
     assert sharp.amount.tolist() == [30.0, 200.0]
     soft = torch.tensor([30.0, 200.0]).mean()
-    (flow,) = DISCRETE.cashflows(
-        type(near)(CONTEXT, near.observer, near.report, 2, 0.02), DISCRETE.none_exercised(CONTEXT, 2)
+    (flow,) = BARRIER.cashflows(
+        type(near)(CONTEXT, near.observer, near.report, 2, 0.02), BARRIER.none_exercised(CONTEXT, 2)
     )
     assert flow.amount.tolist() == pytest.approx([float(soft)] * 2, rel=1e-6)
     rows = [[100.0] * 2, [90.0 - 1e-9, 90.0 + 1e-9], [120.0] * 2]
-    left, right = amount(CONTINUOUS, rows, [D("2026-03-16")])
+    left, right = amount(CONTINUOUS_BARRIER, rows, [D("2026-03-16")])
     assert left == pytest.approx(right, rel=1e-6)
 
 
@@ -209,5 +187,5 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TradeError) as caught:
-        replace(DISCRETE, **changes)
+        replace(BARRIER, **changes)
     assert message in str(caught.value)

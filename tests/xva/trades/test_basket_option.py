@@ -9,25 +9,10 @@ import numpy as np
 import pytest
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import BASKET_CALL, D
 from tests.support.path_world import CONTEXT, given
 from xva.errors import TradeError
-from xva.trades import BasketOption
 from xva.trades.path_trade import PathTrade
-
-D = np.datetime64
-CALL = BasketOption(
-    trade_id="B1",
-    netting_set="N",
-    underlyings=("EQ/A", "EQ/B", "FX/EUR/USD"),
-    currency="USD",
-    side="long",
-    weights=(0.5, 0.25, 20.0),
-    option_type="call",
-    quantity=10.0,
-    strike=100.0,
-    expiry_date=D("2026-07-15"),
-    pay_date=D("2026-07-17"),
-)
 
 
 class TestCall(PathTradeContract):
@@ -35,7 +20,7 @@ class TestCall(PathTradeContract):
     levels = (100.0,)
 
     def trade(self) -> PathTrade:
-        return CALL
+        return BASKET_CALL
 
     def scale(self, number: int) -> float:
         return (100.0, 120.0, 1.1)[number]
@@ -43,15 +28,15 @@ class TestCall(PathTradeContract):
 
 class TestShortPut(TestCall):
     def trade(self) -> PathTrade:
-        return replace(CALL, option_type="put", side="short", pay_date=None)
+        return replace(BASKET_CALL, option_type="put", side="short", pay_date=None)
 
 
 @pytest.mark.parametrize(("option_type", "expected"), [("call", [40.0, 0.0]), ("put", [0.0, 135.0])])
 def test_pays_on_the_weighted_sum(option_type: str, expected: list[float]) -> None:
     paths = given(
-        CALL, [[[100.0, 100.0], [110.0, 90.0]], [[1.0, 1.0], [108.0, 94.0]], [[1.0, 1.0], [1.1, 0.9]]]
+        BASKET_CALL, [[[100.0, 100.0], [110.0, 90.0]], [[1.0, 1.0], [108.0, 94.0]], [[1.0, 1.0], [1.1, 0.9]]]
     )
-    trade = replace(CALL, weights=(0.5, 0.25, 20.0), option_type=option_type)
+    trade = replace(BASKET_CALL, weights=(0.5, 0.25, 20.0), option_type=option_type)
     (flow,) = trade.cashflows(paths, trade.none_exercised(CONTEXT, 2))
     baskets = np.array([55.0 + 27.0 + 22.0, 45.0 + 23.5 + 18.0])
     sign = 1.0 if option_type == "call" else -1.0
@@ -60,9 +45,9 @@ def test_pays_on_the_weighted_sum(option_type: str, expected: list[float]) -> No
 
 
 def test_currencies_are_those_to_simulate() -> None:
-    assert CALL.currencies == ("EUR", "USD")
-    assert CALL.equities == (("A", "USD"), ("B", "USD"))
-    quanto = replace(CALL, underlying_currencies=("JPY", "GBP", "USD"))
+    assert BASKET_CALL.currencies == ("EUR", "USD")
+    assert BASKET_CALL.equities == (("A", "USD"), ("B", "USD"))
+    quanto = replace(BASKET_CALL, underlying_currencies=("JPY", "GBP", "USD"))
     assert quanto.currencies == ("EUR", "GBP", "JPY", "USD")
     assert quanto.equities == (("A", "JPY"), ("B", "GBP"))
 
@@ -88,5 +73,5 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TradeError) as caught:
-        replace(CALL, **changes)
+        replace(BASKET_CALL, **changes)
     assert message in str(caught.value)

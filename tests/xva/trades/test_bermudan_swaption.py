@@ -12,48 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.exercise_market import AS_OF, BERMUDAN, D, context, rates
+from tests.support.exercise_market import AS_OF, BERMUDAN, REPORT, D, context, paths_of, rates, swap_value
 from xva.errors import TradeError
 from xva.exposure.parts.conditional import exercised_share, flow_rows
-from xva.models.path_model import join_times, walk
-from xva.models.random import PathNoise, brownian_rotation
-from xva.trades import BermudanSwaption, InterestRateSwap, TermsError, TradeContext, registry
-from xva.trades.claims import FixedFlow, IborFlow
+from xva.trades import BermudanSwaption, InterestRateSwap, TermsError, registry
 from xva.trades.documents import from_document, to_document
-from xva.trades.paths import Paths
-from xva.trades.trade import Trade
 
 PHYSICAL = replace(BERMUDAN, settlement="physical")
 LAGGED = context(lag=2)
-REPORT = np.array(
-    ["2026-09-01", "2026-12-31", "2027-01-01", "2027-05-03", "2027-12-31", "2028-01-02", "2029-12-31"], D
-)
-
-
-def paths_of(
-    trade: Any, at: TradeContext, report: np.ndarray = REPORT, n_paths: int = 64, scrambles: int = 1
-) -> Paths:
-    """Simulated on the trade's dates and the report's."""
-    days = np.union1d(trade.observation_dates(at), report)
-    times = join_times(np.zeros(1), at.times(days))
-    noise = PathNoise(3, scrambles, n_paths // scrambles, brownian_rotation(times[1:]), 1)
-    normals = torch.cat([noise.grid(block) for block in range(scrambles)], dim=-1)
-    walked = walk(rates(), times, normals)
-    return Paths(at, rates().observe(times, walked.states), report, n_paths)
-
-
-def swap_value(trade: Trade, at: TradeContext) -> float:
-    """Claims off today's curve."""
-    curve, total = rates().market.discounts[0], 0.0
-    for claim in trade.claims(at):
-        pay = float(curve.discount(np.array([claim.pay]))[0])
-        if isinstance(claim, FixedFlow):
-            total += claim.amount * pay
-        else:
-            assert isinstance(claim, IborFlow)
-            start, end = curve.discount(np.array([claim.start, claim.end])).tolist()
-            total += claim.amount * (start / end - 1.0) / claim.accrual * pay
-    return total
 
 
 def forward_swap(trade: BermudanSwaption, start: np.datetime64) -> InterestRateSwap:

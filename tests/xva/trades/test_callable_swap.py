@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.exercise_market import AS_OF, INDEX, PAR, D, context
-from tests.xva.trades.test_bermudan_swaption import REPORT, paths_of, swap_value
+from tests.support.exercise_market import AS_OF, INDEX, PAR, REPORT, D, context, paths_of, swap_value
 from xva.errors import TradeError
 from xva.exposure.parts.conditional import flow_rows
 from xva.trades import CallableSwap, InterestRateSwap, TermsError, TradeContext, registry

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
-from scipy.stats import t as student
 
 from tests.contracts.path_trade import PathTradeContract
 from tests.support.path_world import AS_OF, CONTEXT, given, with_prices
+from tests.support.statistics import standard_error, three_sigma
 from xva.errors import TradeError
 from xva.models.equity_basket import EquityBasket
 from xva.models.path_model import walk
@@ -107,7 +107,7 @@ def test_price_is_that_of_black_and_scholes() -> None:
         (flow,) = trade.cashflows(paths, trade.none_exercised(CONTEXT, 3000))
         found.append(float(paths.deflated(flow).mean()))
     exact = 100.0 * np.exp(-rate) * norm.cdf((np.log(0.95) + rate - dividend - vol**2 / 2) / vol)
-    bound = student.ppf(1.0 - 0.00135, scrambles - 1) * np.std(found, ddof=1) / np.sqrt(scrambles)
+    bound = three_sigma(scrambles) * standard_error(found)
     assert 0.0 < bound < 1e-3 * exact
     assert abs(np.mean(found) - exact) <= bound
 

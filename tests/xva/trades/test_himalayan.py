@@ -10,24 +10,11 @@ import pytest
 import torch
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import HIMALAYAN, D
 from tests.support.path_world import AS_OF, CONTEXT, given
 from xva.errors import TradeError
-from xva.trades import Himalayan
 from xva.trades.path_trade import PathTrade
 
-D = np.datetime64
-CALL = Himalayan(
-    trade_id="H1",
-    netting_set="N",
-    underlyings=("EQ/A", "EQ/B", "EQ/C"),
-    currency="USD",
-    side="long",
-    initial_prices=(100.0, 50.0, 20.0),
-    notional=1000.0,
-    strike=1.0,
-    option_type="call",
-    measurement_dates=(D("2026-04-15"), D("2026-07-15"), D("2026-10-15")),
-)
 ROWS = [  # A, B, C; performances 1.2 1.3 1.1 | 1.4 1.5 1.0 | 0.5 0.9 1.1, once path by path
     [[100.0, 100.0], [120.0, 130.0], [140.0, 100.0], [50.0, 70.0]],
     [[50.0, 50.0], [65.0, 60.0], [75.0, 60.0], [45.0, 20.0]],
@@ -39,7 +26,7 @@ class TestCall(PathTradeContract):
     levels = (100.0,)
 
     def trade(self) -> PathTrade:
-        return CALL
+        return HIMALAYAN
 
 
 class TestFourOnTwoDates(PathTradeContract):
@@ -47,10 +34,10 @@ class TestFourOnTwoDates(PathTradeContract):
 
     def trade(self) -> PathTrade:
         return replace(
-            CALL,
+            HIMALAYAN,
             underlyings=("EQ/A", "EQ/B", "EQ/C", "FX/EUR/USD"),
             initial_prices=(100.0, 50.0, 20.0, 1.1),
-            measurement_dates=CALL.measurement_dates[:2],
+            measurement_dates=HIMALAYAN.measurement_dates[:2],
             option_type="put",
             side="short",
             pay_date=D("2026-10-15"),
@@ -58,15 +45,15 @@ class TestFourOnTwoDates(PathTradeContract):
 
 
 def test_pays_on_the_average_of_the_best_left() -> None:
-    (flow,) = CALL.cashflows(given(CALL, ROWS), CALL.none_exercised(CONTEXT, 2))
+    (flow,) = HIMALAYAN.cashflows(given(HIMALAYAN, ROWS), HIMALAYAN.none_exercised(CONTEXT, 2))
     one = (1.3 + 1.4 + 1.1) / 3.0  # B, then A, then C
     two = (1.3 + 1.2 + 1.3) / 3.0  # A, then B, then C
     np.testing.assert_allclose(flow.amount, [1000.0 * (one - 1.0), 1000.0 * (two - 1.0)], rtol=1e-12)
 
 
 def test_state_is_the_average_and_who_is_left() -> None:
-    report = [AS_OF, *CALL.measurement_dates]
-    state = CALL.state(given(CALL, ROWS, report))
+    report = [AS_OF, *HIMALAYAN.measurement_dates]
+    state = HIMALAYAN.state(given(HIMALAYAN, ROWS, report))
     np.testing.assert_allclose(state["average"][:, 0], np.cumsum([0.0, 1.3, 1.4, 1.1]) / 3.0, rtol=1e-12)
     assert state["left:EQ/A"].tolist() == [[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
     assert state["left:EQ/B"].tolist() == [[1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
@@ -74,8 +61,8 @@ def test_state_is_the_average_and_who_is_left() -> None:
 
 
 def test_one_leaves_even_where_all_are_alike() -> None:
-    paths = given(CALL, [[[s]] * 4 for s in (100.0, 50.0, 20.0)], CALL.measurement_dates)
-    left = torch.stack([v[:, 0] for k, v in CALL.state(paths).items() if k.startswith("left")])
+    paths = given(HIMALAYAN, [[[s]] * 4 for s in (100.0, 50.0, 20.0)], HIMALAYAN.measurement_dates)
+    left = torch.stack([v[:, 0] for k, v in HIMALAYAN.state(paths).items() if k.startswith("left")])
     assert left.sum(0).tolist() == [2.0, 1.0, 0.0]
     assert set(left.unique().tolist()) <= {0.0, 1.0}
 
@@ -85,17 +72,17 @@ def test_soft_shares_are_close_to_the_sharp_payoff(width: float) -> None:
     generator = torch.Generator().manual_seed(1)
     logs = 0.3 * torch.randn(3, 4, 20000, generator=generator, dtype=torch.float64)
     prices = torch.tensor([100.0, 50.0, 20.0]).double()[:, None, None] * torch.exp(logs)
-    paths = given(CALL, prices.tolist())
-    none = CALL.none_exercised(CONTEXT, 20000)
-    (sharp,) = CALL.cashflows(paths, none)
-    (soft,) = CALL.cashflows(type(paths)(CONTEXT, paths.observer, paths.report, 20000, width), none)
+    paths = given(HIMALAYAN, prices.tolist())
+    none = HIMALAYAN.none_exercised(CONTEXT, 20000)
+    (sharp,) = HIMALAYAN.cashflows(paths, none)
+    (soft,) = HIMALAYAN.cashflows(type(paths)(CONTEXT, paths.observer, paths.report, 20000, width), none)
     assert bool((soft.amount >= 0.0).all())
     assert abs(float((soft.amount - sharp.amount).mean())) < 0.4 * width * float(sharp.amount.mean())
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
     (
-        {"measurement_dates": (*CALL.measurement_dates, D("2027-01-15"))},
+        {"measurement_dates": (*HIMALAYAN.measurement_dates, D("2027-01-15"))},
         "field measurement_dates: expected at most one date per underlying, 3",
     ),
     ({"measurement_dates": ()}, "field measurement_dates: expected a tuple of dates"),
@@ -109,5 +96,5 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TradeError) as caught:
-        replace(CALL, **changes)
+        replace(HIMALAYAN, **changes)
     assert message in str(caught.value)

@@ -7,8 +7,8 @@ which are less than ``power`` relative to the price: what a case tells apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,23 +16,24 @@ import pytest
 import QuantLib as ql
 import torch
 from scipy.optimize import brentq
-from scipy.stats import t as student
 
-from tests.support.path_world import AS_OF, CONTEXT, VOL, Table, days_of
-from tests.xva.trades import (
-    test_asian_option,
-    test_autocallable,
-    test_barrier_option,
-    test_basket_option,
-    test_himalayan,
+from tests.support.path_trades import (
+    AMERICAN_PUT,
+    ASIAN_CALL,
+    ASIAN_FX_PUT,
+    BARRIER,
+    BARRIER_KINDS,
+    BASKET_CALL,
+    CONTINUOUS_BARRIER,
+    HIMALAYAN,
+    NOTE,
+    REDEMPTION,
+    WORST_PUT,
 )
-from tests.xva.trades.test_american_option import PUT
-from tests.xva.trades.test_barrier_option import KINDS
-from tests.xva.trades.test_target_redemption_forward import BUY
-from tests.xva.trades.test_worst_of_option import PUT as WORST
+from tests.support.path_world import AS_OF, CONTEXT, VOL
+from tests.support.priced_cases import SCRAMBLES, Case, Rate, Rule, basket, prices
+from tests.support.statistics import standard_error, three_sigma
 from xva.models.equity_basket import EquityBasket
-from xva.models.path_model import walk
-from xva.models.random import PathNoise, brownian_rotation
 from xva.trades import (
     AmericanOption,
     AsianOption,
@@ -46,78 +47,8 @@ from xva.trades import (
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
 
-SCRAMBLES = 32
 YEAR = AS_OF + 365
 TODAY, COUNT = ql.Date(15, 1, 2026), ql.Actual365Fixed()
-Rule = Callable[[Paths], torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A trade, the market it is priced in, and what it is worth, with the reference's standard error."""
-
-    trade: PathTrade
-    market: EquityBasket | Rate
-    exact: float
-    error: float = 0.0
-    power: float = 1e-3
-    report: tuple[np.datetime64, ...] = ()
-    rule: Rule | None = None
-    n_paths: int = 2048
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A lognormal exchange rate EUR/USD of volatility `VOL`, paid in USD."""
-
-    spot: float
-    domestic: float
-    foreign: float
-
-
-def basket(
-    spots: Sequence[float],
-    vols: Sequence[float],
-    rate: float,
-    rho: float = 0.0,
-    dividends: Sequence[float] | None = None,
-) -> EquityBasket:
-    names = ("A", "B", "C")[: len(spots)]
-    yields = torch.tensor(dividends or [0.0] * len(spots), dtype=torch.float64)
-    correlation = torch.eye(len(spots), dtype=torch.float64) * (1.0 - rho) + rho
-    spot, vol = (torch.tensor(v, dtype=torch.float64) for v in (spots, vols))
-    return EquityBasket.flat("USD", names, spot, vol, rate, yields, correlation)
-
-
-def prices(case: Case) -> np.ndarray:
-    """``(scramble,)`` mean deflated flows."""
-    days = days_of(case.trade, CONTEXT, case.report)
-    times = CONTEXT.times(days)
-    rotation = brownian_rotation(times[1:])
-    count = 1 if isinstance(case.market, Rate) else case.market.n_normals
-    noise = PathNoise(7, SCRAMBLES, case.n_paths, rotation, count)
-    return np.array([_mean(case, times, noise.grid(block)) for block in range(SCRAMBLES)])
-
-
-def _mean(case: Case, times: np.ndarray, normals: torch.Tensor) -> float:
-    if isinstance(case.market, Rate):
-        observer: object = _rate_table(case.market, times, normals)
-    else:
-        path = walk(case.market, times, normals)
-        observer = case.market.observe(path.times, path.states)
-    report = np.array(case.report, dtype="datetime64[D]")
-    paths = Paths(CONTEXT, observer, report, normals.shape[-1])  # type: ignore[arg-type]
-    shares = case.trade.none_exercised(CONTEXT, paths.n_paths) if case.rule is None else case.rule(paths)
-    flows = case.trade.cashflows(paths, shares)
-    return sum(float(paths.deflated(flow).mean()) for flow in flows)
-
-
-def _rate_table(rate: Rate, times: np.ndarray, normals: torch.Tensor) -> Table:
-    span = torch.from_numpy(np.diff(times))[:, None]
-    steps = (rate.domestic - rate.foreign - 0.5 * VOL**2) * span + VOL * span.sqrt() * normals[:, 0]
-    logs = torch.cat([torch.zeros(1, normals.shape[-1], dtype=torch.float64), torch.cumsum(steps, 0)])
-    rates = {"USD": rate.domestic, "EUR": rate.foreign}
-    return Table(times, {"FX/EUR/USD": rate.spot * torch.exp(logs)}, rates)
 
 
 # QuantLib
@@ -154,7 +85,9 @@ def ql_day(day: np.datetime64) -> ql.Date:
 
 
 def european() -> Case:
-    trade = replace(PUT, underlying="EQ/A", option_type="call", quantity=1.0, exercise=(), expiry_date=YEAR)
+    trade = replace(
+        AMERICAN_PUT, underlying="EQ/A", option_type="call", quantity=1.0, exercise=(), expiry_date=YEAR
+    )
     trade = replace(trade, settlement_lag="")
     always: Rule = lambda paths: torch.ones(1, paths.n_paths, dtype=torch.float64)  # noqa: E731
     return Case(
@@ -165,7 +98,9 @@ def european() -> Case:
 def bermudan() -> Case:
     """Put with two dates, exercised on the first below the exact boundary: where Black-Scholes is the intrinsic value."""
     rate, vol, middle = 0.06, 0.2, AS_OF + 180
-    trade = replace(PUT, underlying="EQ/A", quantity=1.0, strike=40.0, expiry_date=YEAR, exercise=(middle,))
+    trade = replace(
+        AMERICAN_PUT, underlying="EQ/A", quantity=1.0, strike=40.0, expiry_date=YEAR, exercise=(middle,)
+    )
     trade = replace(trade, settlement_lag="")
     ql.Settings.instance().evaluationDate = TODAY
 
@@ -190,16 +125,14 @@ def asian() -> Case:
     """51 points of one year with S0. Dates are whole days: 10 each, the year stretched with its parameters."""
     days = tuple(AS_OF + 10 * k for k in range(51))
     stretch = 500.0 / 365.0
-    trade = replace(
-        test_asian_option.CALL, underlying="EQ/A", quantity=1.0, averaging_dates=days, pay_date=None
-    )
+    trade = replace(ASIAN_CALL, underlying="EQ/A", quantity=1.0, averaging_dates=days, pay_date=None)
     market = basket([100.0], [0.2 / np.sqrt(stretch)], 0.05 / stretch)
     return Case(trade, market, 5.74266, 0.00004, 5e-4)
 
 
 def asian_rate() -> Case:
     rate = Rate(1.2, 0.04, 0.015)
-    trade = replace(test_asian_option.FX_PUT, side="long", quantity=100.0, weights=())
+    trade = replace(ASIAN_FX_PUT, side="long", quantity=100.0, weights=())
     days = [ql_day(day) for day in trade.averaging_dates]
     option = ql.DiscreteAveragingAsianOption(
         ql.Average.Arithmetic, 0.0, 0, days, payoff("put", 1.2), ql.EuropeanExercise(days[-1])
@@ -213,7 +146,7 @@ def asian_rate() -> Case:
 
 def basket_call() -> Case:
     trade = replace(
-        test_basket_option.CALL,
+        BASKET_CALL,
         underlyings=("EQ/A", "EQ/B", "EQ/C"),
         weights=(1 / 3,) * 3,
         quantity=1.0,
@@ -228,7 +161,7 @@ def barrier_on_dates() -> Case:
     days = tuple(AS_OF + 4 * k for k in range(1, 101))
     stretch = 400.0 / 365.0
     trade = replace(
-        test_barrier_option.DISCRETE,
+        BARRIER,
         underlying="EQ/A",
         quantity=1.0,
         monitoring_dates=days,
@@ -241,9 +174,7 @@ def barrier_on_dates() -> Case:
 
 
 def barrier_bridged(report: tuple[np.datetime64, ...]) -> Case:
-    trade = replace(
-        test_barrier_option.CONTINUOUS, underlying="EQ/A", quantity=1.0, expiry_date=YEAR, rebate=0.0
-    )
+    trade = replace(CONTINUOUS_BARRIER, underlying="EQ/A", quantity=1.0, expiry_date=YEAR, rebate=0.0)
     return Case(
         trade,
         basket([100.0], [0.2], 0.05),
@@ -276,7 +207,7 @@ def barrier(kind: str, option_type: str, rate: bool = False) -> Case:
     whole = rebate * np.exp(-home * days / 365)
     value = exact(kind, 0.0) + (waiting if kind.endswith("in") else whole - waiting)
     trade = replace(
-        test_barrier_option.CONTINUOUS,
+        CONTINUOUS_BARRIER,
         underlying="FX/EUR/USD" if rate else "EQ/A",
         barrier_type=kind,
         option_type=option_type,
@@ -296,7 +227,7 @@ def two_assets(measure: str, option_type: str) -> Case:
     rate = 0.03
     market = basket([100.0, 50.0], [0.2, 0.3], rate, 0.4, [0.01, 0.02])
     trade = replace(
-        WORST,
+        WORST_PUT,
         underlyings=("EQ/A", "EQ/B"),
         initial_prices=(100.0, 50.0),
         measure=measure,
@@ -315,7 +246,7 @@ def two_assets(measure: str, option_type: str) -> Case:
 def himalayan() -> Case:
     rate = 0.03
     market = basket([100.0, 100.0, 100.0], [0.2, 0.3, 0.25], rate, 0.3, [0.0, 0.02, 0.01])
-    trade = replace(test_himalayan.CALL, initial_prices=(100.0,) * 3, notional=100.0)
+    trade = replace(HIMALAYAN, initial_prices=(100.0,) * 3, notional=100.0)
     option = ql.HimalayaOption([ql_day(day) for day in trade.measurement_dates], 100.0)
     every, correlation = processes(market, rate)
     array = ql.StochasticProcessArray(every, correlation)
@@ -332,7 +263,7 @@ def himalayan_by_hand() -> Case:
     factor = np.linalg.cholesky(market.correlation.numpy())
     vols, yields = market.vols[0].numpy()[:, None], market.dividends.numpy()[:, None]
     gone, measured, before = np.zeros((3, n), dtype=bool), np.zeros(n), 0.0
-    for day in test_himalayan.CALL.measurement_dates:
+    for day in HIMALAYAN.measurement_dates:
         years, before = CONTEXT.time(day) - before, CONTEXT.time(day)
         moves = factor @ generator.standard_normal((3, n))
         logs += (rate - yields - vols**2 / 2) * years + vols * np.sqrt(years) * moves
@@ -346,7 +277,7 @@ def himalayan_by_hand() -> Case:
 def autocallable(daily: bool) -> Case:
     """Term sheet in plain numpy: paths one date at a time, booleans, every case spelled out."""
     rate, rho, vols, yields = 0.03, 0.4, np.array([0.25, 0.3]), np.array([0.01, 0.02])
-    base = test_autocallable.NOTE
+    base = NOTE
     if daily:
         days = (AS_OF + 28, AS_OF + 56, AS_OF + 84)
         base = replace(base, valuation_dates=days, call_levels=(1.0, 0.98), pay_dates=(), coupon_rate=0.02)
@@ -391,7 +322,9 @@ def target(last_payment: str, direction: str) -> Case:
     """Term sheet in plain numpy, strip by strip."""
     rate = Rate(1.25, 0.04, 0.015)
     days = tuple(AS_OF + 30 * k for k in range(1, 9))
-    trade = replace(BUY, fixing_dates=days, target=0.15, last_payment=last_payment, direction=direction)
+    trade = replace(
+        REDEMPTION, fixing_dates=days, target=0.15, last_payment=last_payment, direction=direction
+    )
     n, generator = 500_000, np.random.default_rng(9)
     spot, profit, dead, value = np.full(n, rate.spot), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n)
     for k in range(1, 9):
@@ -422,7 +355,7 @@ CASES: dict[type[PathTrade], dict[str, Callable[[], Case]]] = {
         "100 dates: published": barrier_on_dates,
         "one bridge: published": partial(barrier_bridged, ()),
         "three bridges: published": partial(barrier_bridged, SPLIT),
-        **{f"{kind} {what}: QuantLib": partial(barrier, kind, what) for kind, what in KINDS},
+        **{f"{kind} {what}: QuantLib": partial(barrier, kind, what) for kind, what in BARRIER_KINDS},
         "on a rate: QuantLib": partial(barrier, "up-and-out", "put", True),
     },
     WorstOfOption: {
@@ -449,8 +382,8 @@ def test_price(product: type[PathTrade], name: str) -> None:
     case = CASES[product][name]()
     assert type(case.trade) is product
     found = prices(case)
-    own = found.std(ddof=1) / np.sqrt(SCRAMBLES)
+    own = standard_error(found)
     error = float(np.hypot(own, case.error))
-    bound = student.ppf(1.0 - 0.00135, SCRAMBLES - 1) * error
+    bound = three_sigma(SCRAMBLES) * error
     assert bound < case.power * abs(case.exact), f"no power: {bound / abs(case.exact):.2e}"
     assert abs(found.mean() - case.exact) <= bound, (found.mean(), case.exact, own, case.error)

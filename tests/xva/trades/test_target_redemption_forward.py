@@ -5,44 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import REDEMPTION, D
 from tests.support.path_world import CONTEXT, given
 from xva.errors import TradeError
 from xva.trades import TargetRedemptionForward
 from xva.trades.path_trade import PathTrade
-
-D = np.datetime64
-BUY = TargetRedemptionForward(
-    trade_id="T1",
-    netting_set="N",
-    side="long",
-    direction="buy",
-    base_currency="EUR",
-    quote_currency="USD",
-    notional=1000.0,
-    strike=1.25,
-    target=0.375,
-    last_payment="full",
-    fixing_dates=(D("2026-02-16"), D("2026-03-16"), D("2026-04-15"), D("2026-05-15")),
-    leverage=2.0,
-)
 
 
 class TestBuyFull(PathTradeContract):
     levels = (1.25,)
 
     def trade(self) -> PathTrade:
-        return replace(BUY, target=0.2)
+        return replace(REDEMPTION, target=0.2)
 
 
 class TestSellExact(PathTradeContract):
     levels = (1.25,)
 
     def trade(self) -> PathTrade:
-        return replace(BUY, target=0.2, direction="sell", last_payment="exact", side="short")
+        return replace(REDEMPTION, target=0.2, direction="sell", last_payment="exact", side="short")
 
 
 class TestBuyNone(PathTradeContract):
@@ -50,7 +34,7 @@ class TestBuyNone(PathTradeContract):
 
     def trade(self) -> PathTrade:
         pay_dates = (D("2026-02-18"), D("2026-03-18"), D("2026-04-17"), D("2026-05-19"))
-        return replace(BUY, target=0.2, last_payment="none", pay_dates=pay_dates)
+        return replace(REDEMPTION, target=0.2, last_payment="none", pay_dates=pay_dates)
 
 
 def amounts(trade: TargetRedemptionForward, *fixings: float) -> list[float]:
@@ -69,24 +53,24 @@ def amounts(trade: TargetRedemptionForward, *fixings: float) -> list[float]:
     ],
 )
 def test_ends_with_the_fixing_that_reaches_the_target(last_payment: str, paid: list[float]) -> None:
-    trade = replace(BUY, last_payment=last_payment)
+    trade = replace(REDEMPTION, last_payment=last_payment)
     assert amounts(trade, 1.5, 1.125, 1.5, 1.0) == paid
     sell = replace(trade, direction="sell")
     assert amounts(sell, 1.0, 1.375, 1.0, 1.5) == paid
 
 
 def test_on_the_target_it_has_been_reached() -> None:
-    assert amounts(BUY, 1.5, 1.375, 1.0, 1.0) == [250.0, 125.0, 0.0, 0.0]
-    assert amounts(replace(BUY, last_payment="none"), 1.5, 1.375, 1.0, 1.0) == [250.0, 0.0, 0.0, 0.0]
+    assert amounts(REDEMPTION, 1.5, 1.375, 1.0, 1.0) == [250.0, 125.0, 0.0, 0.0]
+    assert amounts(replace(REDEMPTION, last_payment="none"), 1.5, 1.375, 1.0, 1.0) == [250.0, 0.0, 0.0, 0.0]
 
 
 def test_without_profit_it_lives_to_the_end() -> None:
-    assert amounts(BUY, 1.0, 1.0, 1.0, 1.375) == [-500.0, -500.0, -500.0, 125.0]
+    assert amounts(REDEMPTION, 1.0, 1.0, 1.0, 1.375) == [-500.0, -500.0, -500.0, 125.0]
 
 
 def test_state_is_profit_and_whether_it_lives() -> None:
     rows = [[1.25], [1.5], [1.125], [1.5], [2.0]]
-    state = BUY.state(given(BUY, rows, BUY.fixing_dates))
+    state = REDEMPTION.state(given(REDEMPTION, rows, REDEMPTION.fixing_dates))
     assert state["profit"].ravel().tolist() == [0.25, 0.25, 0.5, 0.5]
     assert state["alive"].ravel().tolist() == [1.0, 1.0, 0.0, 0.0]
 
@@ -105,5 +89,5 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TradeError) as caught:
-        replace(BUY, **changes)
+        replace(REDEMPTION, **changes)
     assert message in str(caught.value)

@@ -9,39 +9,24 @@ import numpy as np
 import pytest
 
 from tests.contracts.path_trade import PathTradeContract
+from tests.support.path_trades import WORST_PUT, D
 from tests.support.path_world import CONTEXT, given
 from xva.errors import TradeError
-from xva.trades import WorstOfOption
 from xva.trades.path_trade import PathTrade
-
-D = np.datetime64
-PUT = WorstOfOption(
-    trade_id="W1",
-    netting_set="N",
-    underlyings=("EQ/A", "EQ/B", "EQ/C"),
-    currency="USD",
-    side="long",
-    initial_prices=(100.0, 50.0, 20.0),
-    measure="worst",
-    option_type="put",
-    notional=1000.0,
-    strike=1.0,
-    expiry_date=D("2026-07-15"),
-)
 
 
 class TestWorstOfPut(PathTradeContract):
     levels = (100.0,)
 
     def trade(self) -> PathTrade:
-        return PUT
+        return WORST_PUT
 
 
 class TestBestOfCall(PathTradeContract):
     levels = (100.0,)
 
     def trade(self) -> PathTrade:
-        return replace(PUT, measure="best", option_type="call", side="short", pay_date=D("2026-07-17"))
+        return replace(WORST_PUT, measure="best", option_type="call", side="short", pay_date=D("2026-07-17"))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +39,7 @@ class TestBestOfCall(PathTradeContract):
     ],
 )
 def test_pays_on_one_performance(measure: str, option_type: str, expected: list[float]) -> None:
-    trade = replace(PUT, measure=measure, option_type=option_type)
+    trade = replace(WORST_PUT, measure=measure, option_type=option_type)
     prices = [[[100.0] * 2, [80.0, 110.0]], [[50.0] * 2, [60.0, 65.0]], [[20.0] * 2, [21.0, 24.0]]]
     (flow,) = trade.cashflows(given(trade, prices), trade.none_exercised(CONTEXT, 2))
     np.testing.assert_allclose(flow.amount, expected, rtol=1e-12, atol=1e-12)
@@ -70,5 +55,5 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_refuses(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TradeError) as caught:
-        replace(PUT, **changes)
+        replace(WORST_PUT, **changes)
     assert message in str(caught.value)

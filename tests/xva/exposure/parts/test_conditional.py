@@ -11,8 +11,9 @@ import torch
 import xarray as xr
 
 from tests.support.flat_book import day, swap, world
-from tests.support.flat_world import SCRAMBLES, assert_within, days_between, make_engine
+from tests.support.flat_world import days_between, make_engine
 from tests.support.path_products import ExactForward, path_forward
+from tests.support.statistics import SCRAMBLES, assert_within
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import MEASURES, SIDES
 from xva.errors import DomainError

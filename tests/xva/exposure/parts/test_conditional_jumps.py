@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from tests.support.flat_book import world
-from tests.support.flat_world import assert_within, make_engine
+from tests.support.flat_world import make_engine
+from tests.support.statistics import assert_within
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
 from xva.models.cross_asset_paths import PathMarket

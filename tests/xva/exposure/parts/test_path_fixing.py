@@ -15,15 +15,7 @@ from torch import Tensor
 
 from tests.support.flat_book import linear_trades, physical
 from tests.support.flat_book import world as two_currency_world
-from tests.support.flat_world import (
-    FlatWorld,
-    assert_within,
-    make_engine,
-    rate_id,
-    run,
-    sigma_id,
-    two_currencies,
-)
+from tests.support.flat_world import FlatWorld, make_engine, rate_id, run, sigma_id, two_currencies
 from tests.support.running_swaps import (
     NOTIONAL,
     cva,
@@ -34,6 +26,7 @@ from tests.support.running_swaps import (
     one_coupon,
     parameters,
 )
+from tests.support.statistics import assert_within
 from xva.adjustments.registry import MEASURES
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
@@ -133,6 +126,7 @@ def test_sensitivities_are_the_closed_forms() -> None:
             assert se < 0.02 * abs(float(value)), quote
 
 
+@pytest.mark.slow
 def test_every_linear_product_keeps_its_value() -> None:
     """Deflated values of ibor, overnight, basis and cross-currency legs, resetting or not, have today's value as mean."""
     world = two_currency_world()

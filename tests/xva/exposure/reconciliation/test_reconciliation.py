@@ -226,6 +226,7 @@ def test_a_grid_that_ends_before_the_last_reset(engine: ExposureEngine) -> None:
     np.testing.assert_allclose(value0, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_full_bank() -> None:
     exposure = Exposure(load_job(DEMO.with_name("full.toml")))
     engine = exposure.engine

@@ -118,7 +118,16 @@ GRID = list(
 )
 
 
-@pytest.mark.parametrize(("scheme", "steps"), [("leisen_reimer", 501), ("crr", 300), ("crr_textbook", 300)])
+@pytest.mark.parametrize(
+    ("scheme", "steps"),
+    [
+        pytest.param("leisen_reimer", 501, marks=pytest.mark.slow),
+        ("leisen_reimer", 101),
+        ("crr", 100),
+        pytest.param("crr", 300, marks=pytest.mark.slow),
+        pytest.param("crr_textbook", 300, marks=pytest.mark.slow),
+    ],
+)
 def test_one_by_one_options_are_those_of_the_whole_tree(scheme: Scheme, steps: int) -> None:
     """Alone in its batch an option's band is narrowest; Leisen-Reimer's drifting nodes are cut where they never are held."""
     spot, expiry, rate, dividend, vol, sign = (torch.tensor(x, dtype=torch.float64) for x in zip(*GRID))

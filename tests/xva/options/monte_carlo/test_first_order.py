@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from tests.support.monte_carlo_world import (
     CALL,
@@ -22,12 +20,15 @@ from tests.support.monte_carlo_world import (
     WORST,
     agrees,
     bound,
+    digital,
+    exact_call,
     greeks_of,
     numbers,
+    watched,
 )
 from xva.models.deterministic_rates import RateCurve
 from xva.models.heston import HestonBasket
-from xva.options.greeks import Greeks, greeks
+from xva.options.greeks import greeks
 from xva.options.monte_carlo import (
     FlatBasket,
     LikelihoodRatio,
@@ -45,11 +46,6 @@ from xva.trades import TradeContext
 
 FIRST = ("value", "delta", "vega", "rho", "dividend_rho", "theta")
 TWICE = Sampling(paths=1 << 18)
-
-
-def exact_call(**moved: Any) -> Greeks:
-    given = {k: v for k, v in {**MARKET, **moved}.items() if k != "time"}
-    return greeks(black_scholes, order=2)(strike=100.0, expiry=1.0, **given)
 
 
 @pytest.mark.parametrize("method", [Pathwise(), LikelihoodRatio()], ids=str)
@@ -75,12 +71,6 @@ def test_numbers_md(points: Any) -> None:
     for name, exact in {**row, "theta": -6.414027546438197, "rho": 53.232481545376345}.items():
         assert float(found[name].value) == pytest.approx(exact, rel=1e-12)
         assert float(found[name].error) < 1e-12
-
-
-def digital(spot: Tensor, expiry: Tensor, rate: Tensor, vol: Tensor, dividend: Tensor) -> Tensor:
-    deviation = vol * torch.sqrt(expiry)
-    d2 = (torch.log(spot / 100.0) + (rate - dividend) * expiry) / deviation - 0.5 * deviation
-    return 100.0 * torch.exp(-rate * expiry) * torch.special.ndtr(d2)
 
 
 @pytest.mark.parametrize("option_type", ["call", "put"])
@@ -122,36 +112,6 @@ def test_continuous_barrier(method: Method) -> None:
     assert float(exact["value"]) == pytest.approx(8.665471658, abs=1e-9)
     for name in FIRST:
         agrees(found[name], float(exact[name]))
-
-
-def watched(kind: str, rebate: float) -> Callable[..., Tensor]:
-    """Barrier at 95 watched after 182 and 365 days, strike 100, by quadrature over the first date."""
-    nodes, weights = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(200))
-    first = 182.0 / 365.0
-
-    def price(spot: Tensor, vol: Tensor, rate: Tensor, dividend: Tensor, time: Tensor) -> Tensor:
-        early, late, whole = first - time, torch.tensor(1.0 - first, dtype=torch.float64), 1.0 - time
-        drift = torch.log(spot) + (rate - dividend - 0.5 * vol**2) * early
-        deviation = vol * torch.sqrt(early)
-        edge = (np.log(95.0) - drift) / deviation
-        z = edge + 6.5 * (nodes + 1.0)
-        mass = 6.5 * weights * torch.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
-        level = torch.exp(drift + deviation * z)
-        spread = vol * torch.sqrt(late)
-        d1 = (torch.log(level / 100.0) + (rate - dividend) * late) / spread + 0.5 * spread
-        kept = level * torch.exp(-dividend * late) * torch.special.ndtr(d1)
-        kept = kept - 100.0 * torch.exp(-rate * late) * torch.special.ndtr(d1 - spread)
-        alive = torch.special.ndtr(
-            (torch.log(level / 95.0) + (rate - dividend) * late) / spread - 0.5 * spread
-        )
-        out = torch.exp(-rate * early) * (mass * kept).sum()
-        survival = (mass * alive).sum()
-        bond = rebate * torch.exp(-rate * whole)
-        if kind.endswith("out"):
-            return out + bond * (1.0 - survival)
-        return black_scholes(spot, torch.tensor(100.0), whole, rate, vol, dividend) - out + bond * survival
-
-    return price
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from tests.support.monte_carlo_world import (
     WORST,
     agrees,
     bound,
+    digital,
+    exact_call,
     greeks_of,
     numbers,
+    watched,
 )
-from tests.xva.options.monte_carlo.test_first_order import digital, exact_call, watched
 from xva.options.greeks import greeks
 from xva.options.monte_carlo import (
     LikelihoodRatio,

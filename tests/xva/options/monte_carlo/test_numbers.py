@@ -51,7 +51,7 @@ def test_basket() -> None:
     np.testing.assert_allclose(found.vector("delta").value, (0.2136, 0.2202, 0.2109), atol=2e-4)
 
 
-@pytest.mark.parametrize("method", ["survival", "likelihood ratio"])
+@pytest.mark.parametrize("method", [pytest.param("survival", marks=pytest.mark.slow), "likelihood ratio"])
 def test_down_and_out_on_100_dates(method: str) -> None:
     days = tuple(AS_OF + 4 * k for k in range(1, 101))
     trade = replace(WATCHED, barrier=90.0, monitoring_dates=days, expiry_date=days[-1])

@@ -125,6 +125,7 @@ def streamed(paths: int) -> tuple[int, float]:
     return int(count), float(growth)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_block() -> None:
     count, growth = streamed(1 << 19)
     assert count == 1 << 19

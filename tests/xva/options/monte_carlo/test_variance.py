@@ -134,10 +134,12 @@ def spread(
 @pytest.mark.parametrize(
     ("option", "sampling"),
     [
-        ("antithetic", replace(PLAIN, antithetic=True)),
+        pytest.param("antithetic", replace(PLAIN, antithetic=True), marks=pytest.mark.slow),
         ("sobol", replace(PLAIN, points="sobol")),
-        ("bridge", replace(PLAIN, points="sobol", ordering="bridge")),
-        ("components", replace(PLAIN, points="sobol", ordering="components")),
+        pytest.param("bridge", replace(PLAIN, points="sobol", ordering="bridge"), marks=pytest.mark.slow),
+        pytest.param(
+            "components", replace(PLAIN, points="sobol", ordering="components"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_savings_are_what_they_say(option: str, sampling: Sampling) -> None:

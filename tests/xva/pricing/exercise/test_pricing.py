@@ -19,8 +19,8 @@ from tests.support.exercise_market import (
     american,
     context,
     rates,
-    sigmas,
 )
+from tests.support.statistics import three_sigma
 from xva.errors import DomainError
 from xva.models.equity_basket import EquityBasket
 from xva.models.path_model import PathModel
@@ -35,8 +35,7 @@ from xva.pricing.exercise.training import train_policy
 from xva.trades import AmericanOption, CallableSwap, TradeContext
 from xva.trades.path_trade import PathTrade
 
-SCRAMBLES = 32
-THREE = sigmas(SCRAMBLES)
+SCRAMBLES, FEW = 32, 16
 
 
 def both(
@@ -48,25 +47,38 @@ def both(
     return training, ExercisePaths.draw(trade, at, model, seed=2, **options)
 
 
-def price(trade: PathTrade, at: TradeContext, model: PathModel, size: int) -> Estimate:
-    training, fresh = both(trade, at, model, size)
+def price(
+    trade: PathTrade, at: TradeContext, model: PathModel, size: int, blocks: int = SCRAMBLES
+) -> Estimate:
+    training, fresh = both(trade, at, model, size, blocks)
     found = exercise_price(fresh, train_policy(training, model), model)
-    allowed = 3.0 * float(found.softening.value.abs()) + THREE * float(found.value.error)
+    allowed = 3.0 * float(found.softening.value.abs()) + three_sigma(blocks) * float(found.value.error)
     assert abs(float(found.soft.value - found.value.value)) <= allowed
     return found.value
 
 
-def check(found: Estimate, exact: float, power: float, tolerance: float = 5e-5) -> None:
-    bound = THREE * float(found.error) + tolerance
+def check(
+    found: Estimate, exact: float, power: float, tolerance: float = 5e-5, blocks: int = SCRAMBLES
+) -> None:
+    bound = three_sigma(blocks) * float(found.error) + tolerance
     assert abs(float(found.value) - exact) <= bound, (found, exact)
     assert bound <= power * exact, (found, exact)
 
 
-@pytest.mark.parametrize("settlement", ["cash", "physical"])
-def test_bermudan_swaption(settlement: str) -> None:
-    check(price(replace(BERMUDAN, settlement=settlement), context(), rates(), 1024), 489.02, 0.01, 0.15)
+@pytest.mark.parametrize(
+    ("settlement", "size", "blocks", "power"),
+    [
+        ("physical", 256, FEW, 0.03),
+        pytest.param("cash", 1024, SCRAMBLES, 0.01, marks=pytest.mark.slow),
+        pytest.param("physical", 1024, SCRAMBLES, 0.01, marks=pytest.mark.slow),
+    ],
+)
+def test_bermudan_swaption(settlement: str, size: int, blocks: int, power: float) -> None:
+    found = price(replace(BERMUDAN, settlement=settlement), context(), rates(), size, blocks)
+    check(found, 489.02, power, 0.15, blocks)
 
 
+@pytest.mark.slow
 def test_short_receiver() -> None:
     trade = replace(BERMUDAN, side="short", swap_side="receiver")
     found = price(trade, context(), rates(), 512)
@@ -74,16 +86,23 @@ def test_short_receiver() -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "side", "option"), [("us", "payer", 476.366), ("counterparty", "payer", -489.023)]
+    ("caller", "option", "size", "blocks", "power"),
+    [
+        ("us", 476.366, 256, FEW, 0.04),
+        pytest.param("us", 476.366, 1024, SCRAMBLES, 0.015, marks=pytest.mark.slow),
+        pytest.param("counterparty", -489.023, 1024, SCRAMBLES, 0.015, marks=pytest.mark.slow),
+    ],
 )
-def test_callable_par_swap_is_the_swap_and_a_bermudan(caller: str, side: str, option: float) -> None:
+def test_callable_par_swap_is_the_swap_and_a_bermudan(
+    caller: str, option: float, size: int, blocks: int, power: float
+) -> None:
     """Who may call a payer swap holds a receiver option; who pays and is called is short a payer option."""
     swap = CallableSwap(
         trade_id="C1",
         netting_set="N",
         currency="EUR",
         notional=1e4,
-        side=side,
+        side="payer",
         fixed_rate=PAR,
         index=BERMUDAN.index,
         start_date=AS_OF,
@@ -92,9 +111,9 @@ def test_callable_par_swap_is_the_swap_and_a_bermudan(caller: str, side: str, op
         first_call_date=BERMUDAN.first_exercise_date,
         fixed_day_count="A365",
     )
-    found = price(swap, context(), rates(), 1024)
+    found = price(swap, context(), rates(), size, blocks)
     sign = np.sign(option)
-    check(Estimate(sign * found.value, found.error), sign * option, 0.015)
+    check(Estimate(sign * found.value, found.error), sign * option, power, blocks=blocks)
 
 
 def equities(spots: list[float], vol: float, rate: float, dividend: float = 0.0) -> EquityBasket:
@@ -106,16 +125,25 @@ def equities(spots: list[float], vol: float, rate: float, dividend: float = 0.0)
 
 
 @pytest.mark.parametrize(
-    ("spot", "vol", "years", "exact", "size"),
-    [(36.0, 0.2, 1, 4.4778, 1024), (40.0, 0.4, 2, 6.9171, 1024), (44.0, 0.2, 1, 1.1099, 2048)],
+    ("spot", "vol", "years", "exact", "size", "blocks", "power"),
+    [
+        (36.0, 0.2, 1, 4.4778, 256, FEW, 0.04),
+        pytest.param(36.0, 0.2, 1, 4.4778, 1024, SCRAMBLES, 0.015, marks=pytest.mark.slow),
+        pytest.param(40.0, 0.4, 2, 6.9171, 1024, SCRAMBLES, 0.015, marks=pytest.mark.slow),
+        pytest.param(44.0, 0.2, 1, 1.1099, 2048, SCRAMBLES, 0.015, marks=pytest.mark.slow),
+    ],
 )
-def test_american_put(spot: float, vol: float, years: int, exact: float, size: int) -> None:
-    check(price(american(years), EQUITY, equities([spot], vol, 0.06), size), exact, 0.015)
+def test_american_put(
+    spot: float, vol: float, years: int, exact: float, size: int, blocks: int, power: float
+) -> None:
+    found = price(american(years), EQUITY, equities([spot], vol, 0.06), size, blocks)
+    check(found, exact, power, blocks=blocks)
 
 
-def test_bermudan_max_call() -> None:
+@pytest.mark.parametrize(("size", "power"), [(256, 0.03), pytest.param(2048, 0.01, marks=pytest.mark.slow)])
+def test_bermudan_max_call(size: int, power: float) -> None:
     model = equities([100.0, 100.0], 0.2, 0.05, 0.1)
-    check(price(MAX_CALL, EQUITY, model, 2048), 13.9018, 0.01, 0.0002)
+    check(price(MAX_CALL, EQUITY, model, size), 13.9018, power, 0.0002)
 
 
 def put_model(parameters: Tensor) -> EquityBasket:
@@ -155,13 +183,20 @@ def quantlib_gradient(trade: AmericanOption, at: tuple[float, float, float]) -> 
     return [finite_differences(trade, *at)[1], slope(1, 0.004), slope(2, 0.002)]
 
 
-@pytest.mark.parametrize("spot", [36.0, 44.0])
-def test_american_greeks_against_finite_differences(spot: float) -> None:
-    """Monthly exercise: delta, vega, rho by AD through the regression, gamma by likelihood ratio and pathwise."""
-    trade, at = american(1, 12), (spot, 0.2, 0.06)
+@pytest.mark.parametrize(
+    ("spot", "dates", "size", "power"),
+    [
+        (36.0, 4, 1024, 0.2),
+        pytest.param(36.0, 12, 4096, 0.12, marks=pytest.mark.slow),
+        pytest.param(44.0, 12, 4096, 0.12, marks=pytest.mark.slow),
+    ],
+)
+def test_american_greeks_against_finite_differences(spot: float, dates: int, size: int, power: float) -> None:
+    """Quarterly and monthly: delta, vega, rho by AD through the regression, gamma by likelihood ratio and pathwise."""
+    trade, at = american(1, dates), (spot, 0.2, 0.06)
     parameters = torch.tensor(at, dtype=torch.float64)
     model, blocks = put_model(parameters), 16
-    training, fresh = both(trade, EQUITY, model, 4096, blocks)
+    training, fresh = both(trade, EQUITY, model, size, blocks)
     policy = train_policy(training, model)
     greeks = exercise_greeks(training, fresh, policy, put_model, parameters)
     gammas = spot_gammas(fresh, policy, model)
@@ -177,19 +212,19 @@ def test_american_greeks_against_finite_differences(spot: float) -> None:
         ("gamma", gammas.value[0, 0], gammas.error[0, 0], gamma),
     ]
     for name, number, error, exact in found:
-        bound = sigmas(blocks) * float(error) + 0.01 * abs(exact)
+        bound = three_sigma(blocks) * float(error) + 0.01 * abs(exact)
         assert abs(float(number) - exact) <= bound, (name, number, error, exact)
-        assert bound <= 0.12 * abs(exact), (name, number, error, exact)
+        assert bound <= power * abs(exact), (name, number, error, exact)
 
 
 def test_greeks_refuse_what_would_be_wrong() -> None:
     parameters = torch.tensor([36.0, 0.2, 0.06], dtype=torch.float64)
     model = put_model(parameters)
-    training, _ = both(american(1), EQUITY, model, 8)
+    training, _ = both(american(1, 4), EQUITY, model, 8, 4)
     policy = train_policy(training, model)
     with pytest.raises(DomainError, match="expected fresh paths"):
         exercise_greeks(training, training, policy, put_model, parameters)
-    source, _ = both(BERMUDAN, context(), rates(), 8)
+    source, _ = both(BERMUDAN, context(), rates(), 8, 2)
     with pytest.raises(DomainError, match="expected a model of log prices"):
         spot_gammas(source, policy, rates())
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import QuantLib as ql
 import torch
-from scipy.stats import t as student
 from torch import Tensor
 
 from pipelines.execution.dask_executors import LocalExecutor
 from pipelines.execution.nested import run_nested
 from pipelines.storage.tensors import decode_arrays, encode_arrays
+from tests.support.statistics import three_sigma
 from xva.errors import DomainError, StoreError, TradeError
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
@@ -79,7 +79,7 @@ def years(start: np.datetime64, end: np.datetime64) -> float:
 
 def assert_all(found: Tensor, error: Tensor, exact: Tensor, scrambles: int = 32) -> None:
     """Every number within its 99.73 % Student quantile, shared among all of them; the errors as large as they say."""
-    quantile = student.ppf(1.0 - 0.00135 / found.numel(), scrambles - 1)
+    quantile = three_sigma(scrambles, found.numel())
     z = ((found - exact) / error).numpy()
     assert np.abs(z).max() < quantile, z
     if found.numel() >= STATES:
@@ -492,6 +492,7 @@ def plan() -> NestedPlan:
     return NestedPlan(book, paths, report, InnerPaths(2, 8, 16), rows=3, gradient=True)
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bits() -> None:
     job = plan()
     here, there = run_nested(job), run_nested(job, LocalExecutor(2))

@@ -25,6 +25,7 @@ from tests.support.exercise_market import (
     context,
     rates,
 )
+from tests.support.statistics import standard_error, three_sigma
 from xva.exposure.parts.conditional import exercised_share, flow_rows
 from xva.models.equity_basket import EquityBasket
 from xva.numerics import tree
@@ -120,7 +121,7 @@ def test_batched_cotangents_are_those_of_each_alone() -> None:
 REPORT = np.array([f"{year}-01-02" for year in range(2027, 2037)], D)
 HAZARD, LOSS = 0.02, 0.6
 SCRAMBLES, PATHS = 16, 1024
-THREE, TWO = (float(student.ppf(p, SCRAMBLES - 1)) for p in (0.99865, 0.97725))
+THREE, TWO = three_sigma(SCRAMBLES), float(student.ppf(0.97725, SCRAMBLES - 1))
 UNITS = np.array([1e-4] * 6 + [1e-4, 1e-3])
 """Shifts in which sensitivities are compared: basis points, ten of mean reversion."""
 
@@ -150,6 +151,11 @@ class LongCva(Stage):
         settled = self.source.trade.settled(paths)
         exposure = to_come + share * torch.relu(settled) + pending
         return self.weights @ exposure.sum(-1)
+
+
+def cva_weights() -> Tensor:
+    survival = np.exp(-HAZARD * np.append(0.0, context().times(REPORT)))
+    return torch.from_numpy(-LOSS * np.diff(survival))
 
 
 def rollback(moved: np.ndarray) -> np.ndarray:
@@ -183,9 +189,7 @@ def found() -> Found:
     training = ExercisePaths.draw(trade, context(), plain, seed=1, **options)
     fresh = ExercisePaths.draw(trade, context(), plain, seed=2, **options)
     policy = train_policy(training, plain)
-    survival = np.exp(-HAZARD * np.append(0.0, context().times(REPORT)))
-    weights = torch.from_numpy(-LOSS * np.diff(survival))
-    stages = [LongCva(fresh, policy, weights, level) for level in (0.0, 1.0, 0.5)]
+    stages = [LongCva(fresh, policy, cva_weights(), level) for level in (0.0, 1.0, 0.5)]
     cva, direct, frozen, by_policy = [], [], [], []
     for block in range(SCRAMBLES):
         inputs = PolicyInputs(plain, policy.coefficients)
@@ -217,38 +221,38 @@ def exact() -> np.ndarray:
     return central(rollback, QUOTES.numpy(), UNITS)[0]
 
 
-def error(samples: np.ndarray) -> np.ndarray:
-    return samples.std(0, ddof=1) / len(samples) ** 0.5
-
-
+@pytest.mark.slow
 def test_cva_is_that_of_the_rollback(found: Found) -> None:
     hard, soft, half = found.cva.mean(0)
-    bound = THREE * error(found.cva)[0]
+    bound = THREE * standard_error(found.cva)[0]
     assert abs(hard - rollback(QUOTES.numpy())[0]) <= bound <= 0.005 * hard
     assert abs(soft - hard) <= bound
     assert abs(half - soft) <= bound
 
 
+@pytest.mark.slow
 def test_sensitivities_with_the_boundary_moving(found: Found, exact: np.ndarray) -> None:
     """Relative L2 error of the quote vector and of a parallel shift."""
-    off, noise = UNITS * (found.moving.mean(0) - exact), UNITS * error(found.moving)
+    off, noise = UNITS * (found.moving.mean(0) - exact), UNITS * standard_error(found.moving)
     size = np.linalg.norm(UNITS * exact)
     assert np.linalg.norm(off) / size <= 0.05
     assert np.linalg.norm(noise) / size <= 0.01
     assert (np.abs(off) <= THREE * noise + 0.01 * size).all()
     parallel = found.moving[:, :6].sum(1)
-    spread = TWO * float(error(parallel))
+    spread = TWO * float(standard_error(parallel))
     assert abs(parallel.mean() - exact[:6].sum()) <= 0.03 * exact[:6].sum() + spread
     assert spread <= 0.05 * exact[:6].sum()
 
 
+@pytest.mark.slow
 def test_frozen_decisions_fail(found: Found, exact: np.ndarray) -> None:
     """The envelope theorem protects the price, not the exposure."""
     parallel = found.frozen[:, :6].sum(1)
     off = abs(parallel.mean() / exact[:6].sum() - 1.0)
-    assert off - THREE * float(error(parallel)) / exact[:6].sum() > 0.03
+    assert off - THREE * float(standard_error(parallel)) / exact[:6].sum() > 0.03
 
 
+@pytest.mark.slow
 def test_a_stored_policy_is_good_in_a_shocked_market() -> None:
     """Rates 1 % up or down: what the base run's policy is worth there, against one trained there."""
     options = {"scrambles": 4, "block_size": 2048, "n_blocks": 4}
@@ -259,6 +263,26 @@ def test_a_stored_policy_is_good_in_a_shocked_market() -> None:
         shocked = rates(QUOTES + shift * (torch.arange(8) < 6))
         stored, own = (exercise_price(fresh, p, shocked) for p in (policy, train_policy(training, shocked)))
         assert float(stored.value.value) == pytest.approx(float(own.value.value), rel=0.01)
+
+
+def test_cva_on_fewer_paths() -> None:
+    """Without sensitivities: to 2 %, decisions hard and soft."""
+    paths, model = 256, rates()
+    trade = replace(BERMUDAN, settlement="physical")
+    options = {"scrambles": SCRAMBLES, "block_size": paths, "n_blocks": SCRAMBLES}
+    training, fresh = (ExercisePaths.draw(trade, context(), model, seed=s, **options) for s in (1, 2))
+    policy = train_policy(training, model)
+    inputs = PolicyInputs(model, policy.coefficients)
+    with torch.no_grad():
+        cva = np.array(
+            [
+                [float(LongCva(fresh, policy, cva_weights(), x).sums(inputs, b)) / paths for x in (0.0, 1.0)]
+                for b in range(SCRAMBLES)
+            ]
+        )
+    bound = THREE * standard_error(cva)[0]
+    assert (np.abs(cva.mean(0) - rollback(QUOTES.numpy())[0]) <= bound).all()
+    assert bound <= 0.02 * cva.mean()
 
 
 def test_report_dates_are_exercise_dates() -> None:
