@@ -31,7 +31,7 @@ def read_trades(
     problems: Problems,
     types: TradeTypes = TRADE_TYPES,
 ) -> tuple[tuple[Trade, ...], dict[str, str]]:
-    """All trades below ``folder``, in the order of the tables' names and rows, and where each stands.
+    """All trades below ``folder`` by kind and id, and where each stands: rows in another order are the same book.
 
     ``netting_sets`` are the known ones (None: not known, not checked); ``types`` the classes by table name.
     """
@@ -55,7 +55,7 @@ def read_trades(
         empty = [note.partition(":")[0] for note in problems.notes if note.endswith(NO_TRADE)]
         for table in empty:
             problems.add(table, "trades below the header", "none")
-    return tuple(trades), places
+    return tuple(sorted(trades, key=lambda trade: (trade.kind, trade.trade_id))), places
 
 
 def _read_rows(

@@ -14,11 +14,11 @@ from xva.trades.trade import Trade
 def identity_inputs(job: LoadedJob) -> dict[str, Any]:
     """JSON-clean: the job without ``execution`` and file names, and a sha256 per canonical input.
 
-    Inputs are hashed as what they say, not as they are written: a CSV and a Parquet file of the same content,
-    or the same files in another folder, are the same.
+    Inputs are hashed as what they say, not as they are written: a CSV and a Parquet file of the same content, rows in another
+    order, or the same files in another folder, are the same.
     """
     contents: dict[str, Any] = {
-        "quotes": list(zip(job.quotes.ids, job.quotes.values.detach().tolist())),
+        "quotes": sorted(zip(job.quotes.ids, job.quotes.values.detach().tolist())),
         "netting_sets": [[s.name, s.counterparty, s.currency, s.netted] for s in job.netting_sets],
         "counterparties": [[c.name, c.credit_curve] for c in job.counterparties],
         "fixings": [[name, day, value] for (name, day), value in sorted(job.fixings.items())],

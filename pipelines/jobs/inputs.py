@@ -56,11 +56,11 @@ class LoadedJob:
     market_config : MarketConfig
         The curves that the book needs.
     netting_sets : tuple of NettingSet
-        Those with trades, in the order of the file.
+        Those with trades, by name.
     counterparties : tuple of Counterparty
         Those of the netting sets, with their credit curves resolved (own, else proxy).
     trades : tuple of Trade
-        In the order of table names and rows.
+        By kind and id.
     claims : tuple of tuple of Claim
         What each trade still promises, in the order of ``trades``.
     fixings : mapping of (name, ISO date) to float
@@ -176,7 +176,8 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     tables = _read(path, spec, problems)
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
-    sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
+    known = sorted((tables.netting_sets or {}).values(), key=lambda s: s.name)
+    sets = [s for s in known if s.name in used]
     needs = collect_needs(spec.reporting_currency, tables.trades, sets)
     parties = _parties(tables, sets, spec, needs, problems)
     config = _market(tables, needs, spec, problems)
