@@ -37,9 +37,9 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]], what: str) -> bytes:
 
 
 def decode_arrays(data: bytes, what: str) -> Arrays:
-    """Decode what `encode_arrays` wrote; raises StoreError."""
+    """Decode what `encode_arrays` wrote, by name: safetensors gives another order each time. Raises StoreError."""
     try:
-        return dict(load(data))
+        return dict(sorted(load(data).items()))
     except SafetensorError as error:
         raise StoreError(f"{what}: expected safetensors, got a torn or damaged file ({error})") from error
 
