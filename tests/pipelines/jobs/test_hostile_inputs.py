@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.jobs.scenarios import read_scenarios
-from tests.pipelines.jobs.conftest import Copy
+from tests.support.spoilt_bank import Copy
 from xva.errors import InputErrors
 
 QUOTES, SWAPS, BERMUDANS = "market/quotes.csv", "trades/demo/swaps.csv", "trades/demo/bermudan_swaptions.json"
