@@ -99,7 +99,7 @@ def _job(folder: Path, quotes: str | None = None) -> ExposureJob:
 
 def _rerun(base: Run, child: Run, scenario: Scenario, folder: Path) -> tuple[str, float, bool]:
     """Name, seconds and whether the root hash is the child's."""
-    first = ExposureJob.from_toml(base.path.parents[1] / "demo.toml").job
+    first = ExposureJob.from_toml(base.path.parents[1] / "demo.toml").loaded
     quotes = shifted(first.quotes, scenario, first.as_of)
     rows = (f"{i},{v!r}" for i, v in zip(quotes.ids, quotes.values.tolist()))
     file = "\n".join(["quote_id,value", *rows, ""])

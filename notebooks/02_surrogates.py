@@ -40,7 +40,7 @@ file = folder / "exotics" / "exotics.toml"
 text = re.sub(r"(?m)^paths = \d+\nblock_size = \d+", "paths = 2048\nblock_size = 256", file.read_text())
 _ = file.write_text(text.replace("training_paths = 8192", "training_paths = 8192\npolicy_paths = 8192"))
 job = pipelines.ExposureJob.from_toml(file)
-[(t.trade_id, t.kind, t.netting_set) for t in job.job.trades]
+[(t.trade_id, t.kind, t.netting_set) for t in job.trades]
 
 # %% [markdown]
 # ## Why not nested Monte Carlo?
@@ -49,8 +49,6 @@ job = pipelines.ExposureJob.from_toml(file)
 # every date until maturity; and the same again in every stress scenario and what-if.
 
 # %%
-from pipelines import settings_of
-from surrogates.book import training_requests
 from surrogates.certificate import alive_book
 from surrogates.labels import label_normals
 from surrogates.training import label_problem, make_samples, train_exercise
@@ -58,7 +56,7 @@ from xva.models import walk
 from xva.pricing.nested import InnerPaths, nested_values
 
 engine = job.exposure.engine
-requests = {r.trade.trade_id: r for r in training_requests(engine, settings_of(job.job)).values()}
+requests = {r.trade.trade_id: r for r in job.exposure.training_requests().values()}
 auto, bermudan = requests["AUTO_1"], requests["BERM_1"]
 
 
@@ -239,7 +237,7 @@ from pipelines import map_blocks
 from xva.numerics import tree
 from xva.results import results
 
-exposure = job.trained(pipelines.execution.serial.SerialExecutor(), job.job.output)
+exposure = job.trained("serial")
 sums = map_blocks(exposure.plan)
 moving = exposure.learned.pullback()
 

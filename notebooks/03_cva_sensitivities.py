@@ -98,7 +98,7 @@ from pipelines import Sensitivities
 from xva.sensitivities import zero_rates
 
 engine = job.exposure.engine
-zeros = zero_rates(engine.quotes, job.job.market_config)
+zeros = zero_rates(engine.quotes, job.market_config)
 in_zeros = zeros.convert(run.xva)
 zero = Sensitivities.select(in_zeros, "CVA", family="zero rate", curve=["EUR-ESTR", "USD-SOFR", "USD-IN-EUR"])
 par = run.sensitivities("CVA", curve=["EUR-ESTR", "USD-SOFR", "USD/EUR"])
@@ -224,7 +224,7 @@ moved.head(6)[["move", "before", "today", "explained"]].style.format("{:,.1f}").
 from pipelines import suggest_hedge
 from xva.hedging import instruments, quote_moves
 
-offered = instruments(engine.quotes, job.job.market_config, engine.book.context)
+offered = instruments(engine.quotes, job.market_config, engine.book.context)
 assumed = {"CDS": 0.5, "FX vol": 0.3, "swaption vol": 0.3, "equity vol": 0.3}
 moves = quote_moves(engine, job.exposure.plan.data, zeros, volatilities=assumed)
 hedge = suggest_hedge(cva, offered, moves, remaining=0.3)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.results.hedge import suggest_hedge
     from pipelines.results.run import open_run
     from pipelines.results.sensitivities import Sensitivities
-    from pipelines.runs.computation import Exposure, settings_of
+    from pipelines.runs.computation import Exposure
     from pipelines.runs.explain import explain
     from pipelines.runs.exposure import ExposureJob
     from pipelines.runs.stress import stress
@@ -40,7 +40,6 @@ __all__ = [
     "map_blocks",
     "open_run",
     "read_scenarios",
-    "settings_of",
     "stress",
     "suggest_hedge",
     "what_if",
@@ -61,7 +60,6 @@ __getattr__, __dir__ = lazily(
         "map_blocks": "pipelines.execution.mapping",
         "open_run": "pipelines.results.run",
         "read_scenarios": "pipelines.jobs.scenarios",
-        "settings_of": "pipelines.runs.computation",
         "stress": "pipelines.runs.stress",
         "suggest_hedge": "pipelines.results.hedge",
         "what_if": "pipelines.runs.what_if",

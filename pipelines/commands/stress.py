@@ -90,7 +90,7 @@ def show_attribution(
     from pipelines.runs.stress import StressJob
 
     job = StressJob(open_run(run), read_scenarios(scenarios), options)
-    data, units = attribute_stress(job), job.job.spec.reporting_currency
+    data, units = attribute_stress(job), job.loaded.spec.reporting_currency
     out.print(scenario_table(data, measure, units, netting_set))
     for name in data["scenario"].values:
         one = data.sel(scenario=name)

@@ -49,7 +49,7 @@ def train(
             out.print("Every trade of this job has a closed form: there is nothing to learn.")
             return
         out.print(training_table(book, seconds))
-        folder = (output or exposure_job.job.output) / SURROGATES
+        folder = (output or exposure_job.output) / SURROGATES
         out.print(f"The surrogates lie in {folder}", soft_wrap=True)
         for name, why in book.refused.items():
             out.print(f"trade {name}: {why}", style="red", markup=False, soft_wrap=True)

@@ -20,10 +20,10 @@ from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.reconciliation import as_dataset
 from pipelines.runs.training import Training
 from pipelines.storage.identity import mathematics
-from surrogates.book.book import LearnedBook, training_requests
+from surrogates.book.book import LearnedBook, Place, training_requests
 from surrogates.book.value_today import values_today
 from surrogates.durable import canonical_json
-from surrogates.training.trade_training import TrainingSettings
+from surrogates.training.trade_training import TrainingRequest, TrainingSettings
 from xva.adjustments.measures import XvaSpec
 from xva.blocks.plan import Arrays
 from xva.exposure.block.plan import ExposurePlan
@@ -77,6 +77,10 @@ class Exposure:
         with own_library_state():
             return self.training.train(self.engine, settings_of(self.job))
 
+    def training_requests(self) -> dict[Place, TrainingRequest]:
+        """What training of each trade without closed form asks for, by its place in the compiled book."""
+        return training_requests(self.engine, settings_of(self.job))
+
     @cached_property
     def plan(self) -> ExposurePlan:
         """What workers compute, block by block."""
@@ -95,8 +99,7 @@ class Exposure:
             if "learned" in vars(self):
                 simulated = self.learned.values_today()
             else:
-                requests = training_requests(self.engine, settings_of(self.job))
-                simulated = values_today(requests.values())
+                simulated = values_today(self.training_requests().values())
             return reconcile(self.engine.book, self.engine.world, simulated)
 
     def left_out(self) -> xr.Dataset:

@@ -117,9 +117,9 @@ def attribute_stress(
     DomainError
         No market on the way, or no certificate there.
     """
-    worker = _Worker(executor_for(stress.job.spec.execution, executor), (), stress.base.path.parent)
+    worker = _Worker(executor_for(stress.loaded.spec.execution, executor), (), stress.base.path.parent)
     with own_library_state():
-        engine = Exposure(stress.job).engine
+        engine = Exposure(stress.loaded).engine
         failed = {case.name for case in stress.plan.cases if case.reason}
         as_of = engine.book.context.as_of
         quotes = {
@@ -127,9 +127,9 @@ def attribute_stress(
             for s in stress.scenarios.scenarios
             if s.name not in failed
         }
-        run_plan = worker.run_plan(stress.job)
+        run_plan = worker.run_plan(stress.loaded)
         chosen = replace(how or Attribution(), run_plan=run_plan)
-        return attribute(engine, quotes, chosen, worker.evaluator(stress.job, engine))
+        return attribute(engine, quotes, chosen, worker.evaluator(stress.loaded, engine))
 
 
 def _loaded(run: Run) -> LoadedJob:

@@ -27,7 +27,9 @@ from pipelines.storage.results import open_cube
 from surrogates.book.book import LearnedBook
 from surrogates.training.trade_training import product_sources
 from xva.errors import StoreError
+from xva.market import MarketConfig, QuoteSet
 from xva.trades.path_trade import PathTrade
+from xva.trades.trade import Trade
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -39,14 +41,14 @@ class ExposureJob:
 
     Parameters
     ----------
-    job : LoadedJob
+    loaded : LoadedJob
         As `from_toml` reads it.
     """
 
-    job: LoadedJob
+    loaded: LoadedJob
 
     def __repr__(self) -> str:
-        return f"ExposureJob({self.job.told()})"
+        return f"ExposureJob({self.loaded.told()})"
 
     @classmethod
     def from_toml(cls, path: Path | str) -> ExposureJob:
@@ -59,14 +61,32 @@ class ExposureJob:
         """
         return cls(load_job(path))
 
+    @property
+    def trades(self) -> tuple[Trade, ...]:
+        return self.loaded.trades
+
+    @property
+    def quotes(self) -> QuoteSet:
+        return self.loaded.quotes
+
+    @property
+    def market_config(self) -> MarketConfig:
+        """Which curves the job's market has and what each is for."""
+        return self.loaded.market_config
+
+    @property
+    def output(self) -> Path:
+        """The folder that holds the runs."""
+        return self.loaded.output
+
     @cached_property
     def identity(self) -> RunIdentity:
         """What makes two runs the same: job without ``execution``, inputs, one's own products, versions, CPU class."""
-        simulation = self.job.spec.simulation
+        simulation = self.loaded.spec.simulation
         return RunIdentity(
-            name=self.job.spec.name,
+            name=self.loaded.spec.name,
             seed=simulation.seed,
-            job=identity_inputs(self.job) | _products(self.job),
+            job=identity_inputs(self.loaded) | _products(self.loaded),
             block_size=simulation.block_size,
             dtype=simulation.dtype,
             device=simulation.device,
@@ -78,12 +98,19 @@ class ExposureJob:
 
         Trades without closed form are learned here and not kept; `run` learns them on its executor and keeps them.
         """
-        return Exposure(self.job)
+        return Exposure(self.loaded)
 
-    def trained(self, executor: Executor, output: Path, sinks: tuple[Sink, ...] = ()) -> Exposure:
-        """The same with trades learned on an executor and kept in ``output``'s folder of surrogates."""
-        products = self.job.spec.inputs.products
-        return Exposure(self.job, Training.of_run(self.identity.folder(output), executor, sinks, products))
+    def trained(
+        self,
+        executor: str | Executor | None = None,
+        *,
+        output: Path | None = None,
+        sinks: tuple[Sink, ...] = (),
+    ) -> Exposure:
+        """The same with trades learned on an executor and kept in ``output``'s folder of surrogates; arguments as in `run`."""
+        chosen, folder = self._executor(executor), self.identity.folder(output or self.output)
+        products = self.loaded.spec.inputs.products
+        return Exposure(self.loaded, Training.of_run(folder, chosen, sinks, products))
 
     def train(
         self,
@@ -109,8 +136,7 @@ class ExposureJob:
         LearnedBook
             ``.requests`` and ``.trained`` by place, with certificates; ``.refused`` names what cannot be priced.
         """
-        chosen = executor_for(self.job.spec.execution, executor, workers, insecure)
-        exposure = self.trained(chosen, output or self.job.output, sinks)
+        exposure = self.trained(self._executor(executor, workers, insecure), output=output, sinks=sinks)
         return replace(exposure, training=replace(exposure.training, again=again)).examined
 
     def run(
@@ -142,23 +168,27 @@ class ExposureJob:
         XvaError
             A directory of another job, blocks that failed every attempt, a dead cluster …
         """
-        output = output or self.job.output
         folder, chosen = (
-            self.identity.folder(output),
-            executor_for(self.job.spec.execution, executor, workers, insecure),
+            self.identity.folder(output or self.output),
+            self._executor(executor, workers, insecure),
         )
-        exposure = self.trained(chosen, output, sinks)
+        exposure = self.trained(chosen, output=output, sinks=sinks)
         outcome = execute(
             exposure.plan,
             folder,
             chosen,
             lambda sums: exposure.finish(sums, open_cube(folder)),
             identity=self.identity,
-            attachments=self.job.files,
-            store_cube=self.job.spec.exposure.store_cube,
-            settings=RunSettings((*sinks, _keeper(exposure, folder)), self.job.spec.inputs.products),
+            attachments=self.loaded.files,
+            store_cube=self.loaded.spec.exposure.store_cube,
+            settings=RunSettings((*sinks, _keeper(exposure, folder)), self.loaded.spec.inputs.products),
         )
         return open_run(outcome.folder)
+
+    def _executor(
+        self, asked: str | Executor | None, workers: int | None = None, insecure: bool = False
+    ) -> Executor:
+        return executor_for(self.loaded.spec.execution, asked, workers, insecure)
 
     def submit(self, client: Client | None = None, *, output: Path | None = None) -> RunHandle:
         """Run in the background.
@@ -196,13 +226,12 @@ def resume_run(
     """
     run = open_run(folder)
     with job_of(run) as loaded:
-        job = ExposureJob(loaded)
-    chosen = executor_for(job.job.spec.execution, executor, workers, insecure)
-    products = job.job.spec.inputs.products
-    was, now = run.manifest.identity.job.get("products", {}), _products(job.job).get("products", {})
+        chosen = executor_for(loaded.spec.execution, executor, workers, insecure)
+        products = loaded.spec.inputs.products
+    was, now = run.manifest.identity.job.get("products", {}), _products(loaded).get("products", {})
     if differences := differing_keys(was, now):
         raise StoreError(f"{run.path}: products of one's own have changed: {'; '.join(differences)}")
-    exposure = Exposure(job.job, Training.of_run(folder.absolute(), chosen, sinks, products))
+    exposure = Exposure(loaded, Training.of_run(folder.absolute(), chosen, sinks, products))
     outcome = resume(
         folder,
         chosen,

@@ -97,8 +97,8 @@ def stress(
     found = scenarios if isinstance(scenarios, ScenarioSet) else read_scenarios(scenarios)
     job = StressJob(base, found, options or StressOptions())
     folder = job.identity.folder(output or base.path.parent)
-    chosen = executor_for(job.job.spec.execution, executor, workers, insecure)
-    products = job.job.spec.inputs.products
+    chosen = executor_for(job.loaded.spec.execution, executor, workers, insecure)
+    products = job.loaded.spec.inputs.products
     kept = (base.path.parent / SURROGATES, base.path / SURROGATES)
     job = replace(job, training=Training(kept, chosen, sinks, products))
     settings = RunSettings(sinks, products)
@@ -113,7 +113,7 @@ def stress(
         identity=job.identity,
         attachments={
             "scenarios.json": canonical_json(scenario_document(found)),
-            BASE_JOB: canonical_json({"execution": _executed(job.job), "products": list(products)}),
+            BASE_JOB: canonical_json({"execution": _executed(job.loaded), "products": list(products)}),
         },
         store_cube=job.options.keep_cube,
         settings=settings,
@@ -168,7 +168,7 @@ class StressJob:
             )
 
     @cached_property
-    def job(self) -> LoadedJob:
+    def loaded(self) -> LoadedJob:
         """The base run's job, from its own directory."""
         with job_of(self.base) as job:
             return job
@@ -205,12 +205,12 @@ class StressJob:
                 f"'xva resume {self.base.path}'"
             )
         sums = StoredSums(self.base.layout, dict(found.markers))
-        exposure = Exposure(self.job, self.training)
+        exposure = Exposure(self.loaded, self.training)
         engine, blocks = exposure.engine, list(sums)
-        if not living(engine.book.trades, self.job.as_of):
+        if not living(engine.book.trades, self.loaded.as_of):
             with own_library_state():
                 return prepare(engine, self.scenarios, blocks, self.options)
-        settings = settings_of(self.job)
+        settings = settings_of(self.loaded)
         anew: Learn = partial(self.training.learn, settings=settings)
         worlds = StressedSurrogates(anew)
         if self.options.surrogates == "certified":

@@ -41,8 +41,8 @@ def test_quotes_edited_between_reading_and_running(tmp_path: Path) -> None:
 def test_a_run_whose_files_are_not_its_job_is_not_continued(tmp_path: Path) -> None:
     """Made in Python from a job whose quotes were replaced after reading."""
     job = ExposureJob.from_toml(swap_job(tmp_path / "job"))
-    name = next(i for i in job.job.quotes.ids if i.startswith("CDS/CREDIT_SPREAD/CPTY_A"))
-    other = ExposureJob(replace(job.job, quotes=job.job.quotes.shifted(name, 0.001)))
+    name = next(i for i in job.loaded.quotes.ids if i.startswith("CDS/CREDIT_SPREAD/CPTY_A"))
+    other = ExposureJob(replace(job.loaded, quotes=job.loaded.quotes.shifted(name, 0.001)))
     run = other.run(output=tmp_path / "runs")
     scenarios = tmp_path / "scenarios.toml"
     scenarios.write_text('[[scenario]]\nname = "up"\nshifts = [{ families = "CDS", absolute = "1bp" }]\n')
@@ -59,7 +59,7 @@ def test_inputs_above_the_job_and_files_that_are_no_tables(tmp_path: Path) -> No
     shutil.move(path.parent / "quotes.csv", tmp_path / "quotes.csv")
     path.write_text(path.read_text().replace('"quotes.csv"', '"../../quotes.csv"'))
     (path.parent / "trades" / "notes.txt").write_text("no trades")
-    loaded = ExposureJob.from_toml(path).job
+    loaded = ExposureJob.from_toml(path).loaded
     assert set(loaded.files) == {
         "job:deep/job/job.toml",
         "input:quotes.csv",

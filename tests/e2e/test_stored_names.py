@@ -86,15 +86,15 @@ def test_the_search_finds_what_it_is_for() -> None:
 
 
 def test_no_stored_file_names_a_module(job: ExposureJob, base: Run, stressed: Run) -> None:
-    files = [file for file in job.job.output.rglob("*") if file.is_file()]
+    files = [file for file in job.output.rglob("*") if file.is_file()]
     suffixes = {file.suffix for file in files}
     assert {".json", ".safetensors", ".toml"} <= suffixes
     assert (
         len([f for f in files if f.parent.name == "surrogates"]) >= 8
     )  # two cards and tensors, in two places
-    assert {str(f.relative_to(job.job.output)): n for f in files if (n := named(f.read_bytes()))} == {}
+    assert {str(f.relative_to(job.output)): n for f in files if (n := named(f.read_bytes()))} == {}
     assert named(texts(base.xva)) | named(texts(stressed.xva)) == set()
-    assert named(json.dumps(identity_inputs(job.job)).encode()) == set()
+    assert named(json.dumps(identity_inputs(job.loaded)).encode()) == set()
 
 
 def test_a_training_that_workers_share_names_none_either(job: ExposureJob) -> None:

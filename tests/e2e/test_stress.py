@@ -51,7 +51,7 @@ def stressed(base: Run) -> Run:
 def test_a_scenario_has_the_root_hash_and_numbers_of_a_fresh_run_on_its_quotes(
     name: str, base: Run, stressed: Run, tmp_path: Path
 ) -> None:
-    first = ExposureJob.from_toml(small_bank(tmp_path / "first")).job
+    first = ExposureJob.from_toml(small_bank(tmp_path / "first")).loaded
     for scenario in chosen(name).scenarios:
         quotes = shifted(first.quotes, scenario, first.as_of)
         rows = (f"{i},{v!r}" for i, v in zip(quotes.ids, quotes.values.tolist()))

@@ -53,7 +53,7 @@ def test_learned_anew_a_scenario_is_a_fresh_run_to_the_last_bit(
 ) -> None:
     stressed = pipelines.stress(base, rates_up, "serial", output=tmp_path)
     file = write(tmp_path / "job", False)
-    first = ExposureJob.from_toml(file).job
+    first = ExposureJob.from_toml(file).loaded
     quotes = shifted(first.quotes, rates_up.scenarios[0], first.as_of)
     rows = (f"{i},{v!r}" for i, v in zip(quotes.ids, quotes.values.tolist()))
     (file.parent / "quotes.csv").write_text("\n".join(["quote_id,value", *rows, ""]))

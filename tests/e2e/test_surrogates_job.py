@@ -92,7 +92,7 @@ def test_today_s_prices_are_in_the_reconciliation(serial: Run, job: ExposureJob)
         assert (
             abs(value[mine].sum() - float(xva["value0"].sel(netting_set=name))) < 5.41 * noise
         )  # t(7) at 99.95 %
-    before = Exposure(job.job).reconciliation()
+    before = Exposure(job.loaded).reconciliation()
     np.testing.assert_array_equal(before["value"], value[before.index])
     np.testing.assert_array_equal(before["value_se"], error[before.index])
 
@@ -134,7 +134,7 @@ def test_nor_are_the_runs_own_surrogates_needed(serial: Run, tmp_path: Path) -> 
 
 
 def test_a_changed_quote_trains_again(job: ExposureJob, serial: Run, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(job.job.path.parent, tmp_path / "job"))
+    folder = Path(shutil.copytree(job.loaded.path.parent, tmp_path / "job"))
     quotes = folder / "quotes.csv"
     text = quotes.read_text()
     assert "EQUITY/PRICE/NORDWIND/EUR,48.3" in text
