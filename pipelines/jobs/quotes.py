@@ -18,7 +18,6 @@ from xva.market.correlation import correlation_problems
 from xva.market.fx_forwards import read_outrights
 from xva.market.labels import QuoteInfo, quote_info
 from xva.market.layout import layout
-from xva.market.scope import asked
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class QuoteTable:
         quoted = {
             (i.terms["first"], i.terms["second"]): torch.tensor(self.values[i.quote_id], dtype=torch.float64)
             for i in self.infos
-            if i.family == "correlation" and i.quote_id in self.values and asked(i, config)
+            if i.family == "correlation" and i.quote_id in self.values and config.asks(i)
         }
         found = correlation_problems(quoted)
         return [Problem(f"{where}, {p.where}", p.expected, p.got, p.fix) for p in found]
@@ -70,7 +69,7 @@ class QuoteTable:
             info.terms.get("flat_currency", info.currency),
             info.currency,
         }
-        return asked(info, config) and (info.family == "correlation" or pair <= set(config.discount))
+        return config.asks(info) and (info.family == "correlation" or pair <= set(config.discount))
 
 
 def read_quotes(

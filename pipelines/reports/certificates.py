@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
+from pipelines.results.run import Run
 from surrogates.book.book import LearnedBook
 from surrogates.certificate.certificate import (
     ENE,
@@ -24,9 +25,6 @@ from surrogates.registry.registry import Registry
 from surrogates.registry.trained import Trained
 from surrogates.regression.kinds import KINDS
 from xva.errors import DomainError, StoreError
-
-if TYPE_CHECKING:
-    from pipelines.results.run import Run
 
 SURROGATES: Final = "surrogates"
 """Folder of trained trades, beside runs and inside each."""

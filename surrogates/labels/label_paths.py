@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from xva.models.path_model import PathModel, Walk
-from xva.trades.paths import Paths
-
-if TYPE_CHECKING:
-    from xva.trades.paths import Day
+from xva.trades.paths import Day, Paths
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from xva.errors import MarketDataError
 from xva.market.conventions import STANDARD_INDICES
 from xva.market.indices import RateIndex
+from xva.market.labels import QuoteInfo
 from xva.market.scope import Scope
 
 
@@ -119,6 +120,10 @@ class MarketConfig:
             projection={i.name: i.name for i in STANDARD_INDICES.values() if i.currency in wanted},
             points_factors=dict(points_factors or {}),
         )
+
+    def asks(self, info: QuoteInfo) -> bool:
+        """Whether this market may need the quote (`Scope.asks`); any, without a scope."""
+        return self.scope is None or self.scope.asks(info, self.discount, self.reporting_currency)
 
     def overnight_index(self, currency: str) -> RateIndex | None:
         """The currency's projected overnight index, else its overnight index, else None."""

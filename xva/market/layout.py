@@ -12,7 +12,6 @@ from xva.market.config import MarketConfig
 from xva.market.fx_forwards import SpotPath, spot_path
 from xva.market.labels import QuoteInfo, expected_form, quote_info
 from xva.market.planner import Credit, CurvePlanner, Rates
-from xva.market.scope import asked
 from xva.market.surfaces import EquityQuotes, Grid, Strip, equity_quotes, grouped, strips, swaption_grids
 
 
@@ -99,7 +98,7 @@ def _read(
     for row, quote_id in enumerate(ids):
         try:
             info = quote_info(quote_id)
-            if asked(info, config):
+            if config.asks(info):
                 infos.append(info)
                 rows.append(row)
         except MarketDataError:

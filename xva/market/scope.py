@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from xva.market.labels import QuoteInfo
-
-if TYPE_CHECKING:
-    from xva.market.config import MarketConfig
 
 
 @dataclass(frozen=True)
@@ -30,32 +27,27 @@ class Scope:
     caps: frozenset[str] = frozenset()
     crosses: frozenset[frozenset[str]] = frozenset()
 
+    def asks(self, info: QuoteInfo, currencies: Collection[str], reporting_currency: str) -> bool:
+        """Whether a market of these currencies may need the quote.
 
-def asked(info: QuoteInfo, config: MarketConfig) -> bool:
-    """Whether a market of this configuration may need the quote.
-
-    Of quotes that curves are planned from, from the curves that are wanted down to what those stand on, all may be.
-    """
-    scope, name, currencies = config.scope, info.terms.get("name", ""), config.discount
-    if scope is None:
+        Of quotes that curves are planned from, from the curves that are wanted down to what those stand on, all may be.
+        """
+        match info.family:
+            case "CDS" | "hazard rate" | "recovery":
+                return info.terms["name"] in self.credit
+            case "equity" | "equity vol" | "dividend":
+                return info.terms["name"] in self.equities
+            case "swaption vol" | "mean reversion" | "short-rate vol":
+                return info.currency in currencies
+            case "cap vol":
+                return info.currency in self.caps
+            case "FX vol":
+                pair = frozenset({info.terms["base"], info.currency})
+                return pair <= set(currencies) and (reporting_currency in pair or pair in self.crosses)
+            case "correlation":
+                return all(self._has(info.terms[side], currencies) for side in ("first", "second"))
         return True
-    match info.family:
-        case "CDS" | "hazard rate" | "recovery":
-            return name in scope.credit
-        case "equity" | "equity vol" | "dividend":
-            return name in scope.equities
-        case "swaption vol" | "mean reversion" | "short-rate vol":
-            return info.currency in currencies
-        case "cap vol":
-            return info.currency in scope.caps
-        case "FX vol":
-            pair = frozenset({info.terms["base"], info.currency})
-            return pair <= set(currencies) and (config.reporting_currency in pair or pair in scope.crosses)
-        case "correlation":
-            return all(_factor(info.terms[side], config, scope) for side in ("first", "second"))
-    return True
 
-
-def _factor(name: str, config: MarketConfig, scope: Scope) -> bool:
-    kind, _, of = name.partition(":")
-    return of in (scope.equities if kind == "EQ" else config.discount)
+    def _has(self, factor: str, currencies: Collection[str]) -> bool:
+        kind, _, of = factor.partition(":")
+        return of in (self.equities if kind == "EQ" else currencies)
