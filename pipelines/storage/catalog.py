@@ -25,7 +25,6 @@ PLAN_HOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "exposure": ("xva.exposure.block.plan", "ExposurePlan"),
         "allocation": ("xva.allocation.allocation_plan", "AllocationPlan"),
         "stress": ("xva.scenarios.plan", "StressPlan"),
-        "nested": ("xva.options.nested_plan", "NestedPlan"),
         "training": ("surrogates.training.training_plan", "TrainingPlan"),
     }
 )

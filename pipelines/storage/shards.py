@@ -210,10 +210,3 @@ def write_region(array: zarr.Array[Any], start: int, values: NDArray[np.float32]
             f"{block_size} below {array.shape[0]}, got {values.shape} at path {start}"
         )
     array[start : start + block_size] = values
-
-
-def read_block(layout: RunLayout, variable: str, block: int) -> NDArray[np.float32]:
-    """Read one block ``(path in block, time, netting_set)`` float32; NaN where it was not written."""
-    array = zarr.open_array(layout.cube / variable, mode="r", zarr_format=3)
-    block_size = (array.shards or array.chunks)[0]
-    return np.asarray(array[block * block_size : (block + 1) * block_size], dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
@@ -274,13 +274,3 @@ def conclude(
     for f in found[1:]:
         cost = cost + f.cost
     return Examined(certificate, evidence, cost)
-
-
-def with_states(examination: Examination, states: int) -> Examination:
-    """The same on more states; the first ones stay."""
-    effort = examination.effort
-    near = effort.near_states * states // effort.states
-    return replace(
-        examination,
-        effort=replace(effort, states=states, near_states=near, drawn=max(effort.drawn, states)),
-    )

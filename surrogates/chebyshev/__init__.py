@@ -13,7 +13,6 @@ from surrogates.chebyshev.build import (
     build_train,
 )
 from surrogates.chebyshev.conversion import from_pychebyshev
-from surrogates.chebyshev.node_plan import NodePlan
 from surrogates.chebyshev.slider import SliderSurrogate
 from surrogates.chebyshev.spline import SplineSurrogate
 from surrogates.chebyshev.store import load, read_card, save
@@ -26,7 +25,6 @@ __all__ = [
     "Box",
     "ChebyshevSurrogate",
     "Flagged",
-    "NodePlan",
     "Order",
     "SliderSurrogate",
     "SplineSurrogate",

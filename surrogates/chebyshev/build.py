@@ -1,7 +1,7 @@
 """Builds: from a function to a surrogate.
 
 A function takes all nodes of a grid at once, so whoever gives it decides where they are computed: in this
-process, or spread over workers (`pipelines.execution.node_values.spread`). Everything here is float64.
+process. Everything here is float64.
 """
 
 from __future__ import annotations

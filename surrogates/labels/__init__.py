@@ -1,24 +1,21 @@
 """Labels: values and derivatives of trades' cash flows along paths, for surrogates to learn from."""
 
-from surrogates.labels.choice import default_strategy
-from surrogates.labels.control_variates import Hedged, variance_ratio
+from surrogates.labels.control_variates import Hedged
 from surrogates.labels.guard import (
-    BiasedLabelsError,
     Guard,
     GuardedLabels,
     Verdict,
     guarded_labels,
-    require_unbiased,
 )
 from surrogates.labels.likelihood_ratio import LikelihoodRatio
-from surrogates.labels.market_box import MarketBox, box_labels
+from surrogates.labels.market_box import MarketBox, box_labels, grouped_box_labels
+from surrogates.labels.market_parameters import moved
 from surrogates.labels.mirrored import Mirrored
 from surrogates.labels.one_step_survival import Crossing, OneStepSurvival, crossed_labels, crossing_of
 from surrogates.labels.problem import ExerciseRule, LabelProblem, Origin, label_normals, spread_start
 from surrogates.labels.strategy import LabelStrategy, Pathwise
 
 __all__ = [
-    "BiasedLabelsError",
     "Crossing",
     "ExerciseRule",
     "Guard",
@@ -36,10 +33,9 @@ __all__ = [
     "box_labels",
     "crossed_labels",
     "crossing_of",
-    "default_strategy",
+    "grouped_box_labels",
     "guarded_labels",
     "label_normals",
-    "require_unbiased",
+    "moved",
     "spread_start",
-    "variance_ratio",
 ]

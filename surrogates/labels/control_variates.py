@@ -7,7 +7,6 @@ what the hedge misses. Gradients are hedged too: differentiating a martingale di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -130,18 +129,3 @@ class _Delta(torch.autograd.Function):
         up = ctx.surrogate.value_and_gradient(features + step * adjoint)[1]
         down = ctx.surrogate.value_and_gradient(features - step * adjoint)[1]
         return torch.where(length > 0.0, (up - down) / (2.0 * step).clamp_min(1e-300), 0.0), None
-
-
-def variance_ratio(
-    plain: Sequence[Samples], hedged: Sequence[Samples], surrogates: Sequence[Surrogate]
-) -> list[float]:
-    """Per report date: how many times less variance the hedged value labels have around the surrogate.
-
-    Above the truth by the surrogate's own error, so the true ratio is higher.
-    """
-    found = []
-    for before, after, fitted in zip(plain, hedged, surrogates, strict=True):
-        first = (before.values - fitted.value(before.features)).square().mean()
-        second = (after.values - fitted.value(after.features)).square().mean()
-        found.append(float(first / second))
-    return found

@@ -6,7 +6,6 @@ not: the change of the unsmoothed value over a bump large enough to move paths a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -18,13 +17,9 @@ from surrogates.labels.likelihood_ratio import LikelihoodRatio
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy, Pathwise
 from surrogates.regression.samples import Samples
-from xva.errors import DomainError, XvaError
+from xva.errors import DomainError
 
 SMALLEST_BUMP = 0.02
-
-
-class BiasedLabelsError(XvaError):
-    """Gradient labels differ from an independent estimate; training on them would not converge to the price."""
 
 
 @final
@@ -197,24 +192,6 @@ def guarded_labels(
             chosen.append(samples[k].without_gradients() if other is None else other[k])
             made_by.append("values" if other is None else "fallback")
     return GuardedLabels(tuple(chosen), verdicts, tuple(made_by))
-
-
-def require_unbiased(verdicts: Sequence[Verdict]) -> None:
-    """Raise unless all passed.
-
-    Raises
-    ------
-    BiasedLabelsError
-        With the verdicts that did not.
-    """
-    bad = [v for v in verdicts if not v.passed]
-    if bad:
-        told = "; ".join(str(v) for v in bad[:3])
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-        raise BiasedLabelsError(
-            f"gradient labels are biased: {told}{more} -> use one-step survival, likelihood ratios or smoothed labels",
-            sorted({v.feature for v in bad}),
-        )
 
 
 def _column(samples: Samples, column: int) -> Tensor:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surrogates.chebyshev import Axis, Box, NodePlan
+from surrogates.chebyshev import Axis, Box
 from xva.pricing.closed_form.black_scholes import black_scholes
 
 BOX = Box(
@@ -59,17 +56,3 @@ def exact(points: Tensor) -> Tensor:
     (second,) = torch.autograd.grad(first[:, 0].sum(), x)
     columns = [value, first[:, 0], second[:, 0], first[:, 3], first[:, 4], first[:, 2]]
     return torch.stack(columns, 1).detach()
-
-
-@dataclass(frozen=True)
-class BlackScholesNodes(NodePlan):
-    """Calls on an asset that pays ``dividend``."""
-
-    dividend: float = 0.02
-
-    kind: ClassVar[str] = "nodes of Black-Scholes calls"
-
-    def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        spot, strike, expiry, vol, rate = torch.from_numpy(points).unbind(-1)
-        found: NDArray[np.float64] = black_scholes(spot, strike, expiry, rate, vol, self.dividend).numpy()
-        return found

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from numpy.typing import NDArray
 
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.results import open_cube
-from pipelines.storage.shards import CubeTemplate, install_template, read_block, write_block, write_region
+from pipelines.storage.shards import CubeTemplate, install_template, write_block, write_region
 from xva.blocks.plan import BlockResult, CubeSchema
 from xva.errors import StoreError
 from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
@@ -25,6 +26,13 @@ Make = Callable[[int], BlockResult]
 def cube(layout: RunLayout, template: CubeTemplate) -> RunLayout:
     install_template(layout, template)
     return layout
+
+
+def read_block(layout: RunLayout, variable: str, block: int) -> NDArray[np.float32]:
+    """Read one block ``(path in block, time, netting_set)`` float32; NaN where it was not written."""
+    array = zarr.open_array(layout.cube / variable, mode="r", zarr_format=3)
+    block_size = (array.shards or array.chunks)[0]
+    return np.asarray(array[block * block_size : (block + 1) * block_size], dtype=np.float32)
 
 
 def test_metadata_are_what_the_design_says(cube: RunLayout) -> None:

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from surrogates.certificate import Certificate, Escalation, Tolerance, escalate
-from surrogates.certificate.examination import Effort, Examination, certify_trade, with_states
+from surrogates.certificate.examination import Effort, Examination, certify_trade
 from surrogates.certificate.nested_pricer import NestedPricer
 from surrogates.regression.domain import Domain
 from surrogates.regression.pricer import SurrogatePricer
@@ -40,6 +40,16 @@ from xva.trades.paths import Flow, Paths
 
 EFFORT = Effort(states=64, near_states=32, drawn=2048, inner=InnerPaths(3, 8, 16))
 TOLERANCE = Tolerance(gradient=0.1)
+
+
+def with_states(examination: Examination, states: int) -> Examination:
+    """The same on more states; the first ones stay."""
+    effort = examination.effort
+    near = effort.near_states * states // effort.states
+    return replace(
+        examination,
+        effort=replace(effort, states=states, near_states=near, drawn=max(effort.drawn, states)),
+    )
 
 
 def examine(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from surrogates.labels import Guard, LabelProblem, LikelihoodRatio, OneStepSurvival, crossing_of
-from surrogates.labels.choice import default_strategy
 from surrogates.labels.strategy import LabelStrategy, Pathwise
 from tests.support.cross_asset import bundle
 from tests.support.label_worlds import CONTEXT, MONTHS, days
@@ -46,4 +45,3 @@ def test_a_barrier(kind: str) -> None:
     assert verdicts[1].passed == (kind != "naive"), [str(v) for v in verdicts]
     if kind == "survival":
         assert verdicts[0].passed, [str(v) for v in verdicts]
-        assert isinstance(default_strategy(option, model), OneStepSurvival)

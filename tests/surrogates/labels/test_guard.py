@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from surrogates.labels import (
-    BiasedLabelsError,
     Guard,
     LabelProblem,
     LikelihoodRatio,
@@ -15,7 +14,6 @@ from surrogates.labels import (
     crossing_of,
     guarded_labels,
     label_normals,
-    require_unbiased,
 )
 from surrogates.labels.strategy import LabelStrategy
 from tests.support.label_worlds import (
@@ -101,14 +99,6 @@ def test_refused_dates_train_on_values_or_on_the_fallback_and_say_so() -> None:
     good = guarded_labels(problem_of(call(), 3, 9), Pathwise(), normals, origin, guard)
     assert good.made_by == ("strategy", "strategy")
     assert good.refused == ()
-
-
-def test_refusal_is_an_error_where_it_is_asked_for() -> None:
-    verdicts = Guard(n_paths=2048).check(problem_of(Digital("D", "N"), 3, 9), Pathwise())
-    with pytest.raises(BiasedLabelsError, match="one-step survival") as caught:
-        require_unbiased(verdicts)
-    assert caught.value.ids == ("EQ:S",)
-    require_unbiased(Guard(n_paths=2048).check(problem_of(call(), 3), Pathwise()))
 
 
 def test_a_small_bump_is_no_second_opinion() -> None:

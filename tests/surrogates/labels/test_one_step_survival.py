@@ -13,7 +13,6 @@ from surrogates.labels import (
     Pathwise,
     crossed_labels,
     crossing_of,
-    default_strategy,
     label_normals,
 )
 from tests.support.label_worlds import (
@@ -23,7 +22,6 @@ from tests.support.label_worlds import (
     Digital,
     assert_unbiased,
     barrier,
-    call,
     call_exact,
     days,
     digital_exact,
@@ -139,15 +137,6 @@ def test_after_the_crossing_a_knock_in_is_the_option_and_a_knock_out_nothing() -
             assert samples.gradients is not None
             assert_unbiased(samples.values, alive * value, x)
             assert_unbiased(samples.gradients[:, 0], alive * slope, x)
-
-
-def test_the_strategy_that_is_chosen() -> None:
-    gaussian, heston = one_equity(), heston_equity()
-    assert default_strategy(call(), gaussian) == Pathwise()
-    assert default_strategy(barrier("up-and-out", monthly=False), heston) == Pathwise()
-    assert isinstance(default_strategy(barrier("up-and-out"), gaussian), OneStepSurvival)
-    assert default_strategy(barrier("up-and-out"), heston) == Pathwise(0.02)
-    assert default_strategy(Digital("D", "N"), gaussian, 0.03) == Pathwise(0.03)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -204,26 +204,6 @@ def _with_crosses(
     return found
 
 
-def cross_volatilities(world: World) -> pd.DataFrame:
-    """Quoted volatilities between two foreign currencies beside the model's, which follow from other quotes.
-
-    Returns
-    -------
-    DataFrame
-        ``pair``, ``expiry`` (years), ``quoted_vol``, ``model_vol``, ``model_minus_quoted``; may be empty.
-    """
-    flat = tree.map_tensors(world, lambda t: t.detach())
-    asked: list[tuple[Pair, float]] = []
-    quoted: list[float] = []
-    for pair, curve in flat.market.fx_vols.items():
-        if flat.model.domestic not in pair and set(pair) <= set(flat.model.rates):
-            asked += [(pair, float(t)) for t in curve.times]
-            quoted += curve.vols.tolist()
-    frame = pd.DataFrame({"pair": ["/".join(p) for p, _ in asked], "expiry": [t for _, t in asked]})
-    frame["quoted_vol"], frame["model_vol"] = quoted, model_fx_vols(asked, flat).numpy()
-    return frame.assign(model_minus_quoted=frame["model_vol"] - frame["quoted_vol"])
-
-
 def model_fx_vols(asked: Sequence[tuple[Pair, float]], world: World) -> Tensor:
     """``(asked,)`` lognormal volatilities of FX forwards: two currencies and an expiry in years each."""
     if not asked:

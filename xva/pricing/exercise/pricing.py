@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.market.factors import is_equity
 from xva.models.path_model import PathModel
 from xva.numerics import tree
 from xva.pricing.exercise.adjoint import policy_cotangents, pull_batch
 from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
-from xva.pricing.exercise.simulation import ExercisePaths, knots
+from xva.pricing.exercise.simulation import ExercisePaths
 
 LEVELS = (0.0, 1.0, 0.5)
 
@@ -131,49 +130,6 @@ def exercise_greeks(
         if output.requires_grad:
             gradient = gradient + pull_batch(output, [leaf], bar + more, keep=True)[0]
     return ExerciseGreeks(_price(samples), Estimate.of(gradient))
-
-
-def spot_gammas(fresh: ExercisePaths, policy: ExercisePolicy, model: PathModel) -> Estimate:
-    """Gammas and cross-gammas ``(equity, equity)`` of a trade on equities whose logarithms are the model's state.
-
-    Likelihood ratio on the first step of the pathwise delta, ``E[(df/dx - mean) score]`` in log spots: a kink of the payoff is
-    no harm (Glasserman 2004, section 7.3). The deltas hold the decisions, which is right where these are optimal; as
-    functions of prices they do not move with today's.
-
-    Raises
-    ------
-    DomainError
-        The state is not log prices alone, moved by as many normals.
-    """
-    count = model.n_normals
-    if count != len(model.states) or not all(map(is_equity, model.states)):
-        raise DomainError(
-            f"gamma: expected a model of log prices moved by as many normals, got states {', '.join(model.states)} and "
-            f"{count} normals; difference the deltas of exercise_greeks instead"
-        )
-    with torch.no_grad():
-        origin = torch.zeros(count, count, dtype=torch.float64)
-        first = model.transition(knots(fresh.trade, fresh.context)[:2])
-        factor = first.step(0, origin, torch.eye(count, dtype=torch.float64)) - first.step(0, origin, origin)
-        inverse = torch.linalg.inv(factor)
-        spots = torch.exp(model.initial())
-    rows = torch.zeros(fresh.noise.scrambles, count, count, dtype=torch.float64)
-    for block in range(fresh.n_blocks):
-        delta, score = _log_deltas(fresh, policy, model, block), inverse.T @ fresh.noise.grid(block)[0]
-        centred = delta - delta.mean(-1, keepdim=True)
-        rows[block % fresh.noise.scrambles] += centred @ score.T - torch.diag(delta.sum(-1))
-    gammas = rows * fresh.noise.scrambles / fresh.n_paths / torch.outer(spots, spots)
-    return Estimate.of(0.5 * (gammas + gammas.transpose(1, 2)))
-
-
-def _log_deltas(source: ExercisePaths, policy: ExercisePolicy, model: PathModel, block: int) -> Tensor:
-    """Derivative ``(state, path)`` of each path's value to its own initial state, decisions held."""
-    start = model.initial().detach()[:, None].repeat(1, source.noise.block_size).requires_grad_(True)
-    plain = tree.map_tensors(model, lambda t: t.detach())
-    view = source.view(plain, block, policy.names, start)
-    exercised = first_decisions(policy.decisions(view.features, 0.0)).detach()
-    (delta,) = torch.autograd.grad((view.kept + (exercised * view.change).sum(0)).sum(), start)
-    return delta
 
 
 def _values(source: ExercisePaths, policy: ExercisePolicy, model: PathModel, block: int) -> Tensor:

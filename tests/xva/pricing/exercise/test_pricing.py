@@ -28,7 +28,6 @@ from xva.pricing.exercise.pricing import (
     Estimate,
     exercise_greeks,
     exercise_price,
-    spot_gammas,
 )
 from xva.pricing.exercise.simulation import ExercisePaths
 from xva.pricing.exercise.training import train_policy
@@ -192,15 +191,14 @@ def quantlib_gradient(trade: AmericanOption, at: tuple[float, float, float]) -> 
     ],
 )
 def test_american_greeks_against_finite_differences(spot: float, dates: int, size: int, power: float) -> None:
-    """Quarterly and monthly: delta, vega, rho by AD through the regression, gamma by likelihood ratio and pathwise."""
+    """Quarterly and monthly: delta, vega, rho by AD through the regression."""
     trade, at = american(1, dates), (spot, 0.2, 0.06)
     parameters = torch.tensor(at, dtype=torch.float64)
     model, blocks = put_model(parameters), 16
     training, fresh = both(trade, EQUITY, model, size, blocks)
     policy = train_policy(training, model)
     greeks = exercise_greeks(training, fresh, policy, put_model, parameters)
-    gammas = spot_gammas(fresh, policy, model)
-    value, _, gamma = finite_differences(trade, *at)
+    value = finite_differences(trade, *at)[0]
     found = [
         ("value", greeks.price.value.value, greeks.price.value.error, value),
         *zip(
@@ -209,7 +207,6 @@ def test_american_greeks_against_finite_differences(spot: float, dates: int, siz
             greeks.gradient.error,
             quantlib_gradient(trade, at),
         ),
-        ("gamma", gammas.value[0, 0], gammas.error[0, 0], gamma),
     ]
     for name, number, error, exact in found:
         bound = three_sigma(blocks) * float(error) + 0.01 * abs(exact)
@@ -224,9 +221,6 @@ def test_greeks_refuse_what_would_be_wrong() -> None:
     policy = train_policy(training, model)
     with pytest.raises(DomainError, match="expected fresh paths"):
         exercise_greeks(training, training, policy, put_model, parameters)
-    source, _ = both(BERMUDAN, context(), rates(), 8, 2)
-    with pytest.raises(DomainError, match="expected a model of log prices"):
-        spot_gammas(source, policy, rates())
 
 
 def test_one_scramble_has_no_error() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -13,11 +12,8 @@ import QuantLib as ql
 import torch
 from torch import Tensor
 
-from pipelines.execution.dask_executors import LocalExecutor
-from pipelines.execution.nested import run_nested
-from pipelines.storage.tensors import decode_arrays, encode_arrays
 from tests.support.statistics import three_sigma
-from xva.errors import DomainError, StoreError, TradeError
+from xva.errors import DomainError, TradeError
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
@@ -28,7 +24,6 @@ from xva.models.heston import HestonBasket
 from xva.models.lgm import Lgm
 from xva.models.path_model import PathModel, Walk, join_times, walk
 from xva.models.random import PathNoise, brownian_rotation
-from xva.options.nested_plan import NestedPlan
 from xva.pricing.closed_form.black_scholes import black_scholes
 from xva.pricing.closed_form.heston import heston
 from xva.pricing.exercise.simulation import ExercisePaths
@@ -483,26 +478,6 @@ def test_what_cannot_be_valued_is_refused() -> None:
         nested_values(book, paths, report, replace(INNER, longest=1e-5))
 
 
-def plan() -> NestedPlan:
-    report = np.array([day(4), day(10)])
-    book = NestedBook(equity(), (european(), asian()), CONTEXT)
-    times = join_times(book.times, CONTEXT.times(report))
-    noise = PathNoise(3, 1, 8, brownian_rotation(times[1:]), 1)
-    paths = walk(book.model, times, noise.grid(0)[:, :, :7])
-    return NestedPlan(book, paths, report, InnerPaths(2, 8, 16), rows=3, gradient=True)
-
-
-@pytest.mark.slow
-def test_workers_give_the_same_bits() -> None:
-    job = plan()
-    here, there = run_nested(job), run_nested(job, LocalExecutor(2))
-    for a, b, report in zip(here.values, there.values, job.days, strict=True):
-        assert same(a, b)
-        assert same(a, nested_values(job.book, job.outer, report, job.inner, gradient=True))
-    assert there.cost.paths == here.cost.paths == 2 * 7 * 8 * 16
-    assert "s in all" in str(there)
-
-
 def bermudan() -> NestedBook:
     trade = AmericanOption(
         trade_id="AM", netting_set="N", underlying="EQ/A", currency="EUR", side="long", option_type="put",
@@ -532,41 +507,3 @@ def test_a_trained_policy_against_a_lattice() -> None:
     lag = option.NPV() * RATE * 2 / 365  # paid some days later
     assert bool((found.value < option.NPV() + 4 * found.error).all())
     assert bool((found.value > option.NPV() * 0.995 - 2 * lag - 4 * found.error).all())
-
-
-@pytest.mark.parametrize("kind", ["equity", "rates", "heston", "policy"])
-def test_plans_travel(kind: str) -> None:
-    """What a worker rebuilds gives the same bits."""
-    one = torch.eye(1, dtype=torch.float64)
-    terms = (number(p)[None] for p in (100.0, 0.04, 1.5, 0.05, 0.3, -0.6, 0.0))
-    book = {
-        "equity": lambda: NestedBook(equity(), (european(), asian()), CONTEXT),
-        "rates": lambda: single(european(), CrossAssetPathModel(shares())),
-        "heston": lambda: single(european(), HestonBasket("EUR", ("A",), *terms, RateCurve.of(RATE), one)),
-        "policy": bermudan,
-    }[kind]()
-    report = np.array([day(4), day(10)])
-    times = join_times(book.times, CONTEXT.times(report))
-    noise = PathNoise(3, 1, 4, brownian_rotation(times[1:]), book.model.n_normals)
-    job = NestedPlan(
-        book,
-        walk(book.model, times, noise.grid(0)),
-        report,
-        InnerPaths(2, 4, 16, longest=0.5),
-        rows=3,
-        gradient=True,
-    )
-    arrays, meta = job.payload()
-    again = NestedPlan.from_payload(
-        decode_arrays(encode_arrays(arrays, "plan"), "plan"), json.loads(json.dumps(meta))
-    )
-    for block in range(job.n_blocks):
-        here, there = job.run(block).sums, again.run(block).sums
-        assert all(np.array_equal(here[name], there[name]) for name in here if name != "seconds")
-
-
-def test_only_what_can_travel_is_stored() -> None:
-    job = plan()
-    book = single(TwicePut("T", "N"), policies={"T": Below()})
-    with pytest.raises(StoreError, match="expected an ExercisePolicy, got Below"):
-        replace(job, book=book).payload()
