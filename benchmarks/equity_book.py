@@ -50,7 +50,8 @@ from xva.models.deterministic_rates import RateCurve
 from xva.models.equity_basket import EquityBasket
 from xva.models.grids import refined
 from xva.models.heston import HestonBasket
-from xva.models.path_model import Floats, PathModel, Walk, join_times, walk
+from xva.models.path_model import PathModel, Walk, join_times, walk
+from xva.numerics.types import Floats
 from xva.pricing.nested import InnerPaths, NestedBook, nested_values
 from xva.trades.basket_option import BasketOption
 from xva.trades.context import TradeContext

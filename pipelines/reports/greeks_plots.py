@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from matplotlib import cm
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.numerics.types import Floats
 from xva.options.greeks import greeks
 
-Floats = NDArray[np.float64]
 Price = Callable[..., Tensor]
 
 

@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipelines.results.sensitivities import Sensitivities
 from xva.adjustments.registry import COSTS
@@ -23,8 +22,7 @@ from xva.errors import DomainError
 from xva.hedging.market_instruments import Instruments
 from xva.hedging.moves import QuoteMoves
 from xva.hedging.selection import amounts, select
-
-Floats = NDArray[np.float64]
+from xva.numerics.types import Floats
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from pipelines.execution.executors import executor_for
 from pipelines.execution.library_state import own_library_state
@@ -36,6 +35,7 @@ from xva.explain.points import Evaluate, Evaluator, MarketPoint, measure_samples
 from xva.exposure.engine import ExposureEngine
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import shifted
+from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
 from xva.trades.path_trade import living
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from pipelines.execution.events import Sink
     from pipelines.runs.stress import StressJob
 
-Floats = NDArray[np.float64]
 Samples = dict[str, Floats]
 """By netting set, ``(scramble, measure)``."""
 _THREADS = 4

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surrogates.book.book import LearnedBook
 from surrogates.training.trade_training import TrainingSettings
@@ -19,12 +18,12 @@ from xva.exposure.block.data import ExposureData
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
 from xva.exposure.parts.conditional import Residual
+from xva.numerics.types import Floats
 from xva.scenarios.plan import Case, StressPlan
 from xva.scenarios.prepare import WorldPlan
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
 from xva.sensitivities.truncation import measure_samples
 
-Floats = NDArray[np.float64]
 PATHS = 256
 """Of each scramble."""
 LABELS = 4096

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.certificate.certificate import (
@@ -26,8 +25,8 @@ from surrogates.certificate.certificate import (
 from surrogates.certificate.evidence import NEAR, Comparison, Evidence, positive_part
 from surrogates.certificate.intervals import Bootstrap, Interval, Spread, add, mean_interval
 from xva.errors import DomainError
+from xva.numerics.types import Floats
 
-Floats = NDArray[np.float64]
 UNSEEN = 3.0  # rule of three: what happens on less than 3/n of the states may be on none of n
 SIDES = ((EPE, INDICATOR_EPE, 1.0), (ENE, INDICATOR_ENE, -1.0))
 

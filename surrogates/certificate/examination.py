@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.certificate.certificate import Certificate, Tolerance
@@ -21,13 +20,12 @@ from xva.errors import DomainError
 from xva.exposure.parts.conditional import exercised_share
 from xva.models.path_model import PathModel, Walk, join_times, walk
 from xva.numerics.tree import map_tensors
+from xva.numerics.types import Floats
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths, NestedCost, NestedValues, nested_values
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
-
-Floats = NDArray[np.float64]
 
 
 @final

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.blocks.packing import pack, unpack
@@ -16,14 +15,13 @@ from xva.blocks.plan import Arrays
 from xva.exposure.parts.conditional_stored import Priced, Stored, StoredPricer
 from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.models.path_model import PathModel, Walk
+from xva.numerics.types import Dates
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
 from xva.pricing.nested import InnerPaths, NestedBook, nested_values
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
-
-Dates = NDArray[np.datetime64]
 
 
 @final

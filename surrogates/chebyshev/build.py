@@ -186,8 +186,8 @@ def build_train(
 ) -> TrainSurrogate:
     """Tensor train by PyChebyshev's cross approximation: nodes are chosen as it goes, one after the other.
 
-    For more axes than a dense grid allows. Where a dense grid is affordable, `build_tensor` (which can be
-    spread over workers) and `TrainSurrogate.compressed` are faster and their error is known.
+    For more axes than a dense grid allows. Where a dense grid is affordable, `build_tensor` and
+    `TrainSurrogate.compressed` are faster and their error is known.
 
     Parameters
     ----------

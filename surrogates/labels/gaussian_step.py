@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import Floats, Observer, PathModel, Transition
+from xva.models.path_model import Observer, PathModel, Transition
+from xva.numerics.types import Floats
 
 _AFFINE = 1e-9
 

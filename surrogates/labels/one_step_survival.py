@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from surrogates.labels.gaussian_step import asset, log_step
-from surrogates.labels.problem import Dates, LabelProblem, Origin, Share
+from surrogates.labels.problem import LabelProblem, Origin, Share
 from surrogates.labels.strategy import LabelStrategy, Pathwise, derivatives
 from surrogates.regression.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, Walk, place
 from xva.numerics.normal import TINY, normal_cdf, normals_below
+from xva.numerics.types import Dates
 from xva.trades.barrier_option import BarrierOption
 
 

@@ -9,19 +9,18 @@ from typing import Protocol, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.labels.label_paths import LabelPaths
 from surrogates.regression.samples import Samples
 from xva.errors import DomainError
-from xva.models.path_model import Floats, PathModel, Walk, join_times, place
+from xva.models.path_model import PathModel, Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol
+from xva.numerics.types import Dates, Floats
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 
-Dates = NDArray[np.datetime64]
 Share = Callable[[np.datetime64], Tensor | None]
 
 

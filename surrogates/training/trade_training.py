@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.certificate.certificate import Certificate, Tolerance
@@ -33,6 +32,7 @@ from surrogates.regression.samples import Samples
 from surrogates.regression.selection import Selection
 from surrogates.regression.training import DatesFitter
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.numerics.types import Dates
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.regression import Regression
@@ -43,7 +43,6 @@ from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
 
-Dates = NDArray[np.datetime64]
 _GUARD_PATHS = 4096
 _GUARD_LIMIT = (
     4.0  # a dozen verdicts per trade: at 3 standard errors one in thirty trades would be refused by chance

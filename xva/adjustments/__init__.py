@@ -17,7 +17,7 @@ from xva.adjustments.adjustment import Adjustment, WeightInputs
 from xva.adjustments.cva import cva, cva_weights
 from xva.adjustments.dva import dva, dva_weights
 from xva.adjustments.fva import Funding, fba_weights, fca_weights, fva
-from xva.adjustments.quadrature import Quadrature
+from xva.adjustments.interval_weights import Quadrature
 
 __all__ = [
     "Adjustment",

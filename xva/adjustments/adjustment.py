@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.adjustments.quadrature import Quadrature
+from xva.adjustments.interval_weights import Quadrature
 from xva.errors import DomainError
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from xva.adjustments.adjustment import Adjustment, WeightInputs
-from xva.adjustments.quadrature import Quadrature, check_grid, column, interval_weights
+from xva.adjustments.interval_weights import Quadrature, check_grid, column, interval_weights
 
 
 def cva_weights(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from xva.adjustments.adjustment import Adjustment, WeightInputs
 from xva.adjustments.cva import cva, cva_weights
-from xva.adjustments.quadrature import Quadrature
+from xva.adjustments.interval_weights import Quadrature
 
 
 def dva_weights(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xva.adjustments.adjustment import WeightInputs
 from xva.adjustments.fva import Funding
-from xva.adjustments.quadrature import Quadrature
+from xva.adjustments.interval_weights import Quadrature
 from xva.adjustments.registry import ADJUSTMENTS
 from xva.market.market import Market
 

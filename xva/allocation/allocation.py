@@ -22,6 +22,7 @@ from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.conditional import Residual, ResidualTrade
 from xva.models.random import PathNoise
 from xva.numerics import tree
+from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error, with_totals
 from xva.sensitivities.reverse_pass import scramble_means
 from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero, parts_of, sign_of
@@ -29,7 +30,6 @@ from xva.trades.netting import NettingSet
 from xva.trades.path_trade import PathTrade, living
 from xva.trades.trade import Trade
 
-Floats = NDArray[np.float64]
 Means = Sequence[Mapping[str, NDArray[Any]]]
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xva.errors import DomainError
 from xva.explain.groups import engine_groups
@@ -18,9 +17,8 @@ from xva.explain.points import Evaluate, Evaluator, MarketPoint, RunPlan, serial
 from xva.exposure.claim_groups import Swaptions
 from xva.exposure.engine import ExposureEngine, path_trades
 from xva.market.quotes import QuoteSet
+from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
-
-Floats = NDArray[np.float64]
 
 LIMIT: Final = 0.05
 """Of the sum of absolute contributions: a larger rest is looked for among the trades."""

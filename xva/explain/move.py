@@ -14,16 +14,17 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from xva.adjustments.registry import MEASURES
 from xva.errors import DomainError, XvaError
 from xva.explain.groups import GroupOf
 from xva.explain.points import Evaluate, MarketPoint
-from xva.explain.second_order import hessian_samples
 from xva.exposure.engine import ExposureEngine
 from xva.market.quotes import QuoteSet
+from xva.numerics.types import Floats
+from xva.sensitivities.by_quote import KINK_SHARE, with_totals
+from xva.sensitivities.second_order.hessian import hessian_samples
 
-Floats = NDArray[np.float64]
 Method = Literal["gradient", "hessian"]
 
 
@@ -107,8 +108,8 @@ class Explainer:
             middle = self._on(start.quotes + 0.5 * move, "half of every move").gradient
             third = (2.0 * middle - start.gradient - end.gradient) @ move / 3.0
         else:
-            along = {g: hessian_samples(self.engine, self._part(move, g)) for g in apart}
-            parts = list(along.values()) or [hessian_samples(self.engine, move)]
+            along = {g: self._curvature(self._part(move, g)) for g in apart}
+            parts = list(along.values()) or [self._curvature(move)]
             whole = np.sum(parts, axis=0)
             third = (end.gradient - start.gradient - whole) @ move / 3.0
         return self._terms(end, move, whole, along, third)
@@ -150,6 +151,13 @@ class Explainer:
     def _difference(self, move: Floats, group: str) -> Floats:
         values = self.start.quotes + self._part(move, group)
         return self._on(values, f"the move of {group} alone").gradient - self.start.gradient
+
+    def _curvature(self, move: Floats) -> Floats:
+        """Hessian of every measure times a move ``(quote,)``: ``(scramble, measure, netting_set, quote)``."""
+        assert self.engine is not None
+        every = torch.eye(len(MEASURES), dtype=torch.float64)
+        way = torch.from_numpy(np.asarray(move, dtype=np.float64))
+        return with_totals(hessian_samples(self.engine, way, every, KINK_SHARE), axis=1)
 
     def _on(self, values: Floats, what: str) -> MarketPoint:
         return self._at(QuoteSet(self.start.ids, torch.from_numpy(values)), what)

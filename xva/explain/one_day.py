@@ -18,26 +18,24 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
 
 from xva import dates
 from xva.blocks.plan import BlockResult
 from xva.errors import DomainError
 from xva.exposure.block.plan import ExposurePlan
 from xva.exposure.engine import ExposureEngine
+from xva.exposure.market_fixings import market_fixing
 from xva.exposure.world import WorldBuilder, plain
 from xva.market.conventions import convention_of
-from xva.market.indices import RateIndex
 from xva.market.market import Market
 from xva.models.random import merged_rotation
+from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
 from xva.sensitivities.reverse_pass import scramble_means
 from xva.sensitivities.truncation import measure_samples, sides
 from xva.trades.context import TradeContext
 
-Floats = NDArray[np.float64]
 MapRun = Callable[[Callable[[int], BlockResult], Iterable[int]], Iterable[BlockResult]]
 Fixings = Mapping[tuple[str, str], float]
 
@@ -134,43 +132,22 @@ def implied_fixings(
     the known fixings have it) on all days. An overnight rate is published on the day after, so that of ``until`` is open.
     """
     days = np.arange(context.as_of.astype("datetime64[D]"), until + 1)
-    found: dict[tuple[str, str], float] = {}
-    with torch.no_grad():
-        for name in market.config.projection:
-            if name in context.indices and market.config.projection[name] in market.curves:
-                index = context.indices[name]
-                found |= _index_fixings(market, context, index, days[:-1] if index.overnight else days)
-        known = {name for name, _ in context.fixings}
-        for a, b in combinations(market.currencies, 2):
-            base, quote = (b, a) if f"FX/{b}/{a}" in known else (a, b)
-            forward = _forward_fx(market, context.times(days), base) / _forward_fx(
-                market, context.times(days), quote
-            )
-            found |= {(f"FX/{base}/{quote}", str(d)): float(x) for d, x in zip(days, forward)}
-    return {key: value for key, value in found.items() if key not in context.fixings}
-
-
-def _index_fixings(
-    market: Market, context: TradeContext, index: RateIndex, days: NDArray[np.datetime64]
-) -> dict[tuple[str, str], float]:
-    fixing = days[dates.adjust(days, index.calendar, "F") == days]
-    if not len(fixing):
-        return {}
-    start = dates.business_days(fixing, index.fixing_lag, index.calendar)
-    if index.overnight:
-        end = dates.business_days(start, 1, index.calendar)
-    else:
-        end = np.array([dates.advance(s, index.tenor, index.calendar) for s in start], dtype="datetime64[D]")
-    curve = market.projection_curve(index.name)
-    growth = curve.discount(context.times(start)) / curve.discount(context.times(end))
-    rates = (growth.numpy() - 1.0) / dates.year_fraction(index.day_count, start, end)
-    return {(index.name, str(d)): float(r) for d, r in zip(fixing, rates)}
-
-
-def _forward_fx(market: Market, times: Floats, currency: str) -> Floats:
-    """Forward price of a unit of currency, up to the reporting currency's discount factor."""
-    found: Floats = (market.fx_spot(currency) * market.discount_curve(currency).discount(times)).numpy()
-    return found
+    asked: list[tuple[str, np.datetime64]] = []
+    for name in market.config.projection:
+        if name in context.indices and market.config.projection[name] in market.curves:
+            index = context.indices[name]
+            published = days[:-1] if index.overnight else days
+            good = published[dates.adjust(published, index.calendar, "F") == published]
+            asked += [(name, day) for day in good]
+    known = {name for name, _ in context.fixings}
+    for a, b in combinations(market.currencies, 2):
+        base, quote = (b, a) if f"FX/{b}/{a}" in known else (a, b)
+        asked += [(f"FX/{base}/{quote}", day) for day in days]
+    return {
+        (name, str(day)): market_fixing(market, context.indices, name, day)
+        for name, day in asked
+        if (name, str(day)) not in context.fixings
+    }
 
 
 def _measured(engine: ExposureEngine, map_run: MapRun) -> tuple[Floats, Floats]:

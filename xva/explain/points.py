@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.blocks.plan import Arrays, Plan
@@ -15,12 +13,12 @@ from xva.errors import DomainError
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine
 from xva.market.quotes import QuoteSet
+from xva.numerics.types import Floats
 from xva.scenarios.prepare import on_quotes
 from xva.sensitivities import truncation
 from xva.sensitivities.by_quote import with_totals
 from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
 
-Floats = NDArray[np.float64]
 RunPlan = Callable[[Plan], Sequence[Arrays]]
 """Sums of all blocks of a plan, in block order: here, or wherever there are workers."""
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xva.exposure.compiled import Breaks
+from xva.numerics.types import Floats, Ints
 from xva.trades.claims import (
     Caplet,
     Claim,
@@ -33,8 +33,6 @@ from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.trade import Trade
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _RATE = 0.03  # what a rate to come is taken for
 _OPEN = 0.1  # share of what is exchanged that may be gained or lost by then
 _LOOK = 0.1  # share of a path-dependent trade that may end on one of its observation dates

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
@@ -30,6 +29,7 @@ from xva.market.labels import QuoteInfo, quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.numerics import tree
+from xva.numerics.types import Floats
 from xva.pricing.deterministic import linear_value
 from xva.trades.claims import Asset, ExchangeOption, SwaptionClaim
 from xva.trades.context import TradeContext
@@ -38,8 +38,6 @@ from xva.trades.fx_forward import FxForward
 from xva.trades.interest_rate_swap import InterestRateSwap
 from xva.trades.swaption import Swaption
 from xva.trades.trade import Trade
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

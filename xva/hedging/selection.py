@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xva.errors import DomainError
-
-Floats = NDArray[np.float64]
+from xva.numerics.types import Floats
 
 _DEPENDENT = 1e-10  # share of a column's length that is new; less is rounding
 

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import CalibrationError, InputErrors, Problem
@@ -23,8 +22,8 @@ from xva.market.recipes import Recipe
 from xva.market.surfaces import EquityQuotes, Strip
 from xva.market.volatility import CapVols, ShortRateVols, SwaptionVols, VolCurve
 from xva.numerics.tree import map_tensors
+from xva.numerics.types import Floats
 
-Floats = NDArray[np.float64]
 Curve = TypeVar("Curve", DiscountCurve, SurvivalCurve)
 
 

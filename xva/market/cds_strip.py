@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from xva.errors import CalibrationError
 from xva.market.labels import quote_info
-
-Floats = NDArray[np.float64]
+from xva.numerics.types import Floats
 
 _FOR_EVER = 1e6  # a hazard that leaves no survival after a day
 _ROUNDING = 1e-15

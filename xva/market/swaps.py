@@ -21,8 +21,7 @@ from xva.market.indices import RateIndex
 from xva.market.labels import quote_info
 from xva.market.recipes import Recipe, order_by_date
 from xva.numerics.implicit import solve_implicit
-
-Dates = NDArray[np.datetime64]
+from xva.numerics.types import Dates
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_terms, swaption_value
 from xva.models.path_model import (
     SAME_TIME,
-    Floats,
     Observer,
     Option,
     PathModel,
@@ -34,6 +33,7 @@ from xva.models.path_model import (
 )
 from xva.models.state_layout import StateLayout
 from xva.numerics.quadrature import composite_rule
+from xva.numerics.types import Floats
 
 
 class Curves(Protocol):

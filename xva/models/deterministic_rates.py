@@ -16,7 +16,8 @@ from torch import Tensor
 
 from xva.errors import DomainError, MarketDataError
 from xva.market.curves import DiscountCurve, check_pillars, interpolation_matrix
-from xva.models.path_model import Floats, Observer, place
+from xva.models.path_model import Observer, place
+from xva.numerics.types import Floats
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from xva.errors import MarketDataError
 from xva.market.curves import DiscountCurve
 from xva.market.factors import equity_factor
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
-from xva.models.path_model import Floats, Observer, Option, PathModel, Transition, exchange_option
+from xva.models.path_model import Observer, Option, PathModel, Transition, exchange_option
+from xva.numerics.types import Floats
 
 
 @final

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xva.models.path_model import SAME_TIME, Floats
+from xva.models.path_model import SAME_TIME
+from xva.numerics.types import Floats
 
 
 def refined(times: Floats, longest: float) -> Floats:

@@ -30,7 +30,8 @@ from torch import Tensor
 from xva.errors import DomainError, MarketDataError
 from xva.market.factors import equity_factor, variance_factor
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
-from xva.models.path_model import Floats, Observer, PathModel, Transition, place
+from xva.models.path_model import Observer, PathModel, Transition, place
+from xva.numerics.types import Floats
 
 _SWITCH = 1.5
 

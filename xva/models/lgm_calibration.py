@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
@@ -21,8 +20,7 @@ from xva.market.conventions import swap_convention
 from xva.market.indices import RateIndex
 from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_terms, swaption_value
-
-Floats = NDArray[np.float64]
+from xva.numerics.types import Floats
 
 
 class LogDiscount(Protocol):

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.numerics.normal import normal_cdf
+from xva.numerics.types import Floats
 
-Floats = NDArray[np.float64]
 SAME_TIME = 1e-9
 
 

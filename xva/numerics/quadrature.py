@@ -1,4 +1,4 @@
-"""Composite Gauss-Legendre quadrature on fixed times, as constant weights on a set of points."""
+"""Gauss-Legendre rules: composite on fixed times, as constant weights on a set of points; and on [0, 1]."""
 
 from __future__ import annotations
 
@@ -66,3 +66,24 @@ def composite_rule(
     flat = (half[:, None] * weight).ravel()
     owner = np.searchsorted(edges, points, side="right") - 1
     return CompositeRule(edges, points, flat, owner, order)
+
+
+@dataclass(frozen=True)
+class UnitRule:
+    """Nodes and weights on [0, 1]; numbers, not tensors, so that a compiled function takes them in as constants."""
+
+    nodes: tuple[float, ...]
+    weights: tuple[float, ...]
+
+    def like(self, tensor: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes and weights ``(node,)`` to go with ``tensor``."""
+        return (
+            torch.tensor(self.nodes, dtype=tensor.dtype, device=tensor.device),
+            torch.tensor(self.weights, dtype=tensor.dtype, device=tensor.device),
+        )
+
+
+def unit_rule(count: int) -> UnitRule:
+    """The Gauss-Legendre rule of ``count`` nodes on [0, 1]."""
+    node, weight = np.polynomial.legendre.leggauss(count)
+    return UnitRule(tuple((0.5 * (node + 1.0)).tolist()), tuple((0.5 * weight).tolist()))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.lgm import Lgm, at_unique
+from xva.numerics.types import Floats
 from xva.pricing.flow_book import FlowBook, ForwardTable
 
-Floats = NDArray[np.float64]
 _SAME_TIME = 1e-9
 
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from xva.errors import TradeError
 from xva.models.lgm import Lgm, at_unique
+from xva.numerics.types import Floats
 from xva.pricing.affine import CurveSource, forward_weights, running_exponents
 from xva.pricing.exchange import SMALLEST_STDEV, AffineRows
 from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable
 from xva.trades.claims import Caplet
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xva.numerics.types import Floats
 from xva.trades.claims import CompoundedFlow, FixedFlow, IborFlow
 
-Floats = NDArray[np.float64]
 LinearFlow = FixedFlow | IborFlow | CompoundedFlow
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva.errors import DomainError
-
-Floats = NDArray[np.float64]
+from xva.numerics.types import Floats
 
 
 def epe(values: NDArray[np.floating[Any]]) -> Floats:

@@ -8,7 +8,6 @@ from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xva.adjustments import Funding
 from xva.adjustments.measures import measure_weights
@@ -16,12 +15,11 @@ from xva.adjustments.registry import ADJUSTMENTS, MEASURES
 from xva.exposure.block.data import PLUG_IN, ExposureData
 from xva.exposure.engine import ExposureEngine
 from xva.market.fx_forwards import POINTS_KEPT
+from xva.numerics.types import Floats
 from xva.profiles import profiles as exposure_profiles
 from xva.sensitivities.by_quote import MEASURE_NAMES, labelled, standard_error
 from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
 from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero, sides
-
-Floats = NDArray[np.float64]
 
 _ALTERNATIVES = {"variant": ("unilateral", "first_to_default"), "funding": get_args(Funding)}
 VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xva.blocks.plan import Arrays
+from xva.blocks.sums import means_by_scramble
+from xva.numerics.types import Floats
 from xva.scenarios.plan import StressPlan
 from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
 from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero
 
-Floats = NDArray[np.float64]
 _PROFILES = ("epe", "ene", "value")
 
 
@@ -89,18 +89,9 @@ def _dims(name: str) -> tuple[str, ...]:
 
 def _means(plan: StressPlan, blocks: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
     """Means ``(scramble, netting_set, time)`` of the reported profiles, blocks added in block order as in a run."""
-    n = plan.base.scrambles
-    paths = plan.base.n_blocks // n * plan.base.block_size
-    found = {}
-    for name in _PROFILES:
-        totals = []
-        for r in range(n):
-            total = blocks[r][name].copy()
-            for other in blocks[r + n :: n]:
-                total += other[name]
-            totals.append(total / paths)
-        found[name] = np.stack(totals)
-    return found
+    profiles = [{name: block[name] for name in _PROFILES} for block in blocks]
+    means = means_by_scramble(profiles, plan.base.scrambles, plan.base.block_size)
+    return {name: np.stack([mean[name] for mean in means]) for name in _PROFILES}
 
 
 def _samples(weights: Floats, means: dict[str, Floats]) -> Floats:

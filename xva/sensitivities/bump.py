@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
@@ -19,9 +18,8 @@ from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet, unit_shift
 from xva.market.shocks import FxForwards
 from xva.numerics import tree
+from xva.numerics.types import Floats
 from xva.sensitivities.second_order.stage import ExposureInputs, ExposureStage, join_noise
-
-Floats = NDArray[np.float64]
 
 SMALL_SHIFT = 1e-6  # 0.01 bp
 _PATHS_AT_ONCE = 1024

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 
 from xva.adjustments.registry import MEASURES, TOTALS
 from xva.errors import DomainError
@@ -17,12 +16,11 @@ from xva.market.fx_forwards import CURVE_KEPT, POINTS_KEPT, curve_kept_jacobian
 from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet, unit_shift
 from xva.market.shocks import FxForwards
+from xva.numerics.types import Floats
 from xva.sensitivities.bump import SMALL_SHIFT, Revaluer, shift_size
 from xva.sensitivities.reverse_pass import quote_gradients, scramble_means
-from xva.sensitivities.second_order.exposure_chain import measure_chain, smoothing_widths
-from xva.sensitivities.second_order.sweep import MapBlocks, Sweep, serial
-
-Floats = NDArray[np.float64]
+from xva.sensitivities.second_order.hessian import hessian_samples
+from xva.sensitivities.second_order.sweep import MapBlocks, serial
 
 MEASURE_NAMES = (*MEASURES, *TOTALS)
 KINK_SHARE = 0.02  # of a value's standard deviation on a date
@@ -107,20 +105,10 @@ def hessian_product(
     """
     _known("measure", [measure], MEASURE_NAMES)
     _known("quote", direction, engine.quotes.ids)
-    engine.refuse_path_trades("second order")
-    data = engine.data(adjoint=False)
     way = torch.zeros_like(engine.quotes.values)
     for quote_id, component in direction.items():
         way[engine.quotes.index[quote_id]] = component
-    count = data.noise.scrambles
-    samples = np.zeros((count, len(data.sets), len(way)))
-    for i in range(len(data.sets)):
-        kink = smoothing_widths(data, [i], share, map_blocks)
-        chain = measure_chain(engine, data, [i], kink, data.n_blocks * data.noise.block_size // count)
-        for r in range(count):
-            sweep = Sweep(map_blocks, range(r, data.n_blocks, count))
-            product = sweep.hessian_product(chain, engine.quotes.values, way, _picked(measure))
-            samples[r, i] = product.numpy()
+    samples = hessian_samples(engine, way, _picked(measure), share, map_blocks)[:, 0]
     total = samples.sum(1)
     variables = {
         "hessian_product": (("netting_set", "quote"), samples.mean(0)),
@@ -129,7 +117,8 @@ def hessian_product(
         "total_hessian_product_se": (("quote",), standard_error(total)),
     }
     unused = engine.world.market.unused
-    labels = {"netting_set": list(data.netting_sets)} | quote_labels(engine.quotes, engine.quotes.ids, unused)
+    sets = [n.name for n in engine.book.netting_sets]
+    labels = {"netting_set": sets} | quote_labels(engine.quotes, engine.quotes.ids, unused)
     return xr.Dataset(variables, labels, {"measure": measure, "kink_share": share})
 
 
@@ -218,9 +207,9 @@ def _aad(engine: ExposureEngine, quotes: Sequence[str], fx_forwards: FxForwards)
 
 
 def _picked(measure: str) -> torch.Tensor:
-    """Cotangent ``(measure, 1)`` that picks one measure of one netting set."""
+    """Row ``(1, measure)`` that picks one measure, or a total of them."""
     rows = with_totals(np.eye(len(MEASURES)), axis=0)
-    return torch.from_numpy(rows[MEASURE_NAMES.index(measure)])[:, None]
+    return torch.from_numpy(rows[MEASURE_NAMES.index(measure)])[None, :]
 
 
 def _known(what: str, asked: Sequence[str] | Mapping[str, Any], known: Sequence[str]) -> None:

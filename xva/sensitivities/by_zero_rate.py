@@ -30,9 +30,8 @@ from xva.market.fx_forwards import CURVE_KEPT
 from xva.market.labels import quote_info
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
+from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import quote_labels, standard_error
-
-Floats = NDArray[np.float64]
 
 _SAMPLES = ("scramble", "measure", "netting_set", "quote")
 PAR_FAMILIES = ("deposit", "OIS", "IBOR swap", "XCCY basis", "FX forward")

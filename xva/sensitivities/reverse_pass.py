@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
+from xva.blocks.sums import means_by_scramble
 from xva.exposure.block.data import ExposureData
 from xva.exposure.block.set_sums import SetSums, has_events
 from xva.exposure.engine import ExposureEngine, StateTensors
@@ -26,6 +26,7 @@ from xva.exposure.parts.netting_set import SetInputs
 from xva.exposure.state.state import event_layout
 from xva.exposure.world import World
 from xva.numerics import tree
+from xva.numerics.batched_gradient import batched_gradient
 
 Sums = Mapping[str, NDArray[Any]]
 MapSets = Callable[[Callable[[int], list[Tensor]], Iterable[int]], Iterable[list[Tensor]]]
@@ -33,21 +34,11 @@ Pulled = tuple[list[Tensor], list[Tensor]]
 """Tensors with their graph to the world, and the batch of their cotangents ``(measure * scramble, ...)``, scramble fastest."""
 ResidualGraph = Callable[[World, int, Sequence[Sums]], Pulled]
 """What the measures of a netting set (by number) depend on through its residual."""
-_CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 
 
 def scramble_means(data: ExposureData, blocks: Sequence[Sums]) -> list[dict[str, NDArray[np.float64]]]:
-    """Means over each scramble's paths of every sum, blocks added in block order."""
-    n, paths = data.noise.scrambles, data.n_blocks // data.noise.scrambles * data.noise.block_size
-    found: list[dict[str, NDArray[np.float64]]] = []
-    for r in range(n):
-        mine = blocks[r::n]
-        total = {key: np.array(value, dtype=np.float64) for key, value in mine[0].items()}
-        for other in mine[1:]:
-            for key, value in other.items():
-                total[key] += value
-        found.append({key: value / paths for key, value in total.items()})
-    return found
+    """Means over each scramble's paths of every sum of a run, blocks added in block order."""
+    return means_by_scramble(blocks, data.noise.scrambles, data.noise.block_size)
 
 
 def quote_gradients(
@@ -77,41 +68,18 @@ def quote_gradients(
     quotes = engine.quotes.as_leaf()
     world, leaves, sources = tree.cut(engine.build(quotes))
     n_sets, n_measures = len(data.sets), len(SIDES)
-    batch = n_measures * len(means)
 
     def one_set(number: int) -> list[Tensor]:
         outputs, cotangents = _set_graph(engine, world, data, number, means)
         if residual_graph is not None:
             more, theirs = residual_graph(world, number, means)
             outputs, cotangents = outputs + more, cotangents + theirs
-        return _batched_grad(outputs, leaves, cotangents, batch)
+        return list(batched_gradient(outputs, leaves, cotangents))
 
     merged = [torch.cat(parts) for parts in zip(*map_sets(one_set, range(n_sets)))]
-    (gradient,) = _batched_grad(sources, [quotes.values], merged, batch * n_sets)
+    (gradient,) = batched_gradient(sources, [quotes.values], merged)
     shaped = gradient.reshape(n_sets, n_measures, len(means), -1)
     return shaped.permute(2, 1, 0, 3).numpy()
-
-
-def _batched_grad(
-    outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batch: int
-) -> list[Tensor]:
-    """One pull-back of a batch of cotangents; zeros where an input is not reached."""
-    used = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
-    if not used:
-        return [torch.zeros(batch, *x.shape, dtype=x.dtype) for x in inputs]
-    tensors = [o for o, _ in used]
-    parts = []
-    for first in range(0, batch, _CHUNK):
-        pull = partial(_grad, tensors, inputs, first + _CHUNK < batch)
-        parts.append(torch.vmap(pull)(*[c[first : first + _CHUNK] for _, c in used]))
-    return [torch.cat(column) for column in zip(*parts)]
-
-
-def _grad(
-    outputs: Sequence[Tensor], inputs: Sequence[Tensor], keep: bool, *cotangents: Tensor
-) -> tuple[Tensor, ...]:
-    found = torch.autograd.grad(outputs, list(inputs), list(cotangents), keep, allow_unused=True)
-    return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
 def _set_graph(

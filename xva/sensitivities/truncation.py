@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xva.numerics.types import Floats
 from xva.sensitivities.bump import weighted
 from xva.sensitivities.by_quote import with_totals
 from xva.sensitivities.reverse_pass import Sums
 
-Floats = NDArray[np.float64]
 _ROUNDING = 1e-14
 
 

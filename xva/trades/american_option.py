@@ -8,11 +8,11 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
 from xva.models.path_model import Option
+from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.legs import rolled
 from xva.trades.paths import Flow, Paths
@@ -20,7 +20,6 @@ from xva.trades.single_asset import SingleAssetTrade, price, to_come
 from xva.trades.terms import Terms
 from xva.trades.waiting import Waiting
 
-Dates = NDArray[np.datetime64]
 DAILY = "business daily"
 
 

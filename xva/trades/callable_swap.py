@@ -8,11 +8,11 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
 from xva.market.conventions import standard_swap
+from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.dated_swap import DatedSwap, dated_swap, exercise_schedule
 from xva.trades.legs import last_payment
@@ -20,8 +20,6 @@ from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.terms import Terms
 from xva.trades.waiting import Waiting
-
-Dates = NDArray[np.datetime64]
 
 
 @final

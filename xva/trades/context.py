@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xva import dates
 from xva.errors import TradeError
 from xva.market.conventions import STANDARD_INDICES
 from xva.market.indices import RateIndex
-
-Dates = NDArray[np.datetime64]
-Floats = NDArray[np.float64]
+from xva.numerics.types import Dates, Floats
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,18 @@ from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
 from xva.errors import TradeError
 from xva.market.indices import RateIndex
 from xva.models.path_model import SwapFlows
+from xva.numerics.types import Dates, Floats
 from xva.trades.context import TradeContext
 from xva.trades.legs import Periods, index_periods, periods, year_fractions
 from xva.trades.paths import Paths
 from xva.trades.waiting import Waiting
 
-Dates = NDArray[np.datetime64]
-Floats = NDArray[np.float64]
 Day = np.datetime64
 
 

@@ -17,8 +17,9 @@ from xva import dates
 from xva.errors import TradeError
 from xva.market.conventions import STANDARD_INDICES
 from xva.market.indices import RateIndex
+from xva.numerics.types import Dates, Floats
 from xva.trades.claims import CompoundedFlow, FixedFlow, IborFlow
-from xva.trades.context import Dates, Floats, TradeContext
+from xva.trades.context import TradeContext
 
 Flow = FixedFlow | IborFlow | CompoundedFlow
 

@@ -13,16 +13,14 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.numerics.types import Dates
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.paths import Flow, Paths
 from xva.trades.trade import Trade
 from xva.trades.waiting import Waiting
-
-Dates = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)

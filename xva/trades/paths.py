@@ -12,9 +12,9 @@ from torch import Tensor
 
 from xva.errors import TradeError
 from xva.models.path_model import Observer, Option
+from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 
-Dates = NDArray[np.datetime64]
 Day = np.datetime64
 
 

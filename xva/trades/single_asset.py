@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
 from xva.trades.terms import Terms
 
-Dates = NDArray[np.datetime64]
 Day = np.datetime64
 
 

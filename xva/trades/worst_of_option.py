@@ -8,16 +8,14 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.multi_asset import PerformanceTrade
 from xva.trades.paths import Flow, Paths
 from xva.trades.single_asset import to_come
 from xva.trades.terms import Terms
-
-Dates = NDArray[np.datetime64]
 
 
 @final

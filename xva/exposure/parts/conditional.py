@@ -14,17 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.numerics.types import Dates, Floats
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Flow, Paths
-
-Dates = NDArray[np.datetime64]
-Floats = NDArray[np.float64]
 
 
 class ConditionalPricer(ABC):

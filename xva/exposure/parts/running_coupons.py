@@ -10,17 +10,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.event_keys import EventKey
 from xva.exposure.parts.event_rows import NO_EVENT, EventTerms, event_columns, tie_columns
 from xva.exposure.state.coupon_events import coupon_scalars, running
 from xva.exposure.state.frame import Frame
+from xva.numerics.types import Ints
 from xva.pricing.affine import forward_weights, path_exponents
 from xva.pricing.flow_book import FlowBook
-
-Ints = NDArray[np.int64]
 
 
 def path_terms(book: FlowBook, date: Ints, row: Ints, frame: Frame) -> tuple[Tensor, Tensor, Ints, Tensor]:

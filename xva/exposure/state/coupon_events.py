@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import EventKey, accrual_key, state_key
+from xva.numerics.types import Floats, Ints
 from xva.pricing.flow_book import FlowBook, ForwardTable
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _SAME_TIME = 1e-9
 
 

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.state.event_scalars import EventScalars
 from xva.exposure.state.state import CovarianceTable, EventLayout, EventState, GridState
 from xva.models.cross_asset import CrossAssetModel
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from xva.numerics.types import Floats, Ints
 
 
 @dataclass(frozen=True)

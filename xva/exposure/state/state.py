@@ -21,8 +21,8 @@ from torch import Tensor
 from xva.errors import CalibrationError
 from xva.exposure.state.event_scalars import EventScalars
 from xva.models.cross_asset import CrossAssetModel
+from xva.numerics.types import Floats
 
-Floats = NDArray[np.float64]
 _SAME_TIME = 1e-9
 
 

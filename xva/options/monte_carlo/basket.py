@@ -13,7 +13,8 @@ from torch import Tensor
 from xva.errors import DomainError
 from xva.models.deterministic_rates import RateCurve
 from xva.models.equity_basket import EquityBasket
-from xva.models.path_model import SAME_TIME, Floats, Observer, PathModel, Transition
+from xva.models.path_model import SAME_TIME, Observer, PathModel, Transition
+from xva.numerics.types import Floats
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.models.grids import refined
-from xva.models.path_model import Floats, PathModel, Walk, walk
+from xva.models.path_model import PathModel, Walk, walk
+from xva.numerics.types import Floats
 from xva.options.greeks.naming import Component
 from xva.options.monte_carlo.gaussian import GaussianSteps, gaussian_steps
 from xva.pricing.closed_form.domain import require_all

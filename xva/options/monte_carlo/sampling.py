@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import Floats
 from xva.models.random import PathNoise, brownian_rotation
+from xva.numerics.types import Floats
 
 Points = Literal["sobol", "pseudo"]
 Ordering = Literal["bridge", "components", "steps"]

@@ -14,12 +14,12 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, place
 from xva.numerics.normal import TINY, normal_cdf, normals_below
+from xva.numerics.types import Dates
 from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.methods import Method
 from xva.options.monte_carlo.problem import GreekProblem, Payoff, Scene, flows_of
@@ -28,7 +28,6 @@ from xva.trades.context import TradeContext
 from xva.trades.digital_option import DigitalOption
 from xva.trades.path_trade import PathTrade
 
-Dates = NDArray[np.datetime64]
 _NEVER = {True: 1e300, False: 1e-300}  # a level that no price gets to, from below or from above
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xva.numerics.normal import normal_cdf
-from xva.pricing.closed_form.gauss_legendre import unit_rule
+from xva.numerics.quadrature import unit_rule
 
 _RULE = unit_rule(80)
 _FAR = 38.0  # ndtr(-38) is the smallest positive double

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from xva.numerics.quadrature import unit_rule
 from xva.pricing.closed_form.black76 import black76
 from xva.pricing.closed_form.domain import require
-from xva.pricing.closed_form.gauss_legendre import unit_rule
 
 _RULE = unit_rule(256)
 _DECAY = 42.0  # exp(-42) is below a double's rounding

@@ -8,7 +8,7 @@ at once. No graph outlives a block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from xva.models.path_model import PathModel
 from xva.numerics import tree
+from xva.numerics.batched_gradient import batched_gradient
 from xva.numerics.least_squares import moments, pull_moments
 from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.simulation import ExercisePaths, ExerciseView
@@ -29,8 +30,6 @@ from xva.pricing.exercise.training import (
     waited,
     waiting,
 )
-
-_CHUNK = 16  # cotangents at a time: larger batches fall out of the processor's cache
 
 
 def block_sums(
@@ -153,32 +152,7 @@ class _Pull:
                 rows.append(regression_sums(self.policy, e, view.features[e], gain))
                 taken = self.policy.decision(e, view.features[e], LATER)
                 later = waited(self.policy, view, e, later + taken * gain)
-            return pull_batch(torch.stack(rows[::-1]), leaves, self.bar)
-
-
-def pull_batch(output: Tensor, inputs: Sequence[Tensor], bars: Tensor, *, keep: bool = False) -> Tensors:
-    """Vector-Jacobian products ``(batch, ...)`` of ``bars`` ``(batch, *output)``; zeros where an input is not reached.
-
-    ``keep`` keeps the graph for another one.
-    """
-    parts = []
-    for first in range(0, len(bars), _CHUNK):
-        chunk = bars[first : first + _CHUNK]
-        found = torch.autograd.grad(
-            output,
-            inputs,
-            chunk,
-            is_grads_batched=True,
-            allow_unused=True,
-            retain_graph=keep or first + _CHUNK < len(bars),
-        )
-        parts.append(
-            [
-                x.new_zeros(len(chunk), *x.shape) if g is None else g
-                for g, x in zip(found, inputs, strict=True)
-            ]
-        )
-    return tuple(torch.cat(column) for column in zip(*parts))
+            return batched_gradient([torch.stack(rows[::-1])], leaves, [self.bar])
 
 
 def _add(parts: Iterable[Tensors]) -> Tensors:

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
+from xva.numerics.types import Floats
 from xva.pricing.exercise.basis import evaluate
 from xva.pricing.exercise.features import EXERCISE_VALUE, WAITING_VALUE, exercise_features
 from xva.pricing.exercise.regression import Regression
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths
-
-Floats = NDArray[np.float64]
 
 
 @final

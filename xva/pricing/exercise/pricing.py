@@ -16,7 +16,8 @@ from torch import Tensor
 from xva.errors import DomainError
 from xva.models.path_model import PathModel
 from xva.numerics import tree
-from xva.pricing.exercise.adjoint import policy_cotangents, pull_batch
+from xva.numerics.batched_gradient import batched_gradient
+from xva.pricing.exercise.adjoint import policy_cotangents
 from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
 from xva.pricing.exercise.simulation import ExercisePaths
 
@@ -128,7 +129,7 @@ def exercise_greeks(
     gradient = torch.zeros(scrambles, len(leaf), dtype=torch.float64)
     for output, bar, more in zip(outputs, bars, through, strict=True):
         if output.requires_grad:
-            gradient = gradient + pull_batch(output, [leaf], bar + more, keep=True)[0]
+            gradient = gradient + batched_gradient([output], [leaf], [bar + more], keep=True)[0]
     return ExerciseGreeks(_price(samples), Estimate.of(gradient))
 
 

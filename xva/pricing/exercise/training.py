@@ -27,6 +27,7 @@ from torch import Tensor
 from xva.models.path_model import PathModel
 from xva.numerics import tree
 from xva.numerics.least_squares import moments, orthonormal, solve_moments
+from xva.numerics.types import Floats
 from xva.pricing.exercise.basis import fitting_degree, total_degree
 from xva.pricing.exercise.features import EXERCISE_VALUE, RANK, WAITING_VALUE, independent
 from xva.pricing.exercise.hedging import fit_hedge, hedge_functions, hedge_gain
@@ -35,7 +36,6 @@ from xva.pricing.exercise.regression import Regression
 from xva.pricing.exercise.simulation import ExercisePaths, ExerciseView
 
 Tensors = tuple[Tensor, ...]
-Floats = NDArray[np.float64]
 BlockFunction = Callable[[int], Tensors]
 MapBlocks = Callable[[BlockFunction, Sequence[int]], Iterable[Tensors]]
 _NO_TRANSFORM: Floats = np.empty((0, 0, 0))

@@ -11,7 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.models.path_model import Floats, PathModel, join_times
+from xva.models.path_model import PathModel, join_times
+from xva.numerics.types import Floats
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths

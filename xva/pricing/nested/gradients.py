@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import Floats, PathModel
+from xva.models.path_model import PathModel
+from xva.numerics.types import Floats
 
 _AFFINE = 1e-9
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import Floats
 from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol
+from xva.numerics.types import Floats
 
 _BITS = 30  # of the engine's digits
 _STREAM = 0x4E45_5354
