@@ -13,6 +13,7 @@ from pipelines.jobs.grid import check_grid
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
 from pipelines.jobs.toml import read_toml
 from xva import dates
+from xva.adjustments import Funding, Quadrature, Variant
 
 MOST_BLOCKS = 1_000_000
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2090, 12, 31)
@@ -150,17 +151,9 @@ class Xva(Section):
     """Adjustments: our name, survival variants, quadrature, funding form."""
 
     own_name: Name = "BANK"
-    variant: Literal["unilateral", "first_to_default"] = "unilateral"
-    quadrature: Literal["right", "trapezoid"] = "right"
-    funding: Literal[
-        "spread",
-        "spread_ex_own",
-        "spread_ex_all",
-        "curve",
-        "curve_ex_own",
-        "curve_ex_all",
-        "discounted_spread",
-    ] = "spread"
+    variant: Variant = "unilateral"
+    quadrature: Quadrature = "right"
+    funding: Funding = "spread"
     sensitivities: bool = True
 
 

@@ -23,8 +23,8 @@ from surrogates.labels.strategy import LabelStrategy, Pathwise, derivatives
 from surrogates.regression.samples import Samples
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, Walk, place
-from xva.numerics.normal import TINY, normal_cdf, normals_below
 from xva.numerics.types import Dates
+from xva.pricing.estimators import crossing_normals, surviving_normals
 from xva.trades.barrier_option import BarrierOption
 
 
@@ -198,15 +198,13 @@ class _Trunk:
         law = log_step(self._problem.model, self._transition, step, knots, carry, self._crossing.name)
         side = 1.0 if self._crossing.up else -1.0
         bound = side * (float(np.log(self._levels[knot][1])) - law.mean) / law.deviation
-        along = side * (law.direction * normals).sum(0)
-        inside, outside = normals_below(along, bound), -normals_below(-along, -bound)
         before = self.weights[-1]
-        self.weights.append(before * normal_cdf(bound).clamp_min(TINY))
+        inside, kept = surviving_normals(normals, law.direction, bound, side)
+        self.weights.append(before * kept)
         if self._crossing.then != "nothing":
-            beyond = normals + side * law.direction * (outside - along)
-            weight = before * normal_cdf(-bound)
-            self._crossed.append((knot, weight, self._move(knot - 1, carry, beyond)))
-        return self._move(knot - 1, carry, normals + side * law.direction * (inside - along))
+            outside, lost = crossing_normals(normals, law.direction, bound, side)
+            self._crossed.append((knot, before * lost, self._move(knot - 1, carry, outside)))
+        return self._move(knot - 1, carry, inside)
 
 
 def _levels(problem: LabelProblem, crossing: Crossing, first: int) -> dict[int, tuple[np.datetime64, float]]:

@@ -13,7 +13,7 @@ FVA                                             FCA - FBA
 The total shown is ``CVA - DVA + FCA``; FBA overlaps DVA and stands beside it.
 """
 
-from xva.adjustments.adjustment import Adjustment, WeightInputs
+from xva.adjustments.adjustment import Adjustment, Variant, WeightInputs
 from xva.adjustments.cva import cva, cva_weights
 from xva.adjustments.dva import dva, dva_weights
 from xva.adjustments.fva import Funding, fba_weights, fca_weights, fva
@@ -23,6 +23,7 @@ __all__ = [
     "Adjustment",
     "Funding",
     "Quadrature",
+    "Variant",
     "WeightInputs",
     "cva",
     "cva_weights",

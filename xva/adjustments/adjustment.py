@@ -13,6 +13,9 @@ from torch import Tensor
 from xva.adjustments.interval_weights import Quadrature
 from xva.errors import DomainError
 
+Variant = Literal["unilateral", "first_to_default"]
+"""Which defaults count: all of one side's, or only those before the other side's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightInputs:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.adjustments.adjustment import WeightInputs
+from xva.adjustments.adjustment import Variant, WeightInputs
 from xva.adjustments.fva import Funding
 from xva.adjustments.interval_weights import Quadrature
 from xva.adjustments.registry import ADJUSTMENTS
@@ -30,7 +29,7 @@ class XvaSpec:
     """
 
     own_name: str
-    variant: Literal["unilateral", "first_to_default"] = "unilateral"
+    variant: Variant = "unilateral"
     funding: Funding = "spread"
     quadrature: Quadrature = "right"
     day_before: bool = False

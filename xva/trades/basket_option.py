@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.multi_asset import MultiAssetTrade
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import to_come
+from xva.trades.single_asset import intrinsic, to_come
 from xva.trades.terms import Terms
 
 
@@ -57,8 +56,7 @@ class BasketOption(MultiAssetTrade):
             return ()
         prices = self.prices(paths, self.expiry_date)
         basket = prices.new_tensor(self.weights) @ prices
-        sign = 1.0 if self.option_type == "call" else -1.0
-        amount = self.sign * self.quantity * torch.relu(sign * (basket - self.strike))
+        amount = self.sign * self.quantity * intrinsic(self.option_type, basket, self.strike)
         return (Flow(self.currency, self.expiry_date, self.maturity, amount),)
 
     def _check(self, terms: Terms) -> None:

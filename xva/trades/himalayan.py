@@ -14,7 +14,7 @@ from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.multi_asset import PerformanceTrade
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import last_report, to_come
+from xva.trades.single_asset import intrinsic, last_report, to_come
 from xva.trades.terms import Terms
 
 Day = np.datetime64
@@ -61,8 +61,7 @@ class Himalayan(PerformanceTrade):
             return ()
         last = self.measurement_dates[-1]
         *_, (_, average, _) = self._life(paths, last)
-        sign = 1.0 if self.option_type == "call" else -1.0
-        amount = self.sign * self.notional * torch.relu(sign * (average - self.strike))
+        amount = self.sign * self.notional * intrinsic(self.option_type, average, self.strike)
         return (Flow(self.currency, last, self.maturity, amount),)
 
     def state(self, paths: Paths) -> dict[str, Tensor]:

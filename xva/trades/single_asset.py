@@ -47,6 +47,12 @@ def reached(paths: Paths, gap: Tensor, day: Day) -> Tensor:
     return 1.0 - paths.step(-gap, day)
 
 
+def intrinsic(option_type: str, level: Tensor, strike: float) -> Tensor:
+    """What a ``call`` or ``put`` pays at expiry, per unit."""
+    sign = 1.0 if option_type == "call" else -1.0
+    return torch.relu(sign * (level - strike))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SingleAssetTrade(PathTrade):
     """An option on one underlying, settled in cash in the currency the underlying is quoted in.
@@ -87,8 +93,7 @@ class SingleAssetTrade(PathTrade):
 
     def payoff(self, level: Tensor) -> Tensor:
         """Of one unit, for whoever holds it."""
-        sign = 1.0 if self.option_type == "call" else -1.0
-        return torch.relu(sign * (level - self.strike))
+        return intrinsic(self.option_type, level, self.strike)
 
     def _check(self, terms: Terms) -> None:
         terms.underlying("underlying")

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.multi_asset import PerformanceTrade
 from xva.trades.paths import Flow, Paths
-from xva.trades.single_asset import to_come
+from xva.trades.single_asset import intrinsic, to_come
 from xva.trades.terms import Terms
 
 
@@ -57,8 +56,7 @@ class WorstOfOption(PerformanceTrade):
             return ()
         every = self.performances(paths, self.expiry_date)
         level = every.amin(dim=0) if self.measure == "worst" else every.amax(dim=0)
-        sign = 1.0 if self.option_type == "call" else -1.0
-        amount = self.sign * self.notional * torch.relu(sign * (level - self.strike))
+        amount = self.sign * self.notional * intrinsic(self.option_type, level, self.strike)
         return (Flow(self.currency, self.expiry_date, self.maturity, amount),)
 
     def _check(self, terms: Terms) -> None:

@@ -18,9 +18,9 @@ from xva.errors import DomainError
 from xva.market.factors import equity_factor
 from xva.models.deterministic_rates import OneCurrencyObserver
 from xva.models.path_model import PathModel, place
-from xva.options.monte_carlo.gaussian import GaussianSteps
 from xva.options.monte_carlo.problem import GreekProblem
 from xva.pricing.closed_form.black76 import black76
+from xva.pricing.estimators import GaussianSteps
 from xva.trades.asian_option import AsianOption
 from xva.trades.barrier_option import BarrierOption
 from xva.trades.basket_option import BasketOption

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.market.factors import is_equity
-from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.methods import Method, Pathwise
 from xva.options.monte_carlo.problem import GreekProblem, Scene
+from xva.pricing.estimators import gaussian_steps
 
 Values = Callable[[Scene], Tensor]
 

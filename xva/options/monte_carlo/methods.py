@@ -12,8 +12,8 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.problem import GreekProblem, Payoff, Scene
+from xva.pricing.estimators import gaussian_steps
 
 
 class Method(ABC):

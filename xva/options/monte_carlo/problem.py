@@ -16,8 +16,8 @@ from xva.models.grids import refined
 from xva.models.path_model import PathModel, Walk, walk
 from xva.numerics.types import Floats
 from xva.options.greeks.naming import Component
-from xva.options.monte_carlo.gaussian import GaussianSteps, gaussian_steps
 from xva.pricing.closed_form.domain import require_all
+from xva.pricing.estimators import GaussianSteps, gaussian_steps
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 from xva.trades.paths import Paths

@@ -17,12 +17,12 @@ from xva.market.factors import is_equity
 from xva.options.greeks.naming import VALUE, Component, Label, first_label, second_label
 from xva.options.monte_carlo.controls import LognormalOption, controls_of
 from xva.options.monte_carlo.gamma import GammaMethod, Values
-from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.methods import Method, Pathwise
 from xva.options.monte_carlo.problem import Build, GreekProblem, Scene
 from xva.options.monte_carlo.regression import controlled
 from xva.options.monte_carlo.result import MonteCarloGreeks, Saving
 from xva.options.monte_carlo.sampling import Normals, Sampling
+from xva.pricing.estimators import gaussian_steps
 from xva.trades.context import TradeContext
 from xva.trades.path_trade import PathTrade
 

@@ -18,11 +18,10 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, place
-from xva.numerics.normal import TINY, normal_cdf, normals_below
 from xva.numerics.types import Dates
-from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.methods import Method
 from xva.options.monte_carlo.problem import GreekProblem, Payoff, Scene, flows_of
+from xva.pricing.estimators import gaussian_steps, surviving_normals
 from xva.trades.barrier_option import BarrierOption
 from xva.trades.context import TradeContext
 from xva.trades.digital_option import DigitalOption
@@ -171,9 +170,8 @@ class OneStepSurvival(Method):
                 deviation = torch.linalg.vector_norm(loading[row])
                 direction = (loading[row] / deviation)[:, None]
                 bound = side * (level - state[row] - steps.drifts[k, row]) / deviation
-                along = side * (direction * normals).sum(0)
-                weight = weight * normal_cdf(bound).clamp_min(TINY)
-                normals = normals + side * direction * (normals_below(along, bound) - along)
+                normals, kept = surviving_normals(normals, direction, bound, side)
+                weight = weight * kept
             state = state + steps.drifts[k][:, None] + loading @ normals
             states.append(state)
         return states, weight

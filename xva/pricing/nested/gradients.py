@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from xva.errors import DomainError
 from xva.models.path_model import PathModel
 from xva.numerics.types import Floats
-
-_AFFINE = 1e-9
+from xva.pricing.estimators import gaussian_steps
 
 
 def first_step_score(model: PathModel, knots: Floats, start: Tensor, normals: Tensor) -> Tensor:
@@ -28,16 +26,9 @@ def first_step_score(model: PathModel, knots: Floats, start: Tensor, normals: Te
     DomainError
         The model's step is not of that form, or its loadings are singular.
     """
-    transition, origin = model.transition(knots[:2]), torch.zeros_like(start[:, :1])
-    columns = origin.expand(-1, model.n_normals)
-    drift = transition.step(0, origin, normals.new_zeros(model.n_normals, 1))
-    if model.n_normals == start.shape[0]:
-        loading = transition.step(0, columns, torch.eye(model.n_normals, dtype=start.dtype)) - drift
-        gap = transition.step(0, start, normals) - start - drift - loading @ normals
-        if bool((gap.abs() <= _AFFINE * (1.0 + start.abs())).all()):
-            score: Tensor = torch.linalg.solve(loading.T, normals)
-            return score
-    raise DomainError(
-        f"nested gradient of a payoff that jumps: expected Gaussian steps x + c + L z, got those of "
-        f"{type(model).__name__}; smooth the jump (width > 0) or take values only"
-    )
+    try:
+        return gaussian_steps(model, knots[:2]).start_score(normals)
+    except DomainError as error:
+        raise DomainError(
+            f"nested gradient of a payoff that jumps: {error.message}; smooth the jump (width > 0) or take values only"
+        ) from None

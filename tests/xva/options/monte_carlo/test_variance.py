@@ -24,10 +24,10 @@ from tests.support.monte_carlo_world import (
 from xva.errors import DomainError
 from xva.models.path_model import walk
 from xva.options.monte_carlo import FlatBasket, GreekProblem, LognormalOption, Mixed, Sampling, controls_of
-from xva.options.monte_carlo.gaussian import gaussian_steps
 from xva.options.monte_carlo.regression import controlled
 from xva.options.monte_carlo.sampling import Normals
 from xva.pricing.closed_form.geometric_asian import geometric_asian
+from xva.pricing.estimators import gaussian_steps
 from xva.trades import TradeContext
 from xva.trades.path_trade import PathTrade
 
