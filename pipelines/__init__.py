@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipelines.execution.mapping import map_blocks
     from pipelines.jobs.inputs import load_job
     from pipelines.jobs.scenarios import read_scenarios
-    from pipelines.reports.export import export_csv
+    from pipelines.reports import export_csv
     from pipelines.results.buckets import bucketed
     from pipelines.results.hedge import suggest_hedge
     from pipelines.results.run import open_run

@@ -11,7 +11,7 @@ from rich.console import Console
 from pipelines.commands.outcome import INCOMPLETE, console, exit_codes
 
 if TYPE_CHECKING:
-    from surrogates.registry.trained import Trained
+    from surrogates.registry import Trained
 
 
 def certificate(

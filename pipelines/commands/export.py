@@ -16,7 +16,7 @@ def export(
 ) -> None:
     """Write xva.csv, exposure_nettingset_*.csv, reconciliation.csv and sensitivity.csv; of a stress run stress.csv."""
     with exit_codes():
-        from pipelines.reports.export import export_csv
+        from pipelines.reports import export_csv
         from pipelines.results.run import open_run
 
         for file in export_csv(open_run(run), folder):

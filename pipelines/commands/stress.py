@@ -14,7 +14,7 @@ from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
     from pipelines.results.run import Run
-    from xva.scenarios.prepare import StressOptions
+    from xva.scenarios import StressOptions
 
 
 class Surrogates(StrEnum):
@@ -60,7 +60,7 @@ def stress(
     with exit_codes():
         from pipelines.commands.run import drive
         from pipelines.runs.stress import stress as run_stress
-        from xva.scenarios.prepare import StressOptions
+        from xva.scenarios import StressOptions
 
         options = StressOptions(skip_failing, cube, surrogates.value)
         finished = drive(

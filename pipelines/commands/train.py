@@ -30,7 +30,7 @@ def train(
     with exit_codes():
         from pipelines.execution.events import TradeTrained
         from pipelines.execution.progress import ProgressBar
-        from pipelines.reports.surrogate_tables import training_table
+        from pipelines.reports import training_table
         from pipelines.runs.exposure import ExposureJob
         from pipelines.runs.training import SURROGATES
 

@@ -16,7 +16,8 @@ from pipelines.execution.session import Executor
 from pipelines.execution.tasks import PlanAddress, Receipt, SumsTask
 from pipelines.storage.identity import environment
 from pipelines.storage.plans import save_plan
-from xva.blocks.plan import Arrays, Plan
+from xva.blocks import Plan
+from xva.blocks.plan import Arrays
 
 
 def _ignore(event: Event) -> None:

@@ -41,7 +41,8 @@ from pipelines.storage.plans import load_plan, plan_files
 from pipelines.storage.results import StoredSums, write_results
 from pipelines.storage.runs import create_run, mend_run
 from pipelines.storage.verify import check_files, scan
-from xva.blocks.plan import Arrays, Plan
+from xva.blocks import Plan
+from xva.blocks.plan import Arrays
 from xva.errors import StoreError
 
 Finish = Callable[[Sequence[Arrays]], xr.Dataset]

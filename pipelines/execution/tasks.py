@@ -21,7 +21,7 @@ from pipelines.storage.identity import differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, commit_block
 from pipelines.storage.plans import load_plan
-from xva.blocks.plan import BlockResult, Plan
+from xva.blocks import BlockResult, Plan
 from xva.errors import StoreError
 
 

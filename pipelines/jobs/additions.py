@@ -20,12 +20,11 @@ from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.tables import SUFFIXES
 from xva.errors import InputErrors, TradeError
-from xva.market.config import MarketConfig
-from xva.market.labels import quote_info
+from xva.market import MarketConfig, quote_info
+from xva.trades import Trade
 from xva.trades.kinds import TradeTypes
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
-from xva.trades.trade import Trade
 
 Places = Mapping[str, str]
 _HERE = "new trades"

@@ -13,11 +13,10 @@ from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import read_documents
 from pipelines.jobs.tables import SUFFIXES, Table, convert, read_table, shown
 from xva.errors import Problem, TradeError
+from xva.trades import TermsError, Trade
 from xva.trades import registry as TRADE_TYPES
 from xva.trades.documents import field_names
 from xva.trades.kinds import TradeTypes
-from xva.trades.terms import TermsError
-from xva.trades.trade import Trade
 
 DOCUMENTS = ".json"
 """Terms that do not fit into a row: a list of objects."""

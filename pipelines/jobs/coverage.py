@@ -11,18 +11,14 @@ import numpy as np
 from pipelines.jobs.parties import Party
 from pipelines.jobs.problems import Problems
 from xva.errors import Problem
-from xva.market.config import MarketConfig
+from xva.market import MarketConfig, QuoteInfo
 from xva.market.conventions import STANDARD_INDICES, convention_of
 from xva.market.indices import RateIndex
-from xva.market.labels import QuoteInfo
 from xva.market.layout import layout
 from xva.market.scope import Scope
 from xva.models.state_layout import StateLayout
-from xva.trades.cap_floor import CapFloor
-from xva.trades.fx_option import FxOption
+from xva.trades import CapFloor, FxOption, PathTrade, Trade
 from xva.trades.netting import NettingSet
-from xva.trades.path_trade import PathTrade
-from xva.trades.trade import Trade
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from pipelines.jobs.inputs import LoadedJob
 from surrogates.durable import canonical_sha256
+from xva.trades import Trade
 from xva.trades.documents import plain
-from xva.trades.trade import Trade
 
 
 def identity_inputs(job: LoadedJob) -> dict[str, Any]:

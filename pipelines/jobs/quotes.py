@@ -12,11 +12,10 @@ import torch
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.tables import convert, read_table, shown
 from xva.errors import MarketDataError, Problem
+from xva.market import MarketConfig, QuoteInfo, quote_info
 from xva.market.checks import range_table
-from xva.market.config import MarketConfig
 from xva.market.correlation import correlation_problems
 from xva.market.fx_forwards import read_outrights
-from xva.market.labels import QuoteInfo, quote_info
 from xva.market.layout import layout
 
 

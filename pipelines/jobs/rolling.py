@@ -14,11 +14,10 @@ from pipelines.jobs.grid import BookTerms, grid_dates, sees_cashflows, spot_pric
 from pipelines.jobs.inputs import Fixings, LoadedJob
 from pipelines.jobs.problems import Problems
 from xva.errors import DomainError
-from xva.market.quotes import QuoteSet
-from xva.trades.context import TradeContext
+from xva.market import QuoteSet
+from xva.trades import Trade, TradeContext
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import living
-from xva.trades.trade import Trade
 
 _HELD = ("simulation", "model", "surrogates", "exposure", "xva")
 _FREE = {"grid", "sensitivities", "store_cube", "pfe_quantile"}

@@ -10,19 +10,10 @@ import numpy as np
 import xarray as xr
 
 from pipelines.results.run import Run
-from surrogates.book.book import LearnedBook
-from surrogates.certificate.certificate import (
-    ENE,
-    EPE,
-    GRADIENT,
-    INDICATOR_EPE,
-    OUTSIDE,
-    VALUE,
-    Certificate,
-    Check,
-)
-from surrogates.registry.registry import Registry
-from surrogates.registry.trained import Trained
+from surrogates.book import LearnedBook
+from surrogates.certificate import Certificate, Check
+from surrogates.certificate.certificate import ENE, EPE, GRADIENT, INDICATOR_EPE, OUTSIDE, VALUE
+from surrogates.registry import Registry, Trained
 from surrogates.regression.kinds import KINDS
 from xva.errors import DomainError, StoreError
 

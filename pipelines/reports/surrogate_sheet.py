@@ -13,9 +13,9 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from pipelines.reports.surrogate_plots import plot_against_nested, plot_certificate, plot_exposure
-from surrogates.certificate import Evidence
-from surrogates.certificate.certificate import VALUE, Certificate
-from surrogates.registry.trained import Trained
+from surrogates.certificate import Certificate, Evidence
+from surrogates.certificate.certificate import VALUE
+from surrogates.registry import Trained
 from xva.errors import DomainError
 
 Pixels = NDArray[np.uint8]

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from pipelines.reports.certificates import Errors
 from pipelines.results.what_if import Fitting
-from surrogates.book.book import LearnedBook
+from surrogates.book import LearnedBook
+from surrogates.certificate import Certificate, Check
 from surrogates.certificate.certificate import (
     ENE,
     EPE,
@@ -21,11 +22,9 @@ from surrogates.certificate.certificate import (
     NEAR_ZERO,
     OUTSIDE,
     VALUE,
-    Certificate,
-    Check,
     Verdict,
 )
-from surrogates.registry.trained import Trained
+from surrogates.registry import Trained
 
 STYLES: Final[dict[Verdict, str]] = {"pass": "green", "fail": "red", "undecided": "yellow", "reported": ""}
 _SCALES: Final = (

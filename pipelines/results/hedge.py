@@ -19,9 +19,7 @@ import pandas as pd
 from pipelines.results.sensitivities import Sensitivities
 from xva.adjustments.registry import COSTS
 from xva.errors import DomainError
-from xva.hedging.market_instruments import Instruments
-from xva.hedging.moves import QuoteMoves
-from xva.hedging.selection import amounts, select
+from xva.hedging import Instruments, QuoteMoves, amounts, select
 from xva.numerics.types import Floats
 
 

@@ -20,19 +20,19 @@ from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.reconciliation import as_dataset
 from pipelines.runs.training import Training
 from pipelines.storage.identity import mathematics
-from surrogates.book.book import LearnedBook, Place, training_requests
+from surrogates.book import LearnedBook, training_requests
+from surrogates.book.book import Place
 from surrogates.book.value_today import values_today
 from surrogates.durable import canonical_json
-from surrogates.training.trade_training import TrainingRequest, TrainingSettings
+from surrogates.training import TrainingRequest, TrainingSettings
 from xva.adjustments.measures import XvaSpec
 from xva.blocks.plan import Arrays
-from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.engine import Book, ExposureEngine, Simulation
+from xva.exposure import Book, ExposureEngine, Simulation, WorldBuilder
+from xva.exposure.block import ExposurePlan
 from xva.exposure.market_fixings import OpenFixing, open_fixings
-from xva.exposure.reconciliation.reconciliation import reconcile
-from xva.exposure.world import WorldBuilder
+from xva.exposure.reconciliation import reconcile
 from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
-from xva.results.labelled import results
+from xva.results import results
 from xva.results.left_out import left_out
 
 _THREADS = 4  # of the reverse pass on the driver; each holds one netting set's graph

@@ -27,16 +27,17 @@ from pipelines.storage.identity import differing_keys, mathematics
 from pipelines.storage.results import StoredSums
 from pipelines.storage.verify import scan
 from xva.adjustments.measures import measure_weights
-from xva.blocks.plan import Arrays, Plan
+from xva.blocks import Plan
+from xva.blocks.plan import Arrays
 from xva.errors import DomainError, StoreError, XvaError
-from xva.explain.attribution import Attribution, attribute
+from xva.explain import Attribution, attribute
 from xva.explain.fixings import expected_fixings
 from xva.explain.points import Evaluate, Evaluator, MarketPoint, measure_samples, point_from_sums
-from xva.exposure.engine import ExposureEngine
-from xva.market.quotes import QuoteSet
-from xva.market.shocks import shifted
+from xva.exposure import ExposureEngine
+from xva.market import QuoteSet, shifted
 from xva.numerics.types import Floats
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
+from xva.sensitivities import MEASURE_NAMES
+from xva.sensitivities.by_quote import standard_error
 from xva.trades.path_trade import living
 
 if TYPE_CHECKING:

@@ -24,12 +24,11 @@ from pipelines.runs.training import SURROGATES, Training
 from pipelines.storage.identity import RunIdentity, differing_keys
 from pipelines.storage.plans import get_bytes
 from pipelines.storage.results import open_cube
-from surrogates.book.book import LearnedBook
+from surrogates.book import LearnedBook
 from surrogates.training.trade_training import product_sources
 from xva.errors import StoreError
 from xva.market import MarketConfig, QuoteSet
-from xva.trades.path_trade import PathTrade
-from xva.trades.trade import Trade
+from xva.trades import PathTrade, Trade
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -22,13 +22,12 @@ from pipelines.execution.mapping import map_blocks
 from pipelines.execution.serial import SerialExecutor
 from pipelines.execution.session import Executor
 from pipelines.reports import certificates
-from surrogates.book.book import LearnedBook, training_requests
-from surrogates.registry.registry import Refusal, Registry
-from surrogates.registry.trained import Trained
+from surrogates.book import LearnedBook, training_requests
+from surrogates.registry import Refusal, Registry, Trained
 from surrogates.regression.kinds import KINDS
-from surrogates.training.trade_training import TrainingRequest, TrainingSettings
+from surrogates.training import TrainingRequest, TrainingSettings
 from surrogates.training.training_plan import TrainingPlan, trained_from
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine
 
 SURROGATES = certificates.SURROGATES
 """Folder of trained trades, beside runs and inside each."""

@@ -12,7 +12,8 @@ from pipelines.storage.layout import RunLayout
 from pipelines.storage.shards import write_block
 from pipelines.storage.tensors import decode_arrays, encode_arrays, require_finite
 from surrogates.durable import canonical_json, write_whole
-from xva.blocks.plan import Arrays, BlockResult
+from xva.blocks import BlockResult
+from xva.blocks.plan import Arrays
 from xva.errors import StoreError
 
 _FORMAT = 1

@@ -11,7 +11,7 @@ from pipelines.storage.manifest import RunManifest, write_manifest
 from pipelines.storage.plans import plan_address, put_bytes, save_plan
 from pipelines.storage.shards import CubeTemplate, install_template
 from pipelines.storage.verify import check_files
-from xva.blocks.plan import Plan
+from xva.blocks import Plan
 from xva.errors import StoreError
 
 

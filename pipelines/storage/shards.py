@@ -24,7 +24,8 @@ from pipelines.storage.durable import Digest, digest_tree, fsync_files
 from pipelines.storage.layout import RunLayout, safe_name
 from pipelines.storage.tensors import require_finite
 from surrogates.durable import canonical_json
-from xva.blocks.plan import Arrays, CubeSchema
+from xva.blocks import CubeSchema
+from xva.blocks.plan import Arrays
 from xva.errors import StoreError
 from xva.profiles.seal import LAST_BIT, SEAL, sealed
 

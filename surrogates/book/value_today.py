@@ -12,10 +12,10 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from surrogates.training.trade_training import TrainingRequest, train_exercise
+from surrogates.training import TrainingRequest, train_exercise
 from xva.exposure.reconciliation.reconciliation import Simulated
 from xva.models.path_model import Walk
-from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.exercise import ExercisePolicy
 from xva.pricing.nested import InnerPaths, NestedBook, nested_values
 
 _SCRAMBLES, _POINTS = 16, 1024

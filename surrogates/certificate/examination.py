@@ -14,18 +14,17 @@ from surrogates.certificate.certificate import Certificate, Tolerance
 from surrogates.certificate.certify import certify
 from surrogates.certificate.evidence import FEWEST, NEAR, Comparison, Evidence, scaled
 from surrogates.certificate.nested_pricer import alive_book
-from surrogates.labels.problem import label_normals
+from surrogates.labels import label_normals
 from surrogates.regression.pricer import SurrogatePricer
 from xva.errors import DomainError
 from xva.exposure.parts.conditional import exercised_share
-from xva.models.path_model import PathModel, Walk, join_times, walk
+from xva.models import PathModel, walk
+from xva.models.path_model import Walk, join_times
 from xva.numerics.tree import map_tensors
 from xva.numerics.types import Floats
-from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.exercise import ExercisePolicy
 from xva.pricing.nested import InnerPaths, NestedCost, NestedValues, nested_values
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade, TradeContext
 
 
 @final

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy, derivatives
-from surrogates.regression.samples import Samples
-from surrogates.regression.surrogate import Surrogate
+from surrogates.regression import Samples, Surrogate
 from xva.errors import DomainError
 from xva.market.factors import is_log_price
 from xva.models.path_model import Walk

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import Observer, PathModel, Transition
+from xva.models import PathModel
+from xva.models.path_model import Observer, Transition
 from xva.numerics.types import Floats
 
 _AFFINE = 1e-9

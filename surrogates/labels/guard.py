@@ -16,7 +16,7 @@ from torch import Tensor
 from surrogates.labels.likelihood_ratio import LikelihoodRatio
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy, Pathwise
-from surrogates.regression.samples import Samples
+from surrogates.regression import Samples
 from xva.errors import DomainError
 
 SMALLEST_BUMP = 0.02

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from xva.models.path_model import PathModel, Walk
-from xva.trades.paths import Day, Paths
+from xva.models import PathModel
+from xva.models.path_model import Walk
+from xva.trades import Paths
+from xva.trades.paths import Day
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy
-from surrogates.regression.samples import Samples
+from surrogates.regression import Samples
 from xva.errors import DomainError
 from xva.models.path_model import SAME_TIME, Transition, Walk
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from surrogates.labels.problem import LabelProblem, Origin, shuffled
 from surrogates.labels.strategy import Pathwise
-from surrogates.regression.samples import Samples
+from surrogates.regression import Samples
 from xva.errors import DomainError
-from xva.models.path_model import PathModel
+from xva.models import PathModel
 from xva.models.random import scrambled_sobol
 
 ModelOf = Callable[[Tensor], PathModel]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.market.curves import DiscountCurve
-from xva.models.cross_asset import LognormalAsset
+from xva.market import DiscountCurve
+from xva.models import LognormalAsset
 from xva.models.cross_asset_paths import PathMarket
 
 PIVOT = 10.0

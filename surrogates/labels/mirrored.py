@@ -10,7 +10,7 @@ from torch import Tensor
 from surrogates.labels.one_step_survival import OneStepSurvival
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy, Pathwise
-from surrogates.regression.samples import Samples
+from surrogates.regression import Samples
 
 
 @final

@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from surrogates.labels.label_paths import LabelPaths
-from surrogates.regression.samples import Samples
+from surrogates.regression import Samples
 from xva.errors import DomainError
-from xva.models.path_model import PathModel, Walk, join_times, place
+from xva.models import PathModel
+from xva.models.path_model import Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol
 from xva.numerics.types import Dates, Floats
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Flow, Paths
+from xva.trades import Flow, Paths, PathTrade, TradeContext
 
 Share = Callable[[np.datetime64], Tensor | None]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from surrogates.labels.problem import LabelProblem, Origin
-from surrogates.regression.samples import Samples
+from surrogates.regression import Samples
 from xva.errors import DomainError
 from xva.models.path_model import Walk
 

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogates.durable import canonical_json, canonical_sha256
-from surrogates.labels.market_box import MarketBox
+from surrogates.labels import MarketBox
 from xva.blocks.packing import pack
 from xva.errors import StoreError
-from xva.trades.context import TradeContext
+from xva.trades import PathTrade, TradeContext
 from xva.trades.documents import to_document
-from xva.trades.path_trade import PathTrade
 
 NOT_TERMS = ("trade_id", "netting_set", "break_date", "booked_value")
 """Fields that do not change what a trade pays while it lives."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import final
 
 from surrogates.certificate import Certificate, Evidence, Route
-from surrogates.labels.market_box import MarketBox
+from surrogates.labels import MarketBox
 from surrogates.registry.identity import Identity
 from surrogates.regression.pricer import SurrogatePricer
 from xva.errors import DomainError
-from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.exercise import ExercisePolicy
 
 
 @final

@@ -18,20 +18,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surrogates.labels.control_variates import Hedged
-from surrogates.labels.problem import LabelProblem, label_normals
-from surrogates.labels.strategy import LabelStrategy, Pathwise
+from surrogates.labels import Hedged, LabelProblem, LabelStrategy, Pathwise, label_normals
+from surrogates.regression import RidgeFeatures, Samples, Surrogate
 from surrogates.regression.loss import gradient_weights, scores
-from surrogates.regression.ridge_features import RidgeFeatures
-from surrogates.regression.samples import Samples
 from surrogates.regression.scaling import Scaling
 from surrogates.regression.sum_surrogate import Part, SumSurrogate
-from surrogates.regression.surrogate import Surrogate
 from surrogates.regression.training import DatesFitter, Progress, Report, silent
 from xva.errors import DomainError
 from xva.market.factors import equity_of
-from xva.models.path_model import PathModel
-from xva.trades.path_trade import PathTrade
+from xva.models import PathModel
+from xva.trades import PathTrade
 
 LEVELS = ("trade", "whole", "best")
 _HELD = 0.2

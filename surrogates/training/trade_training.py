@@ -15,33 +15,23 @@ from typing import final
 import numpy as np
 from torch import Tensor
 
-from surrogates.certificate.certificate import Certificate, Tolerance
+from surrogates.certificate import Attempt, Certificate, Escalation, Route, Tolerance, escalate
 from surrogates.certificate.examination import Effort, Examination, Examined, certify_trade
-from surrogates.certificate.route import Attempt, Escalation, Route, escalate
-from surrogates.labels.guard import Guard, guarded_labels
-from surrogates.labels.likelihood_ratio import LikelihoodRatio
-from surrogates.labels.problem import LabelProblem, label_normals
-from surrogates.labels.strategy import Pathwise
-from surrogates.registry.identity import Identity
-from surrogates.registry.trained import Trained
+from surrogates.labels import Guard, LabelProblem, LikelihoodRatio, Pathwise, guarded_labels, label_normals
+from surrogates.registry import Identity, Trained
+from surrogates.regression import PolynomialRegression, RidgeFeatures, Samples
 from surrogates.regression.domain import Domain
-from surrogates.regression.polynomial_fit import PolynomialRegression
 from surrogates.regression.pricer import SurrogatePricer
-from surrogates.regression.ridge_features import RidgeFeatures
-from surrogates.regression.samples import Samples
 from surrogates.regression.selection import Selection
 from surrogates.regression.training import DatesFitter
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.numerics.types import Dates
+from xva.pricing.exercise import ExercisePolicy, train_policy
 from xva.pricing.exercise.features import exercise_features
-from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.exercise.regression import Regression
 from xva.pricing.exercise.simulation import ExercisePaths
-from xva.pricing.exercise.training import train_policy
 from xva.pricing.nested import InnerPaths
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade, TradeContext
 
 _GUARD_PATHS = 4096
 _GUARD_LIMIT = (

@@ -14,7 +14,7 @@ from xva.adjustments.adjustment import Variant, WeightInputs
 from xva.adjustments.fva import Funding
 from xva.adjustments.interval_weights import Quadrature
 from xva.adjustments.registry import ADJUSTMENTS
-from xva.market.market import Market
+from xva.market import Market
 
 ONE_DAY = 1.5 / 365.0
 """Year fraction below which an interval is of one day."""

@@ -27,10 +27,11 @@ from xva.allocation.allocation import (
 )
 from xva.allocation.allocation_plan import AllocationData
 from xva.errors import TradeError
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine
 from xva.exposure.parts.conditional import ResidualTrade
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
-from xva.trades.trade import Trade
+from xva.sensitivities import MEASURE_NAMES
+from xva.sensitivities.by_quote import standard_error
+from xva.trades import Trade
 
 BEFORE, AFTER = 0, 1
 

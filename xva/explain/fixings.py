@@ -8,8 +8,8 @@ import numpy as np
 
 from xva.errors import DomainError, MarketDataError
 from xva.exposure.market_fixings import market_fixing
+from xva.market import Market
 from xva.market.indices import RateIndex
-from xva.market.market import Market
 
 Fixings = Mapping[tuple[str, str], float]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from xva.exposure.engine import ExposureEngine
-from xva.market.labels import quote_info
+from xva.exposure import ExposureEngine
+from xva.market import quote_info
 
 GroupOf = Callable[[str], str]
 """The group of a quote id."""

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from xva.allocation.allocation import Portfolio, Portfolios, trade_labels, with_error
+from xva.allocation import Portfolio, Portfolios
+from xva.allocation.allocation import trade_labels, with_error
 from xva.allocation.allocation_plan import AllocationPlan
 from xva.explain.points import RunPlan, serial_blocks
-from xva.exposure.engine import ExposureEngine
-from xva.market.quotes import QuoteSet
+from xva.exposure import ExposureEngine
+from xva.market import QuoteSet
 from xva.scenarios.prepare import on_quotes
-from xva.sensitivities.by_quote import MEASURE_NAMES
+from xva.sensitivities import MEASURE_NAMES
 
 _DIFFERENCE: Final = (-1.0, 3.0, -3.0, 1.0)  # third derivative / 27, at thirds of the way
 _OF_REST: Final = -27.0 / 12.0  # the trapezoid rule's rest is -1/12 of the third derivative

@@ -19,8 +19,8 @@ from xva.adjustments.registry import MEASURES
 from xva.errors import DomainError, XvaError
 from xva.explain.groups import GroupOf
 from xva.explain.points import Evaluate, MarketPoint
-from xva.exposure.engine import ExposureEngine
-from xva.market.quotes import QuoteSet
+from xva.exposure import ExposureEngine
+from xva.market import QuoteSet
 from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import KINK_SHARE, with_totals
 from xva.sensitivities.second_order.hessian import hessian_samples

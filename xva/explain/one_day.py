@@ -21,20 +21,20 @@ import numpy as np
 import xarray as xr
 
 from xva import dates
-from xva.blocks.plan import BlockResult
+from xva.blocks import BlockResult
 from xva.errors import DomainError
-from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine, WorldBuilder
+from xva.exposure.block import ExposurePlan
 from xva.exposure.market_fixings import market_fixing
-from xva.exposure.world import WorldBuilder, plain
+from xva.exposure.world import plain
+from xva.market import Market
 from xva.market.conventions import convention_of
-from xva.market.market import Market
 from xva.models.random import merged_rotation
 from xva.numerics.types import Floats
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
-from xva.sensitivities.reverse_pass import scramble_means
+from xva.sensitivities import MEASURE_NAMES, scramble_means
+from xva.sensitivities.by_quote import standard_error
 from xva.sensitivities.truncation import measure_samples, sides
-from xva.trades.context import TradeContext
+from xva.trades import TradeContext
 
 MapRun = Callable[[Callable[[int], BlockResult], Iterable[int]], Iterable[BlockResult]]
 Fixings = Mapping[tuple[str, str], float]

@@ -8,16 +8,17 @@ from typing import Protocol, final
 
 from torch import Tensor
 
-from xva.blocks.plan import Arrays, Plan
+from xva.blocks import Plan
+from xva.blocks.plan import Arrays
 from xva.errors import DomainError
-from xva.exposure.block.data import ExposureData
-from xva.exposure.engine import ExposureEngine
-from xva.market.quotes import QuoteSet
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData
+from xva.market import QuoteSet
 from xva.numerics.types import Floats
 from xva.scenarios.prepare import on_quotes
-from xva.sensitivities import truncation
+from xva.sensitivities import quote_gradients, scramble_means, truncation
 from xva.sensitivities.by_quote import with_totals
-from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
+from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums
 
 RunPlan = Callable[[Plan], Sequence[Arrays]]
 """Sums of all blocks of a plan, in block order: here, or wherever there are workers."""

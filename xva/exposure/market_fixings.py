@@ -11,13 +11,10 @@ import torch
 from xva import dates
 from xva.errors import DomainError
 from xva.exposure.world import World
+from xva.market import Market
 from xva.market.indices import RateIndex
-from xva.market.market import Market
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
-from xva.trades.trade import Trade
+from xva.trades import Paths, PathTrade, Trade, TradeContext
 
 
 @dataclass(frozen=True)

@@ -19,25 +19,16 @@ from torch import Tensor
 from xva import dates
 from xva.errors import DomainError
 from xva.exposure.reconciliation.quoted import exchange_at_quote, swaptions_at_quotes
-from xva.market.build import build_market
+from xva.market import Market, MarketConfig, QuoteInfo, QuoteSet, build_market, quote_info
 from xva.market.cds import contract_dates
-from xva.market.config import MarketConfig
 from xva.market.conventions import BASIS_FREQUENCY, convention_of, fx_calendar, fx_spot_date, swap_convention
 from xva.market.fx_forwards import points_factor
 from xva.market.indices import RateIndex
-from xva.market.labels import QuoteInfo, quote_info
-from xva.market.market import Market
-from xva.market.quotes import QuoteSet
 from xva.numerics import tree
 from xva.numerics.types import Floats
 from xva.pricing.deterministic import linear_value
+from xva.trades import CrossCurrencySwap, FxForward, InterestRateSwap, Swaption, Trade, TradeContext
 from xva.trades.claims import Asset, ExchangeOption, SwaptionClaim
-from xva.trades.context import TradeContext
-from xva.trades.cross_currency_swap import CrossCurrencySwap
-from xva.trades.fx_forward import FxForward
-from xva.trades.interest_rate_swap import InterestRateSwap
-from xva.trades.swaption import Swaption
-from xva.trades.trade import Trade
 
 
 @dataclass(frozen=True)

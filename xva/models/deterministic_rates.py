@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError, MarketDataError
-from xva.market.curves import DiscountCurve, check_pillars, interpolation_matrix
+from xva.market import DiscountCurve
+from xva.market.curves import check_pillars, interpolation_matrix
 from xva.models.path_model import Observer, place
 from xva.numerics.types import Floats
 

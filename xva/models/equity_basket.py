@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import MarketDataError
-from xva.market.curves import DiscountCurve
+from xva.market import DiscountCurve
 from xva.market.factors import equity_factor
 from xva.models.deterministic_rates import OneCurrencyObserver, RateCurve, correlation_factor, equity_row
 from xva.models.path_model import Observer, Option, PathModel, Transition, exchange_option

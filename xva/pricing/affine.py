@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.models.lgm import Lgm, at_unique
+from xva.models import Lgm
+from xva.models.lgm import at_unique
 from xva.numerics.types import Floats
 from xva.pricing.flow_book import FlowBook, ForwardTable
 

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from xva.errors import TradeError
-from xva.models.lgm import Lgm, at_unique
+from xva.models import Lgm
+from xva.models.lgm import at_unique
 from xva.numerics.types import Floats
 from xva.pricing.affine import CurveSource, forward_weights, running_exponents
 from xva.pricing.exchange import SMALLEST_STDEV, AffineRows

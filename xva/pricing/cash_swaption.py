@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xva.models.lgm import Lgm
+from xva.models import Lgm
 from xva.models.lgm_swaption import SwaptionTerms
 from xva.numerics import chebyshev
 from xva.pricing.affine import CurveSource, affine_terms

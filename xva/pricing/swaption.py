@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xva.models.lgm import Lgm
+from xva.models import Lgm
 from xva.models.lgm_swaption import SwaptionTerms, swaption_terms
 from xva.pricing.affine import CurveSource, affine_terms
 from xva.pricing.cash_swaption import CashBook, par_yield_terms

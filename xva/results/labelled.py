@@ -12,13 +12,15 @@ import xarray as xr
 from xva.adjustments import Funding
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import ADJUSTMENTS, MEASURES
-from xva.exposure.block.data import PLUG_IN, ExposureData
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData
+from xva.exposure.block.data import PLUG_IN
 from xva.market.fx_forwards import POINTS_KEPT
 from xva.numerics.types import Floats
 from xva.profiles import profiles as exposure_profiles
-from xva.sensitivities.by_quote import MEASURE_NAMES, labelled, standard_error
-from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums, quote_gradients, scramble_means
+from xva.sensitivities import MEASURE_NAMES, quote_gradients, scramble_means
+from xva.sensitivities.by_quote import labelled, standard_error
+from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums
 from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero, sides
 
 _ALTERNATIVES = {"variant": ("unilateral", "first_to_default"), "funding": get_args(Funding)}

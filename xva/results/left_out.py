@@ -15,13 +15,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xva.adjustments.measures import ONE_DAY, measure_weights
-from xva.exposure.engine import ExposureEngine, Simulation
-from xva.exposure.world import World
-from xva.market.quotes import QuoteSet
+from xva.exposure import ExposureEngine, Simulation, World
+from xva.market import QuoteSet
 from xva.numerics.types import Floats
+from xva.sensitivities import MEASURE_NAMES, scramble_means
 from xva.sensitivities.bump import weighted
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error, with_totals
-from xva.sensitivities.reverse_pass import scramble_means
+from xva.sensitivities.by_quote import standard_error, with_totals
 from xva.trades.path_trade import living
 
 PATHS, BLOCK, SCRAMBLES = 256, 64, 4

@@ -12,7 +12,8 @@ from xva.blocks.plan import Arrays
 from xva.blocks.sums import means_by_scramble
 from xva.numerics.types import Floats
 from xva.scenarios.plan import StressPlan
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
+from xva.sensitivities import MEASURE_NAMES
+from xva.sensitivities.by_quote import standard_error
 from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero
 
 _PROFILES = ("epe", "ene", "value")

@@ -10,12 +10,14 @@ import torch
 
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
-from xva.exposure.block.data import BlockNoise, ExposureData, block_noise
-from xva.exposure.engine import ExposureEngine, RunConstants
-from xva.exposure.world import World, paths_move
+from xva.exposure import ExposureEngine, World
+from xva.exposure.block import ExposureData
+from xva.exposure.block.data import BlockNoise, block_noise
+from xva.exposure.engine import RunConstants
+from xva.exposure.world import paths_move
+from xva.market import QuoteSet, quote_info
 from xva.market.fx_forwards import curve_kept
-from xva.market.labels import quote_info
-from xva.market.quotes import QuoteSet, unit_shift
+from xva.market.quotes import unit_shift
 from xva.market.shocks import FxForwards
 from xva.numerics import tree
 from xva.numerics.types import Floats

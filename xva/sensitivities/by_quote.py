@@ -11,10 +11,10 @@ import xarray as xr
 
 from xva.adjustments.registry import MEASURES, TOTALS
 from xva.errors import DomainError
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine
+from xva.market import QuoteSet, quote_info
 from xva.market.fx_forwards import CURVE_KEPT, POINTS_KEPT, curve_kept_jacobian
-from xva.market.labels import quote_info
-from xva.market.quotes import QuoteSet, unit_shift
+from xva.market.quotes import unit_shift
 from xva.market.shocks import FxForwards
 from xva.numerics.types import Floats
 from xva.sensitivities.bump import SMALL_SHIFT, Revaluer, shift_size

@@ -24,12 +24,8 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import DomainError, MarketDataError
-from xva.market.build import build_market
-from xva.market.config import MarketConfig
+from xva.market import Market, MarketConfig, QuoteSet, build_market, quote_info
 from xva.market.fx_forwards import CURVE_KEPT
-from xva.market.labels import quote_info
-from xva.market.market import Market
-from xva.market.quotes import QuoteSet
 from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import quote_labels, standard_error
 

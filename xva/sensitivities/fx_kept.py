@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xva.errors import DomainError
+from xva.market import quote_info
 from xva.market.fx_forwards import CURVE_KEPT, POINTS_KEPT, curve_kept_jacobian
-from xva.market.labels import quote_info
 from xva.sensitivities.by_quote import standard_error
 
 

@@ -18,10 +18,8 @@ from torch import Tensor
 
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.numerics.types import Dates, Floats
-from xva.pricing.exercise.policy import ExercisePolicy
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Flow, Paths
+from xva.pricing.exercise import ExercisePolicy
+from xva.trades import Flow, Paths, PathTrade, TradeContext
 
 
 class ConditionalPricer(ABC):

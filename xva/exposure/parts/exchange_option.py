@@ -26,7 +26,7 @@ from xva.exposure.parts.part import (
     add_rows,
 )
 from xva.exposure.state.state import CovarianceTable
-from xva.models.cross_asset import CrossAssetModel
+from xva.models import CrossAssetModel
 from xva.pricing.affine import CurveSource
 from xva.pricing.exchange import SMALLEST_STDEV, AffineRows, ExchangeValue, exchange_value
 from xva.trades.claims import Asset

@@ -17,19 +17,14 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import MarketDataError
-from xva.market.market import Market
+from xva.market import Market
 from xva.market.volatility import VolCurve
 from xva.pricing.cash_swaption import par_yield_annuity
 from xva.pricing.closed_form.bachelier import bachelier
 from xva.pricing.closed_form.margrabe import margrabe
 from xva.pricing.deterministic import linear_values
-from xva.trades.cap_floor import CapFloor
+from xva.trades import CapFloor, EquityOption, FxOption, Swaption, Trade, TradeContext
 from xva.trades.claims import Asset, Caplet, Claim, ExchangeOption, FixedFlow, SwaptionClaim
-from xva.trades.context import TradeContext
-from xva.trades.equity_option import EquityOption
-from xva.trades.fx_option import FxOption
-from xva.trades.swaption import Swaption
-from xva.trades.trade import Trade
 
 OptionClaim = (Caplet, ExchangeOption, SwaptionClaim)
 OPTION_KINDS = (CapFloor.kind, EquityOption.kind, FxOption.kind, Swaption.kind)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xva.exposure.state.event_scalars import EventScalars
 from xva.exposure.state.state import CovarianceTable, EventLayout, EventState, GridState
-from xva.models.cross_asset import CrossAssetModel
+from xva.models import CrossAssetModel
 from xva.numerics.types import Floats, Ints
 
 

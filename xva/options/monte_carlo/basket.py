@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.models import EquityBasket, PathModel
 from xva.models.deterministic_rates import RateCurve
-from xva.models.equity_basket import EquityBasket
-from xva.models.path_model import SAME_TIME, Observer, PathModel, Transition
+from xva.models.path_model import SAME_TIME, Observer, Transition
 from xva.numerics.types import Floats
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
+from xva.trades import PathTrade, TradeContext
 
 _KNOWN = ("spot", "vol", "rate", "dividend", "correlation", "time")
 

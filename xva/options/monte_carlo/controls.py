@@ -16,17 +16,13 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.market.factors import equity_factor
+from xva.models import PathModel
 from xva.models.deterministic_rates import OneCurrencyObserver
-from xva.models.path_model import PathModel, place
+from xva.models.path_model import place
 from xva.options.monte_carlo.problem import GreekProblem
 from xva.pricing.closed_form.black76 import black76
 from xva.pricing.estimators import GaussianSteps
-from xva.trades.asian_option import AsianOption
-from xva.trades.barrier_option import BarrierOption
-from xva.trades.basket_option import BasketOption
-from xva.trades.digital_option import DigitalOption
-from xva.trades.paths import Paths
-from xva.trades.worst_of_option import WorstOfOption
+from xva.trades import AsianOption, BarrierOption, BasketOption, DigitalOption, Paths, WorstOfOption
 
 Day = np.datetime64
 _MOST = 4  # names that get a control each

@@ -12,15 +12,14 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.models import PathModel, walk
 from xva.models.grids import refined
-from xva.models.path_model import PathModel, Walk, walk
+from xva.models.path_model import Walk
 from xva.numerics.types import Floats
-from xva.options.greeks.naming import Component
+from xva.options.greeks import Component
 from xva.pricing.closed_form.domain import require_all
 from xva.pricing.estimators import GaussianSteps, gaussian_steps
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade, TradeContext
 
 Build = Callable[[Mapping[str, Tensor]], PathModel]
 Payoff = Callable[[Paths], Tensor]

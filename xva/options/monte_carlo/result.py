@@ -12,7 +12,7 @@ from scipy.stats import f as fisher
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.options.greeks.naming import Label
+from xva.options.greeks import Label
 from xva.pricing.exercise.pricing import Estimate
 
 

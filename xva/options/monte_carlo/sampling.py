@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.random import PathNoise, brownian_rotation
+from xva.models import PathNoise
+from xva.models.random import brownian_rotation
 from xva.numerics.types import Floats
 
 Points = Literal["sobol", "pseudo"]

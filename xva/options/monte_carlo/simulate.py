@@ -14,7 +14,8 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.market.factors import is_equity
-from xva.options.greeks.naming import VALUE, Component, Label, first_label, second_label
+from xva.options.greeks import Component, Label
+from xva.options.greeks.naming import VALUE, first_label, second_label
 from xva.options.monte_carlo.controls import LognormalOption, controls_of
 from xva.options.monte_carlo.gamma import GammaMethod, Values
 from xva.options.monte_carlo.methods import Method, Pathwise
@@ -23,8 +24,7 @@ from xva.options.monte_carlo.regression import controlled
 from xva.options.monte_carlo.result import MonteCarloGreeks, Saving
 from xva.options.monte_carlo.sampling import Normals, Sampling
 from xva.pricing.estimators import gaussian_steps
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
+from xva.trades import PathTrade, TradeContext
 
 
 def simulate_greeks(

@@ -22,10 +22,7 @@ from xva.numerics.types import Dates
 from xva.options.monte_carlo.methods import Method
 from xva.options.monte_carlo.problem import GreekProblem, Payoff, Scene, flows_of
 from xva.pricing.estimators import gaussian_steps, surviving_normals
-from xva.trades.barrier_option import BarrierOption
-from xva.trades.context import TradeContext
-from xva.trades.digital_option import DigitalOption
-from xva.trades.path_trade import PathTrade
+from xva.trades import BarrierOption, DigitalOption, PathTrade, TradeContext
 
 _NEVER = {True: 1e300, False: 1e-300}  # a level that no price gets to, from below or from above
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from xva.errors import DomainError
 from xva.market.factors import equity_factor
-from xva.models.path_model import PathModel
+from xva.models import PathModel
 from xva.numerics.types import Floats
 
 _AFFINE = 1e-9

@@ -15,7 +15,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from xva.models.path_model import PathModel
+from xva.models import PathModel
 from xva.numerics import tree
 from xva.numerics.batched_gradient import batched_gradient
 from xva.numerics.least_squares import moments, pull_moments

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import TradeError
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade
 from xva.trades.waiting import Waiting
 
 EXERCISE_VALUE = "exercise_value"

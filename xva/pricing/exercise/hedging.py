@@ -18,8 +18,7 @@ from xva.models.path_model import Option
 from xva.pricing.exercise.basis import evaluate, total_degree
 from xva.pricing.exercise.features import MANY, RANK
 from xva.pricing.exercise.policy import ExercisePolicy
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Flow, Paths
+from xva.trades import Flow, Paths, PathTrade
 
 _NO_STRIKE = 1e-12  # a call on the price itself
 _LEADING = 2  # prices that the hedge is a polynomial of

@@ -22,8 +22,7 @@ from xva.numerics.types import Floats
 from xva.pricing.exercise.basis import evaluate
 from xva.pricing.exercise.features import EXERCISE_VALUE, WAITING_VALUE, exercise_features
 from xva.pricing.exercise.regression import Regression
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade
 
 
 @final

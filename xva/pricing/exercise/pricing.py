@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import PathModel
+from xva.models import PathModel
 from xva.numerics import tree
 from xva.numerics.batched_gradient import batched_gradient
 from xva.pricing.exercise.adjoint import policy_cotangents

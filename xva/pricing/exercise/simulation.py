@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.models.path_model import PathModel, walk
-from xva.models.random import PathNoise, brownian_rotation
+from xva.models import PathModel, PathNoise, walk
+from xva.models.random import brownian_rotation
 from xva.pricing.exercise.features import exercise_features
 from xva.pricing.exercise.hedging import asset_gains
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade, TradeContext
 
 
 @final

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.models.path_model import PathModel
+from xva.models import PathModel
 from xva.numerics import tree
 from xva.numerics.least_squares import moments, orthonormal, solve_moments
 from xva.numerics.types import Floats

@@ -11,11 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.models.path_model import PathModel, join_times
+from xva.models import PathModel
+from xva.models.path_model import join_times
 from xva.numerics.types import Floats
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade, TradeContext
 
 
 class Exercise(Protocol):

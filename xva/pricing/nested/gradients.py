@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.path_model import PathModel
+from xva.models import PathModel
 from xva.numerics.types import Floats
 from xva.pricing.estimators import gaussian_steps
 

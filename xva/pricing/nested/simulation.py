@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from xva.errors import DomainError
+from xva.models import walk
 from xva.models.grids import refined
-from xva.models.path_model import SAME_TIME, Walk, walk
+from xva.models.path_model import SAME_TIME, Walk
 from xva.numerics.tree import map_tensors
 from xva.pricing.nested.book import NestedBook
 from xva.pricing.nested.gradients import first_step_score
 from xva.pricing.nested.noise import InnerPaths
-from xva.trades.paths import Paths
+from xva.trades import Paths
 
 _PATHS = 1 << 15  # of one part: enough to keep Python's share small, few enough for a cache
 

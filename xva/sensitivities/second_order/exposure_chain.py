@@ -11,10 +11,9 @@ from torch import Tensor
 
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
-from xva.exposure.block.data import ExposureData
-from xva.exposure.engine import ExposureEngine
-from xva.exposure.world import World
-from xva.market.quotes import QuoteSet
+from xva.exposure import ExposureEngine, World
+from xva.exposure.block import ExposureData
+from xva.market import QuoteSet
 from xva.sensitivities.second_order.stage import ExposureInputs, ExposureStage, MomentStage, kink_widths
 from xva.sensitivities.second_order.sweep import Chain, MapBlocks, Step, Sweep, serial
 

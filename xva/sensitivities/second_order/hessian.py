@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine
 from xva.numerics.types import Floats
 from xva.sensitivities.second_order.exposure_chain import measure_chain, smoothing_widths
 from xva.sensitivities.second_order.sweep import MapBlocks, Sweep, serial

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xva.exposure.block.data import BlockNoise, ExposureData, block_noise, date_view, noise_paths
+from xva.exposure.block import ExposureData
+from xva.exposure.block.data import BlockNoise, block_noise, date_view, noise_paths
 from xva.exposure.parts.kernel import date_values
 from xva.exposure.parts.netting_set import SetInputs
 from xva.exposure.state.state import EventState, GridState
