@@ -13,7 +13,7 @@ from pipelines.jobs.inputs import LoadedJob
 from xva.exposure.event_keys import EventKey
 from xva.exposure.parts.compile import compile_sets
 from xva.exposure.state.coupon_events import coupon_events
-from xva.market.labels import quote_info
+from xva.market import quote_info
 from xva.trades.claims import ResetPeriod, SwaptionClaim
 
 _BYTES = {"float64": 8, "float32": 4}

@@ -15,20 +15,20 @@ from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
 from xva.allocation.allocation_plan import AllocationData
 from xva.errors import DomainError
-from xva.exposure.block.data import ExposureData
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData
 from xva.exposure.compiled import CompiledSet
-from xva.exposure.engine import ExposureEngine
 from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.conditional import Residual, ResidualTrade
-from xva.models.random import PathNoise
+from xva.models import PathNoise
 from xva.numerics import tree
 from xva.numerics.types import Floats
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error, with_totals
-from xva.sensitivities.reverse_pass import scramble_means
+from xva.sensitivities import MEASURE_NAMES, scramble_means
+from xva.sensitivities.by_quote import standard_error, with_totals
 from xva.sensitivities.truncation import mean_of, measure_samples, not_below_zero, parts_of, sign_of
+from xva.trades import PathTrade, Trade
 from xva.trades.netting import NettingSet
-from xva.trades.path_trade import PathTrade, living
-from xva.trades.trade import Trade
+from xva.trades.path_trade import living
 
 Means = Sequence[Mapping[str, NDArray[Any]]]
 

@@ -14,11 +14,13 @@ from xva.explain.groups import engine_groups
 from xva.explain.kinks import kink_trades
 from xva.explain.move import Explainer, Method, MoveTerms, moving_groups
 from xva.explain.points import Evaluate, Evaluator, MarketPoint, RunPlan, serial_blocks
+from xva.exposure import ExposureEngine
 from xva.exposure.claim_groups import Swaptions
-from xva.exposure.engine import ExposureEngine, path_trades
-from xva.market.quotes import QuoteSet
+from xva.exposure.engine import path_trades
+from xva.market import QuoteSet
 from xva.numerics.types import Floats
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
+from xva.sensitivities import MEASURE_NAMES
+from xva.sensitivities.by_quote import standard_error
 
 LIMIT: Final = 0.05
 """Of the sum of absolute contributions: a larger rest is looked for among the trades."""

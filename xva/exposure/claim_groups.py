@@ -16,6 +16,7 @@ from xva.exposure.fixing import Fixing, simulated
 from xva.pricing.caplet import CapletBook, caplet_book
 from xva.pricing.cash_swaption import CashBook, cash_book
 from xva.pricing.flow_book import BondTable, FlowBook, ForwardTable, flow_book
+from xva.trades import TradeContext
 from xva.trades.claims import (
     Asset,
     Caplet,
@@ -27,7 +28,6 @@ from xva.trades.claims import (
     ResetPeriod,
     SwaptionClaim,
 )
-from xva.trades.context import TradeContext
 
 _PAY_TOLERANCE = 1e-9
 _SAME_TIME = 1e-9

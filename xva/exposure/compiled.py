@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 from xva.exposure.event_keys import EventKey
 from xva.exposure.fixing import Fixing
 from xva.pricing.flow_book import FlowBook
-from xva.trades.context import TradeContext
+from xva.trades import TradeContext
 from xva.trades.netting import NettingSet
 
 Breaks = Literal["truncate", "ignore"]

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from xva.adjustments.measures import XvaSpec, measure_weights
 from xva.errors import DomainError, TradeError
-from xva.exposure.block.data import ExposureData
-from xva.exposure.block.plan import ExposurePlan
+from xva.exposure.block import ExposureData, ExposurePlan
 from xva.exposure.compiled import Breaks, CompiledSet
 from xva.exposure.fixing import Fixing
 from xva.exposure.parts.compile import compile_sets
@@ -29,15 +28,14 @@ from xva.exposure.state.state import (
     grid_state,
 )
 from xva.exposure.world import AtHorizon, BuildWorld, World, measure_name, plain
-from xva.market.quotes import QuoteSet
-from xva.models.random import PathNoise, brownian_rotation
+from xva.market import QuoteSet
+from xva.models import PathNoise
+from xva.models.random import brownian_rotation
 from xva.numerics import tree
-from xva.trades.context import TradeContext
+from xva.numerics.types import Floats
+from xva.trades import PathTrade, Trade, TradeContext
 from xva.trades.netting import Counterparty, NettingSet
-from xva.trades.path_trade import PathTrade, living
-from xva.trades.trade import Trade
-
-Floats = NDArray[np.float64]
+from xva.trades.path_trade import living
 
 HORIZON = 0.75
 """Maturity of the numeraire's bond as a share of the last exposure date.

@@ -18,6 +18,7 @@ import numpy as np
 
 from xva.exposure.compiled import Breaks
 from xva.numerics.types import Floats, Ints
+from xva.trades import PathTrade, Trade, TradeContext
 from xva.trades.claims import (
     Caplet,
     Claim,
@@ -29,9 +30,6 @@ from xva.trades.claims import (
     ResetPeriod,
     SwaptionClaim,
 )
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.trade import Trade
 
 _RATE = 0.03  # what a rate to come is taken for
 _OPEN = 0.1  # share of what is exchanged that may be gained or lost by then

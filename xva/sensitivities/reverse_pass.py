@@ -19,12 +19,12 @@ from torch import Tensor
 from xva.adjustments.measures import measure_weights
 from xva.adjustments.registry import SIDES
 from xva.blocks.sums import means_by_scramble
-from xva.exposure.block.data import ExposureData
+from xva.exposure import ExposureEngine, World
+from xva.exposure.block import ExposureData
 from xva.exposure.block.set_sums import SetSums, has_events
-from xva.exposure.engine import ExposureEngine, StateTensors
+from xva.exposure.engine import StateTensors
 from xva.exposure.parts.netting_set import SetInputs
 from xva.exposure.state.state import event_layout
-from xva.exposure.world import World
 from xva.numerics import tree
 from xva.numerics.batched_gradient import batched_gradient
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from xva.exposure import World
 from xva.exposure.block.conditional_adjoint import market_key, policy_key
 from xva.exposure.parts.conditional import Residual
-from xva.exposure.world import World
 from xva.models.cross_asset_paths import PathMarket
 from xva.numerics import tree
 from xva.sensitivities.reverse_pass import Pulled, Sums, batched

@@ -20,7 +20,7 @@ from xva.exposure.state.state import (
     event_paths,
     state_paths,
 )
-from xva.models.random import PathNoise
+from xva.models import PathNoise
 from xva.models.state_layout import StateLayout
 
 PROFILES = ("epe", "ene", "value", "epe_soft", "ene_soft", "epe_half", "ene_half")

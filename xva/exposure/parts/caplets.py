@@ -7,8 +7,9 @@ import torch
 
 from xva.exposure.claim_groups import Caplets, UnitCurrency
 from xva.exposure.compiled import CompiledSet
-from xva.exposure.parts.interpolants import Floats, Ints, direct_from
+from xva.exposure.parts.interpolants import direct_from
 from xva.exposure.state.frame import Frame
+from xva.numerics.types import Floats, Ints
 from xva.pricing.caplet import caplet_rows
 from xva.pricing.exchange import AffineRows
 

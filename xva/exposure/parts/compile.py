@@ -11,10 +11,9 @@ from xva.errors import TradeError
 from xva.exposure.compiled import Breaks, ClaimGroup, CompiledSet, Promised
 from xva.exposure.fixing import Fixing, simulated
 from xva.exposure.parts.registry import GROUPS
+from xva.trades import Trade, TradeContext
 from xva.trades.claims import Claim
-from xva.trades.context import TradeContext
 from xva.trades.netting import NettingSet
-from xva.trades.trade import Trade
 
 
 def compile_sets(

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from xva.exposure.claim_groups import EquityUnits
 from xva.exposure.parts.date_context import DateContext
-from xva.exposure.parts.part import DatedTensor, Ints, PartOfDate, SetSource, ValuePart, Values
+from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values
+from xva.numerics.types import Ints
 
 
 @final

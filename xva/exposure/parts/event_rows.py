@@ -15,8 +15,8 @@ from torch import Tensor
 
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.part import DatedTensor, EventGradient
+from xva.numerics.types import Ints
 
-Ints = NDArray[np.int64]
 NO_EVENT = -1
 MOST_EVENTS = 3
 """Of one term: an FX fixing, and the two ends of what a compounded coupon has accrued."""

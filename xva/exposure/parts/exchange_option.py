@@ -15,18 +15,10 @@ from xva.exposure.claim_groups import CompiledExchange, Exchanges
 from xva.exposure.parts.caplets import near_caplets
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.masking import row_mask, row_sums
-from xva.exposure.parts.part import (
-    DatedTensor,
-    Floats,
-    Ints,
-    PartOfDate,
-    SetSource,
-    ValuePart,
-    Values,
-    add_rows,
-)
+from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
 from xva.exposure.state.state import CovarianceTable
 from xva.models import CrossAssetModel
+from xva.numerics.types import Floats, Ints
 from xva.pricing.affine import CurveSource
 from xva.pricing.exchange import SMALLEST_STDEV, AffineRows, ExchangeValue, exchange_value
 from xva.trades.claims import Asset

@@ -8,16 +8,10 @@ import numpy as np
 import torch
 
 from xva.exposure.claim_groups import CompiledSwaption
-from xva.exposure.parts.event_rows import (
-    EventRows,
-    EventTerms,
-    Ints,
-    event_columns,
-    sorted_rows,
-    tie_columns,
-)
+from xva.exposure.parts.event_rows import EventRows, EventTerms, event_columns, sorted_rows, tie_columns
 from xva.exposure.parts.running_coupons import coupon_terms
 from xva.exposure.state.frame import Frame
+from xva.numerics.types import Ints
 from xva.pricing.affine import forward_weights, tied_exponents
 
 

@@ -22,8 +22,6 @@ from xva.exposure.parts.part import (
     DatedTensor,
     Decision,
     EventGradient,
-    Floats,
-    Ints,
     PartOfDate,
     SetSource,
     ValuePart,
@@ -31,6 +29,7 @@ from xva.exposure.parts.part import (
 )
 from xva.exposure.state.frame import Frame
 from xva.models.lgm_swaption import SwaptionTerms
+from xva.numerics.types import Floats, Ints
 from xva.pricing.affine import node_values
 
 

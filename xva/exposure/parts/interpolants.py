@@ -18,9 +18,8 @@ from torch import Tensor
 
 from xva.exposure.state.frame import Frame
 from xva.numerics import chebyshev
+from xva.numerics.types import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 NodeValues = Callable[[Ints, Tensor], Tensor]
 """Values ``(date, node)`` on dates ``(date,)`` (numbers) at states ``(date, node)``."""
 

@@ -15,8 +15,6 @@ from xva.exposure.parts.caplets import caplet_dates, caplet_kinks, on_dates
 from xva.exposure.parts.interpolants import (
     LINEAR_TOLERANCE,
     OPTION_TOLERANCE,
-    Floats,
-    Ints,
     NodeValues,
     direct_from,
     first_orders,
@@ -24,6 +22,7 @@ from xva.exposure.parts.interpolants import (
 from xva.exposure.parts.resets import future_reset_values
 from xva.exposure.state.frame import Frame
 from xva.models.lgm_swaption import SwaptionTerms, swaption_value
+from xva.numerics.types import Floats, Ints
 from xva.pricing.affine import node_values
 from xva.pricing.exchange import exchange_node_values
 

@@ -14,16 +14,9 @@ from xva.exposure.claim_groups import Swaptions
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.interpolants import direct_from
 from xva.exposure.parts.masking import unit_mask
-from xva.exposure.parts.part import (
-    DatedTensor,
-    Ints,
-    PartOfDate,
-    SetSource,
-    ValuePart,
-    Values,
-    add_rows,
-)
+from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
 from xva.numerics.normal import normal_cdf
+from xva.numerics.types import Ints
 
 _INV_SQRT_2PI = 0.3989422804014327
 

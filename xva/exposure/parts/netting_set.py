@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva.exposure.compiled import CompiledSet
-from xva.exposure.parts.part import DatedTensor, Floats, SetSource, ValuePart
+from xva.exposure.parts.part import DatedTensor, SetSource, ValuePart
 from xva.exposure.parts.registry import Parts, parts_of
 from xva.exposure.state.frame import Frame
 from xva.exposure.state.state import EventLayout
+from xva.numerics.types import Floats
 
 P = TypeVar("P", bound=ValuePart)
 

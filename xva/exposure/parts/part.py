@@ -16,7 +16,6 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.claim_groups import Swaptions
@@ -24,10 +23,8 @@ from xva.exposure.compiled import CompiledSet
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.state.frame import Frame
 from xva.models.lgm_swaption import SwaptionTerms
+from xva.numerics.types import Floats, Ints
 from xva.pricing.swaption import book_swaption
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

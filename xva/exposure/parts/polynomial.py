@@ -14,16 +14,8 @@ from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.interpolants import at_orders, decided, to_width
 from xva.exposure.parts.interpolated import currency_units, interpolated
 from xva.exposure.parts.masking import row_mask, slopes
-from xva.exposure.parts.part import (
-    DatedTensor,
-    Floats,
-    Ints,
-    PartOfDate,
-    SetSource,
-    ValuePart,
-    Values,
-    add_rows,
-)
+from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
+from xva.numerics.types import Floats, Ints
 
 
 @final

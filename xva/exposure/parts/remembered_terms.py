@@ -15,7 +15,6 @@ from xva.exposure.parts.masking import row_mask
 from xva.exposure.parts.part import (
     DatedTensor,
     EventGradient,
-    Ints,
     PartOfDate,
     SetSource,
     ValuePart,
@@ -24,6 +23,7 @@ from xva.exposure.parts.part import (
 )
 from xva.exposure.parts.resets import reset_terms
 from xva.exposure.parts.running_coupons import coupon_terms
+from xva.numerics.types import Ints
 
 
 @final

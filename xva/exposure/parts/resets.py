@@ -22,9 +22,9 @@ from xva.exposure.parts.running_coupons import path_terms
 from xva.exposure.state.event_scalars import spot_cross
 from xva.exposure.state.frame import Frame
 from xva.models.lgm import at_unique
+from xva.numerics.types import Ints
 from xva.pricing.affine import forward_weights, running_exponents
 
-Ints = NDArray[np.int64]
 _SAME_TIME = 1e-9
 
 

@@ -9,7 +9,6 @@ from typing import final
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.claim_groups import CompiledExchange
@@ -24,11 +23,12 @@ from xva.exposure.state.frame import make_frame
 from xva.exposure.state.state import covariance_table
 from xva.exposure.world import World
 from xva.numerics import tree
+from xva.numerics.types import Floats
 from xva.pricing.deterministic import linear_values
+from xva.trades import PathTrade, Trade
 from xva.trades.claims import Asset, Claim, CompoundedFlow, EquityFlow, ExchangeOption, FixedFlow, IborFlow
 from xva.trades.netting import NettingSet
-from xva.trades.path_trade import PathTrade, living
-from xva.trades.trade import Trade
+from xva.trades.path_trade import living
 
 _BY_CURVES = (FixedFlow, IborFlow, CompoundedFlow, EquityFlow)
 _ANY_WIDTH = 1.0  # of exercises, all of which lie ahead at t = 0
@@ -37,7 +37,6 @@ SIMULATED = "valued by simulation"
 _BY_POLICY = f"{SIMULATED} under a fitted exercise policy, whose own error is not in the ±"
 _NOTHING_LEFT = "no option left: expired, or all is fixed"
 Pair = tuple[str, str]
-Floats = NDArray[np.float64]
 
 
 @final
