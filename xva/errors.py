@@ -7,38 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-
-class XvaError(Exception):
-    """Base of all errors raised on purpose; ``ids`` are the quote, trade or curve ids concerned."""
-
-    def __init__(self, message: str, ids: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.ids = tuple(ids)
-
-    def __reduce__(self) -> tuple[type[XvaError], tuple[str, tuple[str, ...]]]:
-        return type(self), (self.message, self.ids)
-
-
-class MarketDataError(XvaError):
-    """A quote is missing, malformed or out of its range."""
-
-
-class CalibrationError(XvaError):
-    """No curve, hazard or volatility reprices the quotes (arbitrage, or a failed solve)."""
-
-
-class TradeError(XvaError):
-    """The terms of a trade contradict themselves or what the platform covers."""
-
-
-class DomainError(XvaError):
-    """A function was asked for a value outside the domain where it is known to be right."""
-
-
-class StoreError(XvaError):
-    """A run directory is torn, foreign or would be written out of alignment."""
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -66,6 +35,53 @@ class Problem:
     def __str__(self) -> str:
         tail = f" -> {self.fix}" if self.fix else ""
         return f"{self.where}: expected {self.expected}, got {self.got}{tail}"
+
+
+class XvaError(Exception):
+    """Base of all errors raised on purpose.
+
+    ``ids`` are the quote, trade or curve ids concerned. An error made of one `Problem` (`of`) keeps it as ``problem``, for
+    whoever knows the file and the row that it comes from.
+    """
+
+    def __init__(self, message: str, ids: Sequence[str] = (), problem: Problem | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.ids = tuple(ids)
+        self.problem = problem
+
+    @classmethod
+    def of(cls, where: str, expected: str, got: str, fix: str = "", ids: Sequence[str] = ()) -> Self:
+        """The error that says one problem."""
+        problem = Problem(where, expected, got, fix)
+        return cls(str(problem), ids, problem)
+
+    def within(self, what: str, ids: Sequence[str] = ()) -> Self:
+        """The same error with what it happened in before its message; the problem stays as it is."""
+        return type(self)(f"{what}, {self.message}", [*ids, *self.ids], self.problem)
+
+    def __reduce__(self) -> tuple[type[XvaError], tuple[str, tuple[str, ...], Problem | None]]:
+        return type(self), (self.message, self.ids, self.problem)
+
+
+class MarketDataError(XvaError):
+    """A quote is missing, malformed or out of its range."""
+
+
+class CalibrationError(XvaError):
+    """No curve, hazard or volatility reprices the quotes (arbitrage, or a failed solve)."""
+
+
+class TradeError(XvaError):
+    """The terms of a trade contradict themselves or what the platform covers."""
+
+
+class DomainError(XvaError):
+    """A function was asked for a value outside the domain where it is known to be right."""
+
+
+class StoreError(XvaError):
+    """A run directory is torn, foreign or would be written out of alignment."""
 
 
 class InputErrors(XvaError):

@@ -315,20 +315,16 @@ def _claims(
                 one.observation_dates(context)
             found.append((trade, claims))
         except TradeError as error:
-            expected, got, fix = _sentence(error.message)
-            problems.add(tables.places[trade.trade_id], expected, got, fix)
+            problems.add(tables.places[trade.trade_id], *_told(error))
     return tuple(trade for trade, _ in found), tuple(claims for _, claims in found)
 
 
-def _sentence(message: str) -> tuple[str, str, str]:
-    """``…: expected X, got Y -> fix`` in its parts, where a message has them."""
-    head, found, rest = message.partition(": expected ")
-    if not found or ", got " not in rest:
-        return "terms that fit together", message, ""
-    expected, _, tail = rest.partition(", got ")
-    got, _, fix = tail.partition(" -> ")
-    what = head.split(", ", 1)[-1]
-    return f"for {what} {expected}", got, fix
+def _told(error: TradeError) -> tuple[str, str, str]:
+    """What was expected, what is there and what to do, for the row that the trade is in."""
+    if error.problem is None:
+        return "terms that fit together", error.message, ""
+    p = error.problem
+    return f"for {p.where} {p.expected}", p.got, p.fix
 
 
 def _grid(

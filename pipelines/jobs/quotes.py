@@ -118,6 +118,6 @@ def _info(quote_id: str, where: str, problems: Problems) -> QuoteInfo | None:
     try:
         return quote_info(quote_id)
     except MarketDataError as error:
-        expected, _, got = error.message.partition(": expected ")[2].rpartition(", got ")
-        problems.add(where, expected, got)
+        if error.problem is not None:
+            problems.add(where, error.problem.expected, error.problem.got)
         return None

@@ -116,8 +116,8 @@ def quote_info(quote_id: str) -> QuoteInfo:
                 tenor = terms["index_tenor"]
             curve = _curve(family, terms)
             return QuoteInfo(quote_id, family, curve, terms.get("currency", ""), tenor, terms)
-    raise MarketDataError(
-        f"quote {quote_id}: expected {expected_form(quote_id)}, got an id of no known form", [quote_id]
+    raise MarketDataError.of(
+        f"quote {quote_id}", expected_form(quote_id), "an id of no known form", ids=[quote_id]
     )
 
 

@@ -140,7 +140,7 @@ class BermudanSwaption(PathTrade):
                 self.exercise_days,
             )
         except TradeError as error:
-            raise TradeError(f"trade {self.trade_id}, {error.message}", [self.trade_id, *error.ids]) from None
+            raise error.within(f"trade {self.trade_id}", [self.trade_id]) from None
         return days[days > context.as_of]
 
     def observation_dates(self, context: TradeContext) -> Dates:

@@ -60,16 +60,16 @@ class TradeContext:
             index = self.indices[name]
         except KeyError:
             known = ", ".join(sorted(self.indices))
-            raise TradeError(f"index: expected one of {known}, got {name!r}", [name]) from None
+            raise TradeError.of("index", f"one of {known}", repr(name), ids=[name]) from None
         if currency and index.currency != currency:
-            raise TradeError(f"index: expected one in {currency}, got {name} in {index.currency}", [name])
+            raise TradeError.of("index", f"one in {currency}", f"{name} in {index.currency}", ids=[name])
         return index
 
     def ibor(self, name: str, currency: str) -> RateIndex:
         """As `index`, and it must not be an overnight index."""
         index = self.index(name, currency)
         if index.overnight:
-            raise TradeError(f"index: expected a term index such as 6M, got the overnight {name}", [name])
+            raise TradeError.of("index", "a term index such as 6M", f"the overnight {name}", ids=[name])
         return index
 
     def fixed(self, name: str, days: Dates) -> Floats:
@@ -101,9 +101,9 @@ class TradeContext:
         if missing.size:
             first, last = missing.min(), missing.max()
             when = f"on {first}" if first == last else f"on {missing.size} dates from {first} to {last}"
-            raise TradeError(
-                f"fixing of {name}: expected a past fixing {when}, got none -> add it to the fixings",
-                [name, str(first)],
+            fix = "add it to the fixings"
+            raise TradeError.of(
+                f"fixing of {name}", f"a past fixing {when}", "none", fix, ids=[name, str(first)]
             )
         if self.open_today is not None and bool((gaps == self.as_of).any()):
             self.open_today(name)
@@ -119,8 +119,9 @@ class TradeContext:
             days = np.array(sorted(points), dtype="datetime64[D]")
             values = np.array([points[day] for day in sorted(points)], dtype=np.float64)
             if not np.isfinite(values).all():
-                bad = days[~np.isfinite(values)][0]
-                raise TradeError(f"fixing of {name} on {bad}: expected a finite number", [name, str(bad)])
+                bad, got = days[~np.isfinite(values)][0], values[~np.isfinite(values)][0]
+                where = f"fixing of {name} on {bad}"
+                raise TradeError.of(where, "a finite number", str(got), ids=[name, str(bad)])
             history[name] = (days, values)
         return history
 

@@ -67,15 +67,16 @@ class DatedSwap:
         """
         k = int(np.searchsorted(self.fixings, exercise))
         if k == len(self.fixings):
-            raise TradeError(
-                f"exercise on {exercise}: expected a date up to the last fixing {self.fixings[-1]}, when a period is left"
-            )
+            expected = f"a date up to the last fixing {self.fixings[-1]}, when a period is left"
+            raise TradeError.of(f"exercise on {exercise}", expected, "a later one")
         start = self.floating.start[k]
         j = int(np.searchsorted(self.fixed.start, start))
         if j == len(self.fixed) or self.fixed.start[j] != start:
-            raise TradeError(
-                f"exercise on {exercise}: expected the period it begins with to start with a fixed period too, got {start}, "
-                f"inside one; choose an exercise frequency or dates that fit the fixed leg"
+            raise TradeError.of(
+                f"exercise on {exercise}",
+                "the period it begins with to start with a fixed period too",
+                f"{start}, inside one",
+                "choose an exercise frequency or dates that fit the fixed leg",
             )
         return k, j
 
@@ -225,7 +226,7 @@ def exercise_schedule(
         days = dates.business_days(starts, -swap.index.fixing_lag, swap.index.calendar)
     days = days[days >= first]
     if not len(days):
-        raise TradeError(f"exercise: expected a date on or after {first}, the schedule has none")
+        raise TradeError.of("exercise", f"a date on or after {first}", "a schedule without one")
     for day in days:
         swap.first_period(day)
     return days

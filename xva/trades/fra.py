@@ -73,9 +73,11 @@ class Fra(Trade):
         index = context.ibor(self.index, self.currency)
         ends = dates.adjust(np.array([self.start_date, self.maturity_date]), index.calendar)
         if ends[0] == ends[1]:
-            raise TradeError(
-                f"period: expected a start and an end on two business days of {index.calendar}, got {self.start_date} and "
-                f"{self.maturity_date}, which both roll to {ends[0]} -> take it out, or give it another start or end"
+            raise TradeError.of(
+                "period",
+                f"a start and an end on two business days of {index.calendar}",
+                f"{self.start_date} and {self.maturity_date}, which both roll to {ends[0]}",
+                "take it out, or give it another start or end",
             )
         if ends[0] <= context.as_of:
             return ()

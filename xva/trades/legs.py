@@ -74,10 +74,12 @@ def rolled(
     """
     try:
         return dates.schedule(start, end, tenor, calendar, convention)
-    except ValueError as error:
-        raise TradeError(
-            f"schedule: expected {error} -> take it out, or give it another start or end"
-        ) from None
+    except ValueError:
+        days = np.array([start, end], dtype="datetime64[D]")
+        day, fix = dates.adjust(days, calendar, convention)[0], "take it out, or give it another start or end"
+        expected = f"a start and an end on two business days of {calendar}"
+        got = f"{start} and {end}, which both roll to {day}" if start < end else f"{start} and {end}"
+        raise TradeError.of("schedule", expected, got, fix) from None
 
 
 def index_periods(

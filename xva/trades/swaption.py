@@ -115,10 +115,8 @@ class Swaption(Trade):
     def _underlying(self, context: TradeContext, expiry: float) -> tuple[Flow, ...]:
         index, start = self._start(context)
         if not start < self.maturity_date:
-            raise TradeError(
-                f"field maturity_date: expected a date after the underlying's start {start}, "
-                f"got {self.maturity_date}"
-            )
+            expected = f"a date after the underlying's start {start}"
+            raise TradeError.of("field maturity_date", expected, str(self.maturity_date))
         flows = fixed_float_flows(
             context,
             index,

@@ -77,8 +77,7 @@ class Trade(ABC):
         try:
             return tuple(self._claims(context))
         except TradeError as error:
-            ids = [self.trade_id, *error.ids]
-            raise TradeError(f"trade {self.trade_id}, {error.message}", ids) from None
+            raise error.within(f"trade {self.trade_id}", [self.trade_id]) from None
 
     @final
     def matured(self, as_of: np.datetime64) -> bool:
