@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.execution.events import Sink
-from pipelines.execution.library_state import own_library_state
 from pipelines.execution.session import Executor, Outcome, Session, WorkerMemory
 from pipelines.execution.tasks import BlockTask, peak_bytes, worker_name
+from pipelines.library_state import own_library_state
 
 
 class SerialSession(Session):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipelines.execution.library_state import settle_process, settled_thread
+from pipelines.library_state import settle_process, settled_thread
 from pipelines.storage.identity import differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.markers import Marker, commit_block

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
+from typing import final
 
 import numpy as np
 import torch
@@ -27,8 +28,9 @@ from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
 from pipelines.jobs.snapshot import taken
 from pipelines.jobs.spec import JobSpec, read_spec
+from pipelines.library_state import own_library_state
 from xva.errors import InputErrors, Problem, TradeError, XvaError
-from xva.exposure.world import WorldBuilder
+from xva.exposure import World, WorldBuilder
 from xva.market.build import build_market
 from xva.market.config import MarketConfig
 from xva.market.conventions import STANDARD_INDICES
@@ -40,6 +42,24 @@ from xva.trades.path_trade import living
 from xva.trades.trade import Trade
 
 Fixings = Mapping[tuple[str, str], float]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CheckedWorld:
+    """What a builder makes of quotes, made once: to see whether it can be, and by the run itself."""
+
+    quotes: QuoteSet
+    builder: WorldBuilder
+
+    @cached_property
+    def world(self) -> World:
+        with own_library_state():  # the run's own numbers, to the last bit
+            return self.builder(self.quotes)
+
+    def serves(self, quotes: QuoteSet, builder: WorldBuilder) -> bool:
+        """Whether this is what ``builder`` would make of these quotes."""
+        return quotes is self.quotes and builder == self.builder
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,8 @@ class LoadedJob:
         What is in order, and may yet surprise.
     files : mapping of str to bytes
         The job file and its inputs as they were read, for `pipelines.jobs.snapshot.restore`.
+    checked : CheckedWorld, optional
+        The market and the model that the quotes were found to make, so that a run need not make them again.
     """
 
     path: Path
@@ -97,6 +119,7 @@ class LoadedJob:
     outrights: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    checked: CheckedWorld | None = field(default=None, repr=False, compare=False)
 
     def told(self) -> str:
         """The job in a line."""
@@ -180,7 +203,7 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     sets = [s for s in known if s.name in used]
     needs = collect_needs(spec.reporting_currency, tables.trades, sets)
     parties = _parties(tables, sets, spec, needs, problems)
-    config = _market(tables, needs, spec, problems)
+    config, checked = _market(tables, needs, spec, problems)
     sound, claims = _claims(tables, as_of, problems)
     days = _grid(path.name, spec, tables, sound, claims, needs, problems)
     problems.done()
@@ -189,7 +212,7 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     return LoadedJob(
         path=path,
         spec=spec,
-        quotes=QuoteSet.from_mapping(tables.quotes.values),
+        quotes=checked.quotes if checked else QuoteSet.from_mapping(tables.quotes.values),
         market_config=config,
         netting_sets=tuple(sets),
         counterparties=parties,
@@ -202,6 +225,7 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
         unused=_unused(tables.quotes, config),
         outrights=tables.quotes.outrights,
         notes=tuple(problems.notes),
+        checked=checked,
     )
 
 
@@ -262,16 +286,18 @@ def _parties(
     return tuple(Counterparty(name, parties[name].curve) for name in known)
 
 
-def _market(tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems) -> MarketConfig | None:
-    """The configuration, after the quotes have been found complete, free of arbitrage and calibrated."""
+def _market(
+    tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems
+) -> tuple[MarketConfig | None, CheckedWorld | None]:
+    """The configuration, after the quotes have been found complete, free of arbitrage and calibrated; and what they made."""
     if tables.quotes is None:
-        return None
+        return None, None
     before, where = len(problems), spec.inputs.quotes
     factors = spec.market.points_factor
     config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems, factors)
     if config is None:
         problems.extend(fault for _, fault in tables.quotes.faults)
-        return None
+        return None, None
     needed = tables.quotes.needed(config)
     wrong = [fault for quote_id, fault in tables.quotes.faults if quote_id in needed]
     problems.extend(wrong)
@@ -279,20 +305,23 @@ def _market(tables: _Tables, needs: Needs, spec: JobSpec, problems: Problems) ->
     stated = spec.model.stated
     planned = check_coverage(needs, config, tables.quotes.infos, where, problems, stated)
     if sound and planned:
-        build: Callable[[QuoteSet], object] = partial(build_market, config=config)
+        quotes = QuoteSet.from_mapping(tables.quotes.values)
         if len(problems) == before:
             equities = tuple(sorted(name for name, _ in needs.equities))
-            build = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal, stated)
-        problems.extend(_faults(build, QuoteSet.from_mapping(tables.quotes.values), where))
+            builder = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal, stated)
+            checked = CheckedWorld(quotes, builder)
+            problems.extend(_faults(lambda: checked.world, where))
+            return config, checked
+        problems.extend(_faults(lambda: build_market(quotes, config), where))
     else:
         problems.extend(tables.quotes.correlation_problems(config, where))
-    return config
+    return config, None
 
 
-def _faults(build: Callable[[QuoteSet], object], quotes: QuoteSet, where: str) -> list[Problem]:
-    """Why the quotes make no market (arbitrage, no solution) or no model."""
+def _faults(build: Callable[[], object], where: str) -> list[Problem]:
+    """Why quotes make no market (arbitrage, no solution) or no model."""
     try:
-        build(quotes)
+        build()
     except InputErrors as error:
         return [Problem(f"{where}, {p.where}", p.expected, p.got, p.fix) for p in error.problems]
     except XvaError as error:

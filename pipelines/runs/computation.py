@@ -12,9 +12,9 @@ from functools import cached_property
 import pandas as pd
 import xarray as xr
 
-from pipelines.execution.library_state import own_library_state
 from pipelines.jobs.grid import fine_dates, sees_cashflows
 from pipelines.jobs.inputs import LoadedJob, unseen_trades
+from pipelines.library_state import own_library_state
 from pipelines.reports.certificates import certificates
 from pipelines.results import open_fixings as open_fixing_results
 from pipelines.results.reconciliation import as_dataset
@@ -55,14 +55,17 @@ class Exposure:
     @cached_property
     def engine(self) -> ExposureEngine:
         """The book compiled, the market built, the model calibrated."""
+        job, builder = self.job, _world(self.job)
+        known = job.checked if job.checked and job.checked.serves(job.quotes, builder) else None
         with own_library_state():
             return ExposureEngine(
-                _book(self.job),
-                self.job.quotes,
-                _world(self.job),
-                self.job.dates,
-                _xva(self.job),
-                _simulation(self.job),
+                _book(job),
+                job.quotes,
+                builder,
+                job.dates,
+                _xva(job),
+                _simulation(job),
+                world=known.world if known else None,
             )
 
     @cached_property

@@ -13,11 +13,11 @@ import numpy as np
 import xarray as xr
 
 from pipelines.execution.executors import executor_for
-from pipelines.execution.library_state import own_library_state
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.rolling import JobPair
+from pipelines.library_state import own_library_state
 from pipelines.results.explain import Explanation
 from pipelines.results.run import Run, open_run
 from pipelines.runs.computation import Exposure

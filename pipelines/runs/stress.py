@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from pipelines.execution.executors import executor_for
-from pipelines.execution.library_state import own_library_state
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
 from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.scenarios import read_scenarios, scenario_document
 from pipelines.jobs.spec import Execution
+from pipelines.library_state import own_library_state
 from pipelines.results.run import Run, open_run
 from pipelines.results.stress import REUSED, STRESS
 from pipelines.runs.computation import Exposure, settings_of

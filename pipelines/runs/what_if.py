@@ -11,11 +11,11 @@ import xarray as xr
 
 from pipelines.execution.events import Sink, fan_out
 from pipelines.execution.executors import executor_for
-from pipelines.execution.library_state import own_library_state
 from pipelines.execution.mapping import map_blocks
 from pipelines.execution.session import Executor
 from pipelines.jobs.additions import Additions, extended
 from pipelines.jobs.inputs import LoadedJob
+from pipelines.library_state import own_library_state
 from pipelines.results.run import Run, open_run
 from pipelines.results.what_if import Allocation, WhatIf
 from pipelines.runs.computation import Exposure, settings_of

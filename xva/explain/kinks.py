@@ -15,7 +15,6 @@ from xva.allocation.allocation_plan import AllocationPlan
 from xva.explain.points import RunPlan, serial_blocks
 from xva.exposure import ExposureEngine
 from xva.market import QuoteSet
-from xva.scenarios.prepare import on_quotes
 from xva.sensitivities import MEASURE_NAMES
 
 _DIFFERENCE: Final = (-1.0, 3.0, -3.0, 1.0)  # third derivative / 27, at thirds of the way
@@ -52,7 +51,7 @@ def kink_trades(
     items = tuple(Portfolio(n, trades, trades) for n, trades in zip(homes, members))
     total = None
     for k, factor in enumerate(_DIFFERENCE):
-        here = on_quotes(engine, QuoteSet(quotes.ids, before + (after - before) * (k / 3.0)))
+        here = engine.on_quotes(QuoteSet(quotes.ids, before + (after - before) * (k / 3.0)))
         found = Portfolios(here, items, {})
         with torch.no_grad():
             data = found.data()

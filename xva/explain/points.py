@@ -15,7 +15,6 @@ from xva.exposure import ExposureEngine
 from xva.exposure.block import ExposureData
 from xva.market import QuoteSet
 from xva.numerics.types import Floats
-from xva.scenarios.prepare import on_quotes
 from xva.sensitivities import quote_gradients, scramble_means, truncation
 from xva.sensitivities.by_quote import with_totals
 from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums
@@ -76,7 +75,7 @@ class Evaluator:
 
     def __call__(self, quotes: QuoteSet) -> MarketPoint:
         self.engine.refuse_path_trades("measures and gradients on another market")
-        here = on_quotes(self.engine, quotes)
+        here = self.engine.on_quotes(quotes)
         plan = here.plan(adjoint=True)
         return point_from_sums(here, plan.data, self.run_plan(plan), self.map_sets)
 

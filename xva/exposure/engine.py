@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -155,6 +156,8 @@ class ExposureEngine:
     rotation : Tensor, optional
         ``(date, component)`` of the paths' random numbers, ``date`` being those after ``as_of``; the grid's own principal
         components by default. Another one shares its numbers with another grid.
+    world : World, optional
+        What ``build`` makes of ``quotes``, where somebody has made it already.
     """
 
     def __init__(
@@ -166,6 +169,7 @@ class ExposureEngine:
         xva: XvaSpec,
         simulation: Simulation,
         rotation: Tensor | None = None,
+        world: World | None = None,
     ) -> None:
         self.book, self.quotes = book, quotes
         self.xva, self.simulation = xva, simulation
@@ -176,12 +180,18 @@ class ExposureEngine:
         self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks, book.fixing)
         self.credit = book.credit_curves()
         self.build = AtHorizon(plain(build), HORIZON * float(self.times[-1]))
-        self.world = self.build(quotes)
+        self.world = self.build(quotes) if world is None else self.build.at(world)
         self.rotation = brownian_rotation(self.times[1:]) if rotation is None else rotation
         if len(self.rotation) != len(self.times) - 1:
             raise DomainError(
                 f"rotation: expected a row for each of {len(self.times) - 1} dates, got {len(self.rotation)}"
             )
+
+    def on_quotes(self, quotes: QuoteSet) -> ExposureEngine:
+        """The same book and simulation on other quotes; only what they reach is built again, the compiled book is shared."""
+        there = copy.copy(self)  # the compiled book depends on no market
+        there.quotes, there.world = quotes, self.build(quotes, self.world)
+        return there
 
     def frame(self, world: World) -> tuple[Frame, EventScalars]:
         """Frame and event scalars of all netting sets on a world."""

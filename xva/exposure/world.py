@@ -51,11 +51,14 @@ class AtHorizon:
     plain: BuildWorld
     years: float
 
+    def at(self, world: World) -> World:
+        """A world of the plain builder, with this horizon."""
+        return replace(world, model=world.model.at_horizon(self.years))
+
     def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
         if previous is not None:  # what is reused has to be what would be built, to the last bit
             previous = replace(previous, model=previous.model.at_horizon(0.0))
-        world = self.plain(quotes, previous)
-        return replace(world, model=world.model.at_horizon(self.years))
+        return self.at(self.plain(quotes, previous))
 
 
 def measure_name(currency: str, as_of: np.datetime64, horizon: float) -> str:

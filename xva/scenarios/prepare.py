@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -89,13 +88,6 @@ class StressOptions:
     surrogates: Literal["anew", "certified", "reused"] = "anew"
 
 
-def on_quotes(engine: ExposureEngine, quotes: QuoteSet) -> ExposureEngine:
-    """The engine of the same book and simulation on other quotes; only what they reach is built again."""
-    here = copy.copy(engine)  # the compiled book depends on no market
-    here.quotes, here.world = quotes, engine.build(quotes, engine.world)
-    return here
-
-
 def prepare(
     engine: ExposureEngine,
     scenarios: ScenarioSet,
@@ -178,7 +170,7 @@ class _Maker:
         )
 
     def _prepared(self, quotes: QuoteSet) -> tuple[int, tuple[int, ...], Tensor]:
-        here, base = on_quotes(self.engine, quotes), self.engine
+        here, base = self.engine.on_quotes(quotes), self.engine
         weights = measure_weights(here.world.market, here.credit, here.times, here.xva)
         if not bool(torch.isfinite(weights).all()):
             raise MarketDataError("the adjustments' weights are not finite on this market")

@@ -6,6 +6,7 @@ no sensitivities. Calendars and dates need nothing: `xva.dates` never asks for Q
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -28,15 +29,16 @@ def settled_thread() -> Iterator[None]:
     """Set what torch, numpy and xarray keep by thread or context, inside the block."""
     import numpy as np
     import torch
-    import xarray as xr
 
-    options: Any = xr.set_options  # xarray leaves it untyped
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
         np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),
-        options(keep_attrs="default", arithmetic_join="inner"),
+        ExitStack() as more,
     ):
+        xarray: Any = sys.modules.get("xarray")
+        if xarray is not None:  # slow to load; and what is not loaded yet, nobody has set
+            more.enter_context(xarray.set_options(keep_attrs="default", arithmetic_join="inner"))
         yield
 
 
