@@ -18,7 +18,10 @@ def settle_process(threads: int = 1) -> None:
 
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float32)
-    torch.use_deterministic_algorithms(False)  # the other kernels give other last bits
+    if (
+        torch.are_deterministic_algorithms_enabled()
+    ):  # the other kernels give other last bits; setting it takes a second
+        torch.use_deterministic_algorithms(False)
     torch.set_float32_matmul_precision("highest")
     if torch.get_default_device().type != "cpu":
         torch.set_default_device(None)
@@ -52,7 +55,8 @@ def own_library_state(threads: int = 1) -> Iterator[None]:
     with ExitStack() as after:
         after.callback(torch.set_num_threads, torch.get_num_threads())
         after.callback(torch.set_default_dtype, torch.get_default_dtype())
-        after.callback(torch.use_deterministic_algorithms, deterministic, warn_only=warn_only)
+        if deterministic:
+            after.callback(torch.use_deterministic_algorithms, True, warn_only=warn_only)
         after.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         device: Any = torch.get_default_device()
         if device.type != "cpu":
