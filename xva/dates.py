@@ -24,6 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 Dates: TypeAlias = NDArray[np.datetime64]
 Roll: TypeAlias = Literal["modifiedfollowing", "following", "preceding", "modifiedpreceding"]
 
+SAME_TIME = 1e-9
+"""Years; times that are closer than this are one."""
 _EPOCH_SERIAL = 25569  # QuantLib's serial number of 1970-01-01
 _FIRST, _LAST = ql.Date(1, 1, 1970), ql.Date(30, 12, 2199)
 EARLIEST, LATEST = np.datetime64("1970-01-01", "D"), np.datetime64("2190-12-31", "D")

@@ -19,8 +19,9 @@ from torch import Tensor
 from surrogates.labels.problem import LabelProblem, Origin
 from surrogates.labels.strategy import LabelStrategy
 from surrogates.regression import Samples
+from xva.dates import SAME_TIME
 from xva.errors import DomainError
-from xva.models.path_model import SAME_TIME, Transition, Walk
+from xva.models.path_model import Transition, Walk
 
 _ALIKE = 1e-8
 

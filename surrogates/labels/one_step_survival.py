@@ -21,8 +21,9 @@ from surrogates.labels.gaussian_step import asset, log_step
 from surrogates.labels.problem import LabelProblem, Origin, Share
 from surrogates.labels.strategy import LabelStrategy, Pathwise, derivatives
 from surrogates.regression import Samples
+from xva.dates import SAME_TIME
 from xva.errors import DomainError
-from xva.models.path_model import SAME_TIME, Walk, place
+from xva.models.path_model import Walk, place
 from xva.numerics.types import Dates
 from xva.pricing.estimators import crossing_normals, surviving_normals
 from xva.trades import BarrierOption

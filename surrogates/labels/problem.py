@@ -34,14 +34,17 @@ class ExerciseRule(Protocol):
         ...
 
 
+@final
 @dataclass(frozen=True)
 class Origin:
     """Where simulated paths start: the states ``(state, path)`` of the grid's knots up to the starting one.
 
-    All but the last are history, which trades may look at and which is held fixed.
+    All but the last are history, which trades may look at and which is held fixed. With ``onward`` ``(state, path)`` paths
+    go on from there instead of from the last.
     """
 
     states: tuple[Tensor, ...]
+    onward: Tensor | None = None
 
     @property
     def number(self) -> int:
@@ -53,24 +56,12 @@ class Origin:
 
         What a trade observes *on* the starting date stays as it was.
         """
-        return MovedOrigin(self.states, self.start + shift)
+        return Origin(self.states, self.start + shift)
 
     @property
     def start(self) -> Tensor:
         """What the first step starts from."""
-        return self.states[-1]
-
-
-@final
-@dataclass(frozen=True)
-class MovedOrigin(Origin):
-    """Paths that go on from ``onward`` ``(state, path)`` instead of from the last of their history."""
-
-    onward: Tensor
-
-    @property
-    def start(self) -> Tensor:
-        return self.onward
+        return self.states[-1] if self.onward is None else self.onward
 
 
 @final

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from xva.dates import SAME_TIME
 from xva.errors import TradeError
 from xva.exposure.compiled import ClaimGroup, Promised
 from xva.exposure.event_keys import EventKey, reset_key, state_key
@@ -30,7 +31,6 @@ from xva.trades.claims import (
 )
 
 _PAY_TOLERANCE = 1e-9
-_SAME_TIME = 1e-9
 UnitCurrency = tuple[int, str]
 
 
@@ -272,7 +272,7 @@ class Resets(ClaimGroup):
         return {
             reset_key(r.base_currency, r.currency, start, day_zero): start
             for r in self.items
-            for start in r.start[r.start > _SAME_TIME].tolist()
+            for start in r.start[r.start > SAME_TIME].tolist()
         }
 
 

@@ -48,7 +48,7 @@ class Equity:
     vol: VolCurve | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Market:
     """Curves, volatilities and spots, built by `xva.market.build.build_market`.
 

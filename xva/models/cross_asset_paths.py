@@ -15,22 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.errors import CalibrationError, DomainError, MarketDataError, TradeError
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_terms, swaption_value
-from xva.models.path_model import (
-    SAME_TIME,
-    Observer,
-    Option,
-    PathModel,
-    SwapFlows,
-    Transition,
-    exchange_option,
-    place,
-)
+from xva.models.path_model import Observer, Option, PathModel, SwapFlows, Transition, exchange_option, place
 from xva.models.state_layout import StateLayout
 from xva.numerics.quadrature import composite_rule
 from xva.numerics.types import Floats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xva.models.path_model import SAME_TIME
+from xva.dates import SAME_TIME
 from xva.numerics.types import Floats
 
 

@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.numerics.normal import normal_cdf
 from xva.numerics.types import Floats
-
-SAME_TIME = 1e-9
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.models import Lgm
 from xva.models.lgm import at_unique
 from xva.numerics.types import Floats
 from xva.pricing.flow_book import FlowBook, ForwardTable
-
-_SAME_TIME = 1e-9
 
 
 class Discounting(Protocol):
@@ -81,7 +80,7 @@ def affine_terms(book: FlowBook, curves: CurveSource, lgm: Lgm) -> AffineTerms:
 
 def forward_until(table: ForwardTable) -> Floats:
     """When each row stops being a forward: at its fixing; just after it where the path's own fixing takes over."""
-    return np.where(table.simulated, table.fixing + _SAME_TIME, table.fixing)
+    return np.where(table.simulated, table.fixing + SAME_TIME, table.fixing)
 
 
 def running_terms(book: FlowBook, curves: CurveSource, lgm: Lgm, times: Floats) -> RunningTerms:
@@ -154,7 +153,7 @@ def path_exponents(
 def _regression(table: ForwardTable, row: NDArray[np.int64], time: Floats, lgm: Lgm, anchor: float) -> Tensor:
     """Regression ``(row,)`` of the coupons' exponents on the state's increment from ``anchor`` to ``time``."""
     before = lgm.zeta(anchor)
-    live = torch.from_numpy(time > anchor + 1e-9)
+    live = torch.from_numpy(time > anchor + SAME_TIME)
     since = at_unique(lgm.zeta, time) - before
     safe = torch.where(live, since, torch.ones_like(since))
     h_s, h_e = at_unique(lgm.h, table.start[row]), at_unique(lgm.h, table.end[row])

@@ -58,7 +58,7 @@ class Case:
     fx_forwards: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StressBase:
     """What scenarios are compared with.
 

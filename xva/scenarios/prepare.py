@@ -203,18 +203,18 @@ def stress_base(data: ExposureData, blocks: Sequence[Sums]) -> StressBase:
         raise DomainError(f"base run: expected sums of epe, ene and value, got {', '.join(names) or 'none'}")
     every: list[Arrays] = [{n: block[n] for n in names} for block in blocks]
     return StressBase(
-        data.days,
-        data.times,
-        data.netting_sets,
-        data.counterparties,
-        data.currency,
-        data.noise.scrambles,
-        data.n_blocks,
-        data.noise.block_size,
-        data.noise.seed,
-        names,
-        np.stack([np.stack([np.asarray(b[n], dtype=np.float64) for b in every]) for n in names]),
-        data.weights,
+        days=data.days,
+        times=data.times,
+        netting_sets=data.netting_sets,
+        counterparties=data.counterparties,
+        currency=data.currency,
+        scrambles=data.noise.scrambles,
+        n_blocks=data.n_blocks,
+        block_size=data.noise.block_size,
+        seed=data.noise.seed,
+        names=names,
+        sums=np.stack([np.stack([np.asarray(b[n], dtype=np.float64) for b in every]) for n in names]),
+        weights=data.weights,
     )
 
 

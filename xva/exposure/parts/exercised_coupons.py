@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from xva.dates import SAME_TIME
 from xva.exposure.claim_groups import CompiledSwaption
 from xva.exposure.parts.event_rows import EventRows, EventTerms, event_columns, sorted_rows, tie_columns
 from xva.exposure.parts.running_coupons import coupon_terms
@@ -26,7 +27,7 @@ def exercised_coupons(swaptions: Sequence[tuple[CompiledSwaption, int]], frame: 
         book, position = swaption.underlying, float(swaption.position)
         terms += coupon_terms(book, number, frame, swaption.expiry, position)
         table, times = book.forwards, frame.times[:, None]
-        inside = (times >= table.fixing) & (times < table.until) & (times >= swaption.expiry - 1e-9)
+        inside = (times >= table.fixing) & (times < table.until) & (times >= swaption.expiry - SAME_TIME)
         date, row = np.nonzero(inside & ~table.simulated)
         if date.size:
             terms.append(_mean_terms(swaption, event, number, date, row, frame))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.exposure.claim_groups import CompiledSwaption, Swaptions
 from xva.exposure.event_keys import EventKey, state_key
 from xva.exposure.parts.date_context import DateContext
@@ -68,7 +69,7 @@ class ExercisedSwaptions(ValuePart):
         frame = source.frame
         chosen = _chosen(source)
         swaptions, options = zip(*chosen) if chosen else ((), ())
-        first = [int(np.searchsorted(frame.times, s.expiry - 1e-9)) for s in swaptions]
+        first = [int(np.searchsorted(frame.times, s.expiry - SAME_TIME)) for s in swaptions]
         order = np.zeros((source.n_dates, len(chosen)), dtype=np.int64)
         degree, bound = np.zeros_like(order), np.zeros(source.n_dates)
         found = []

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.exposure.claim_groups import CompiledResets, Resets
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import reset_key
@@ -25,8 +26,6 @@ from xva.models.lgm import at_unique
 from xva.numerics.types import Ints
 from xva.pricing.affine import forward_weights, running_exponents
 
-_SAME_TIME = 1e-9
-
 
 def reset_terms(compiled: CompiledSet, frame: Frame) -> list[EventTerms]:
     """All terms of the set's resetting legs that are not bonds in the base currency.
@@ -36,12 +35,12 @@ def reset_terms(compiled: CompiledSet, frame: Frame) -> list[EventTerms]:
     terms: list[EventTerms] = []
     times = frame.times[:, None]
     for resets in compiled.of(Resets).items:
-        begun = times >= resets.start - _SAME_TIME
+        begun = times >= resets.start - SAME_TIME
         alive = times < resets.until
         with_fixed = alive & (resets.fixed != 0.0)
         growing = begun & alive & resets.grows
         # at the start of its period a coupon is still its forward, whosever its fixing
-        own = resets.growth.forwards.simulated & (times > resets.growth.forwards.fixing + _SAME_TIME)
+        own = resets.growth.forwards.simulated & (times > resets.growth.forwards.fixing + SAME_TIME)
         for found, make in (
             (growing & ~own, _growing),
             (growing & own, _simulated),
@@ -133,7 +132,7 @@ def _terms(
 ) -> EventTerms:
     numbers = np.full(len(resets.start), NO_EVENT, dtype=np.int64)
     if begun:
-        today = resets.start <= _SAME_TIME
+        today = resets.start <= SAME_TIME
         for j in np.unique(row[~today[row]]).tolist():
             key = reset_key(resets.base_currency, resets.currency, float(resets.start[j]), frame.day_zero)
             numbers[j] = frame.event_of[key]
@@ -156,7 +155,7 @@ def future_reset_values(
     for resets in compiled.of(Resets).items:
         if resets.base_currency != currency:
             continue
-        begins = np.minimum(resets.start - _SAME_TIME, resets.until)
+        begins = np.minimum(resets.start - SAME_TIME, resets.until)
         date, row = np.nonzero((times[:, None] < begins) & (resets.unit == unit))
         if not date.size:
             continue

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xva.dates import SAME_TIME
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import EventKey, accrual_key, state_key
 from xva.numerics.types import Floats, Ints
 from xva.pricing.flow_book import FlowBook, ForwardTable
 
-_SAME_TIME = 1e-9
-
 
 def running(table: ForwardTable, times: Floats, since: float = 0.0) -> tuple[Ints, Ints]:
     """``(date, row)`` of the simulated coupons that have begun to fix, and are not paid, on dates from ``since`` on."""
     at = times[:, None]
-    inside = table.simulated & (at > table.fixing + _SAME_TIME) & (at < table.until)
-    date, row = np.nonzero(inside & (at >= since - _SAME_TIME))
+    inside = table.simulated & (at > table.fixing + SAME_TIME) & (at < table.until)
+    date, row = np.nonzero(inside & (at >= since - SAME_TIME))
     return date, row
 
 
@@ -27,7 +26,7 @@ def coupon_events(compiled: CompiledSet, times: Floats, day_zero: int) -> dict[E
     found: dict[EventKey, float] = {}
     for book, since in compiled.floating:
         for keys, column in coupon_scalars(book, *running(book.forwards, times, since), times, day_zero):
-            found.update({key: t for key, t in zip(keys, column.tolist()) if t > _SAME_TIME})
+            found.update({key: t for key, t in zip(keys, column.tolist()) if t > SAME_TIME})
     return found
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import EventKey, accrual_key
 from xva.exposure.state.coupon_events import coupon_events
@@ -23,7 +24,6 @@ from xva.pricing.affine import CurveSource
 
 Floats = NDArray[np.float64]
 WIDTH = 4  # states an event scalar depends on: x and ln Y of two currencies
-_SAME_TIME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def event_scalars(
     ``times`` are the grid's.
     """
     found = _wanted(sets, times, day_zero)
-    last = float(times[-1]) + _SAME_TIME
+    last = float(times[-1]) + SAME_TIME
     keys = sorted((k for k, t in found.items() if t <= last), key=lambda k: (found[k], k))
     at = np.array([found[k] for k in keys])
     accruals = tuple(c for c in model.rates if any(k[:2] == ("accrual", c) for k in keys))
@@ -89,7 +89,7 @@ def event_scalars(
 
 def interval_start(grid: Floats, time: Floats) -> Floats:
     """The grid date before each ``time``; before, not at."""
-    return grid[np.searchsorted(grid, time - _SAME_TIME) - 1]
+    return grid[np.searchsorted(grid, time - SAME_TIME) - 1]
 
 
 def _wanted(sets: Sequence[CompiledSet], times: Floats, day_zero: int) -> dict[EventKey, float]:

@@ -18,12 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.errors import CalibrationError
 from xva.exposure.state.event_scalars import EventScalars
 from xva.models.cross_asset import CrossAssetModel
 from xva.numerics.types import Floats
-
-_SAME_TIME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class CovarianceTable:
 
     def position(self, time: Floats | float) -> NDArray[np.int64]:
         """Rows of ``times``."""
-        return np.searchsorted(self.times, np.asarray(time) - _SAME_TIME)
+        return np.searchsorted(self.times, np.asarray(time) - SAME_TIME)
 
 
 def covariance_table(
@@ -104,7 +103,7 @@ def covariance_table(
 ) -> CovarianceTable:
     """Cumulative covariances at all of ``times``, which those of ``grid`` are among, and at 0."""
     knots = np.unique(np.concatenate([np.zeros(1), *times]))
-    knots = knots[np.concatenate([[True], np.diff(knots) > _SAME_TIME])]
+    knots = knots[np.concatenate([[True], np.diff(knots) > SAME_TIME])]
     n = len(model.factors)
     total = model.correlation.new_zeros(1, n + len(accruals), n + len(accruals))
     if len(knots) > 1:
@@ -134,8 +133,8 @@ def grid_state(model: CrossAssetModel, table: CovarianceTable, grid: Floats) -> 
 
 def event_layout(scalars: EventScalars, grid: Floats) -> EventLayout:
     """Place events in the grid's intervals; those on a grid date need no noise of their own."""
-    step = (np.searchsorted(grid, scalars.time - _SAME_TIME) - 1).astype(np.int64)
-    inside = grid[step + 1] - scalars.time > _SAME_TIME
+    step = (np.searchsorted(grid, scalars.time - SAME_TIME) - 1).astype(np.int64)
+    inside = grid[step + 1] - scalars.time > SAME_TIME
     noises: list[set[tuple[int, int]]] = [set() for _ in range(len(grid) - 1)]
     needed = scalars.used & inside[:, None]
     accrues = np.array([key[0] == "accrual" for key in scalars.keys], dtype=bool)

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.errors import DomainError
 from xva.models import EquityBasket, PathModel
 from xva.models.deterministic_rates import RateCurve
-from xva.models.path_model import SAME_TIME, Observer, Transition
+from xva.models.path_model import Observer, Transition
 from xva.numerics.types import Floats
 from xva.trades import PathTrade, TradeContext
 

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.errors import DomainError
-from xva.models.path_model import SAME_TIME, place
+from xva.models.path_model import place
 from xva.numerics.types import Dates
 from xva.options.monte_carlo.methods import Method
 from xva.options.monte_carlo.problem import GreekProblem, Payoff, Scene, flows_of

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xva.dates import SAME_TIME
 from xva.errors import DomainError
 from xva.models import walk
 from xva.models.grids import refined
-from xva.models.path_model import SAME_TIME, Walk
+from xva.models.path_model import Walk
 from xva.numerics.tree import map_tensors
 from xva.pricing.nested.book import NestedBook
 from xva.pricing.nested.gradients import first_step_score
