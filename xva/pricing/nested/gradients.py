@@ -10,7 +10,7 @@ from xva.numerics.types import Floats
 from xva.pricing.estimators import gaussian_steps
 
 
-def first_step_score(model: PathModel, knots: Floats, start: Tensor, normals: Tensor) -> Tensor:
+def first_step_score(model: PathModel, knots: Floats, normals: Tensor) -> Tensor:
     """``(state, path)`` derivative of the log density of the first step's end to its start.
 
     Where a step is ``x + c + L z`` the weight of a path is ``L^-T z``: unbiased however the payoff jumps, noisy where the
@@ -18,8 +18,8 @@ def first_step_score(model: PathModel, knots: Floats, start: Tensor, normals: Te
 
     Parameters
     ----------
-    start, normals : Tensor
-        ``(state, path)``, ``(normal, path)`` of the first step.
+    normals : Tensor
+        ``(normal, path)`` of the first step.
 
     Raises
     ------
@@ -28,7 +28,8 @@ def first_step_score(model: PathModel, knots: Floats, start: Tensor, normals: Te
     """
     try:
         return gaussian_steps(model, knots[:2]).start_score(normals)
-    except DomainError as error:
+    except DomainError:
         raise DomainError(
-            f"nested gradient of a payoff that jumps: {error.message}; smooth the jump (width > 0) or take values only"
+            f"nested gradient of a payoff that jumps: expected Gaussian steps x + c + L z, got those of "
+            f"{type(model).__name__}; smooth the jump (width > 0) or take values only"
         ) from None

@@ -128,7 +128,7 @@ class Nest:
             found = torch.autograd.grad(smooth.sum(), start)[0]
         if normals is not None and any(self._book.jumping(trade) for trade in self._book.trades):
             with torch.no_grad():
-                score = first_step_score(self._model, self.knots, start, normals[0])
+                score = first_step_score(self._model, self.knots, normals[0])
             found = found + jumping * score
         return found
 
