@@ -6,7 +6,7 @@
 
 The book (`equity_book.json`, with the seed it was drawn from): 20 basket calls and puts on 2 to 5 names, long and short, 4
 worst-of-3 puts, 4 forwards, five maturities, 40 dates. Forwards keep their closed form; the 24 options are learned
-(`surrogates.training.netting_set_training`). All that is printed is of deflated values.
+(`netting_set.training`). All that is printed is of deflated values.
 
 truth       nested Monte Carlo on 50 outer states a date, 4,096 scrambled Sobol paths each, exact steps from maturity to
             maturity; its own error is printed.
@@ -39,13 +39,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from netting_set.training import NettingSetTraining, learn_netting_set
 from numpy.typing import NDArray
 from torch import Tensor
 
 from surrogates.labels import LabelProblem, label_normals
 from surrogates.regression.ridge_features import RidgeFeatures
 from surrogates.regression.surrogate import Surrogate
-from surrogates.training.netting_set_training import NettingSetTraining, learn_netting_set
 from xva.models.deterministic_rates import RateCurve
 from xva.models.equity_basket import EquityBasket
 from xva.models.grids import refined

@@ -1,6 +1,5 @@
 """Labels: values and derivatives of trades' cash flows along paths, for surrogates to learn from."""
 
-from surrogates.labels.control_variates import Hedged
 from surrogates.labels.guard import (
     Guard,
     GuardedLabels,
@@ -20,7 +19,6 @@ __all__ = [
     "ExerciseRule",
     "Guard",
     "GuardedLabels",
-    "Hedged",
     "LabelProblem",
     "LabelStrategy",
     "LikelihoodRatio",

@@ -21,7 +21,7 @@ from tests.support.small_job import BERMUDAN, SWAPS, own_products, write_job
 from xva.exposure.engine import ExposureEngine
 from xva.market.quotes import QuoteSet
 from xva.market.shocks import Scenario, ScenarioSet, Selector, parallel, shifted
-from xva.scenarios.prepare import StressOptions, on_quotes
+from xva.scenarios.prepare import StressOptions
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,5 +135,5 @@ def test_a_surrogate_is_reused_where_it_earns_a_certificate_and_only_there(tmp_p
     rates = [i for i in exposure.engine.quotes.ids if i.startswith("IR_SWAP/RATE/EUR")]
     values = exposure.engine.quotes.values.clone()
     values[[exposure.engine.quotes.index[i] for i in rates]] += 0.02
-    learn(on_quotes(exposure.engine, QuoteSet(exposure.engine.quotes.ids, values)))
+    learn(exposure.engine.on_quotes(QuoteSet(exposure.engine.quotes.ids, values)))
     assert len(asked) == 1

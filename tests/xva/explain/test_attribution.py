@@ -21,7 +21,6 @@ from xva.explain.kinks import kink_trades
 from xva.exposure.engine import ExposureEngine
 from xva.market.labels import quote_info
 from xva.market.quotes import QuoteSet
-from xva.scenarios.prepare import on_quotes
 from xva.sensitivities.by_quote import MEASURE_NAMES, sensitivities
 from xva.trades import EquityOption, Trade
 
@@ -74,7 +73,7 @@ def test_terms_add_up_to_the_change_of_two_runs() -> None:
     np.testing.assert_allclose(terms, data["change"], rtol=0, atol=1e-9 * float(np.abs(data["change"]).max()))
     base = run(engine())
     for name, moves in SCENARIOS.items():
-        fresh = run(on_quotes(engine(), moved(engine(), **moves)))
+        fresh = run(engine().on_quotes(moved(engine(), **moves)))
         expected = (fresh["xva"] - base["xva"]).sel(measure=list(MEASURE_NAMES)).values
         np.testing.assert_allclose(data["change"].sel(scenario=name), expected, rtol=1e-9, atol=1e-9)
 
@@ -109,7 +108,7 @@ def test_second_order_against_central_differences_of_the_gradient() -> None:
     )  # the odd third order is gone
     start = base.quotes.values
     sides = [
-        sensitivities(on_quotes(base, QuoteSet(q.ids, start + share * (q.values - start))))
+        sensitivities(base.on_quotes(QuoteSet(q.ids, start + share * (q.values - start))))
         for q in scenarios.values()
     ]
     step = (sides[0] - sides[1])["total_sensitivity"] / (2.0 * share)
@@ -133,7 +132,7 @@ def test_cross_gammas_are_pairs_and_those_of_credit_are_exposures() -> None:
     data, base = found().sel(scenario="all +25"), engine()
     pair = data["total_pair"].sel(measure="CVA")
     np.testing.assert_allclose(pair, pair.transpose("other", "group"), atol=1e-9)
-    credit = sensitivities(on_quotes(base, moved(base, **{HAZARD: 25e-4})), ["CVA"], quotes=[FX])
+    credit = sensitivities(base.on_quotes(moved(base, **{HAZARD: 25e-4})), ["CVA"], quotes=[FX])
     before = sensitivities(base, ["CVA"], quotes=[FX])
     expected = float((credit - before)["total_sensitivity"].squeeze()) * several(25.0)[FX]
     assert float(pair.sel(group="FX", other="credit")) == pytest.approx(expected, rel=0.03)
@@ -227,7 +226,7 @@ def test_trades_rests_add_up_to_the_third_difference_of_the_measure() -> None:
     rests = kink_trades(base, quotes, ["N"])
     start, move = base.quotes.values, quotes.values - base.quotes.values
     levels = [
-        run(on_quotes(base, QuoteSet(quotes.ids, start + k / 3.0 * move)))["xva"].values[:, 0]
+        run(base.on_quotes(QuoteSet(quotes.ids, start + k / 3.0 * move)))["xva"].values[:, 0]
         for k in range(4)
     ]
     expected = -2.25 * (levels[3] - 3 * levels[2] + 3 * levels[1] - levels[0])

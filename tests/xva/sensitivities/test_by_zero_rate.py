@@ -18,7 +18,6 @@ from xva.market.build import build_market
 from xva.market.config import MarketConfig
 from xva.market.quotes import QuoteSet
 from xva.pricing.deterministic import linear_value
-from xva.scenarios.prepare import on_quotes
 from xva.sensitivities.bump import Revaluer, weighted
 from xva.sensitivities.by_quote import sensitivities
 from xva.sensitivities.by_zero_rate import ZeroRates, zero_rates
@@ -49,7 +48,7 @@ def par(engine: ExposureEngine) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def quoted_in_zeros(engine: ExposureEngine, rates: ZeroRates) -> ExposureEngine:
-    return on_quotes(engine, rates.zero)
+    return engine.on_quotes(rates.zero)
 
 
 def test_the_market_is_the_same(engine: ExposureEngine, quoted_in_zeros: ExposureEngine) -> None:

@@ -9,13 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from surrogates.labels import LabelProblem, Pathwise, label_normals
-from surrogates.regression.kinds import KINDS
-from surrogates.regression.polynomial_fit import PolynomialRegression
-from surrogates.regression.ridge_features import RidgeFeatures
-from surrogates.regression.sum_surrogate import Part, SumSurrogate
-from surrogates.regression.training import Progress
-from surrogates.training.netting_set_training import (
+from benchmarks.netting_set.sum_surrogate import Part, SumSurrogate
+from benchmarks.netting_set.training import (
     LearnedNettingSet,
     NettingSetTraining,
     learn_netting_set,
@@ -23,6 +18,11 @@ from surrogates.training.netting_set_training import (
     states_of,
     trade_problem,
 )
+from surrogates.labels import LabelProblem, Pathwise, label_normals
+from surrogates.regression.kinds import KINDS
+from surrogates.regression.polynomial_fit import PolynomialRegression
+from surrogates.regression.ridge_features import RidgeFeatures
+from surrogates.regression.training import Progress
 from tests.support.label_worlds import (
     CONTEXT,
     MONTHS,

@@ -18,16 +18,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surrogates.labels import Hedged, LabelProblem, LabelStrategy, Pathwise, label_normals
+from surrogates.labels import LabelProblem, LabelStrategy, Pathwise, label_normals
 from surrogates.regression import RidgeFeatures, Samples, Surrogate
 from surrogates.regression.loss import gradient_weights, scores
 from surrogates.regression.scaling import Scaling
-from surrogates.regression.sum_surrogate import Part, SumSurrogate
 from surrogates.regression.training import DatesFitter, Progress, Report, silent
 from xva.errors import DomainError
 from xva.market.factors import equity_of
 from xva.models import PathModel
 from xva.trades import PathTrade
+
+from .hedged_labels import Hedged
+from .sum_surrogate import Part, SumSurrogate
 
 LEVELS = ("trade", "whole", "best")
 _HELD = 0.2

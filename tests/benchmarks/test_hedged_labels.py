@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from surrogates.labels import Hedged, LabelProblem, Pathwise, label_normals
+from benchmarks.netting_set.hedged_labels import Hedged
+from surrogates.labels import LabelProblem, Pathwise, label_normals
 from surrogates.regression.ridge_features import RidgeFeatures
 from surrogates.regression.samples import Samples
 from surrogates.regression.surrogate import Surrogate
