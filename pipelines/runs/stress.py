@@ -37,10 +37,8 @@ from surrogates.book.stress import Learn, StressedSurrogates, certified, freshly
 from surrogates.durable import canonical_json
 from xva.blocks.plan import Arrays
 from xva.errors import DomainError, StoreError
-from xva.market.shocks import ScenarioSet
-from xva.scenarios.plan import StressPlan
-from xva.scenarios.prepare import StressOptions, prepare
-from xva.scenarios.results import stress_results
+from xva.market import ScenarioSet
+from xva.scenarios import StressOptions, StressPlan, prepare, stress_results
 from xva.trades.path_trade import living
 
 if TYPE_CHECKING:

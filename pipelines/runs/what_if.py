@@ -21,15 +21,15 @@ from pipelines.results.what_if import Allocation, WhatIf
 from pipelines.runs.computation import Exposure, settings_of
 from pipelines.runs.exposure import job_of
 from pipelines.runs.training import Training
-from xva.allocation.allocation import Means, Portfolio, Portfolios, allocated
+from xva.allocation import Portfolio, Portfolios, allocated, changed
+from xva.allocation.allocation import Means
 from xva.allocation.allocation_plan import AllocationData, AllocationPlan
-from xva.allocation.what_if import changed, increments
+from xva.allocation.what_if import increments
 from xva.errors import DomainError
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine, World
 from xva.exposure.parts.conditional import ResidualTrade
-from xva.exposure.world import World
-from xva.market.quotes import QuoteSet
-from xva.trades.trade import Trade
+from xva.market import QuoteSet
+from xva.trades import Trade
 
 
 @dataclass(frozen=True)

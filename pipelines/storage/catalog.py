@@ -14,7 +14,7 @@ from inspect import isabstract
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xva.blocks.plan import Plan
+from xva.blocks import Plan
 from xva.errors import StoreError
 
 if TYPE_CHECKING:

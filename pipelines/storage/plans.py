@@ -15,7 +15,7 @@ from pipelines.storage.catalog import Catalog
 from pipelines.storage.durable import digest_bytes, read_json
 from pipelines.storage.tensors import decode_arrays, encode_arrays
 from surrogates.durable import canonical_json, write_whole
-from xva.blocks.plan import Plan
+from xva.blocks import Plan
 from xva.errors import StoreError
 
 FORMAT = 3

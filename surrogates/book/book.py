@@ -11,21 +11,22 @@ from torch import Tensor
 
 from surrogates.book.value_today import value_today
 from surrogates.certificate.nested_pricer import NestedPricer
-from surrogates.registry.trained import Trained
-from surrogates.training.trade_training import TrainingRequest, TrainingSettings, policy_paths
+from surrogates.registry import Trained
+from surrogates.training import TrainingRequest, TrainingSettings
+from surrogates.training.trade_training import policy_paths
 from xva.errors import DomainError
-from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.engine import ExposureEngine, path_trades
+from xva.exposure import ExposureEngine, World
+from xva.exposure.block import ExposurePlan
+from xva.exposure.engine import path_trades
 from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
 from xva.exposure.reconciliation.reconciliation import Simulated
-from xva.exposure.world import World
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.numerics import tree
+from xva.pricing.exercise import ExercisePolicy
 from xva.pricing.exercise.adjoint import policy_cotangents
-from xva.pricing.exercise.policy import ExercisePolicy
 from xva.pricing.nested import InnerPaths
 from xva.sensitivities.reverse_pass_conditional import PolicyPull, ResidualPullback
-from xva.trades.path_trade import PathTrade
+from xva.trades import PathTrade
 
 Place = tuple[int, int]
 """Number of the netting set, and of the trade among those of it that have no closed form."""

@@ -13,15 +13,16 @@ from dataclasses import replace
 import numpy as np
 
 from surrogates.book.book import LearnedBook
-from surrogates.training.trade_training import TrainingSettings
-from xva.exposure.block.data import ExposureData
-from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.engine import ExposureEngine
+from surrogates.training import TrainingSettings
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData, ExposurePlan
 from xva.exposure.parts.conditional import Residual
 from xva.numerics.types import Floats
-from xva.scenarios.plan import Case, StressPlan
+from xva.scenarios import StressPlan
+from xva.scenarios.plan import Case
 from xva.scenarios.prepare import WorldPlan
-from xva.sensitivities.by_quote import MEASURE_NAMES, standard_error
+from xva.sensitivities import MEASURE_NAMES
+from xva.sensitivities.by_quote import standard_error
 from xva.sensitivities.truncation import measure_samples
 
 PATHS = 256

@@ -11,9 +11,9 @@ import torch
 from surrogates.book.book import LearnedBook, training_requests
 from surrogates.book.reused_error import measured, routed
 from surrogates.training.trade_training import certified_again
-from xva.exposure.block.data import ExposureData
-from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.engine import ExposureEngine, path_trades
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData, ExposurePlan
+from xva.exposure.engine import path_trades
 from xva.exposure.parts.conditional import Residual
 from xva.scenarios.prepare import WorldPlan
 

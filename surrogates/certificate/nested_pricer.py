@@ -13,15 +13,15 @@ from torch import Tensor
 from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays
 from xva.exposure.parts.conditional_stored import Priced, Stored, StoredPricer
+from xva.models import PathModel
 from xva.models.cross_asset_paths import CrossAssetPathModel
-from xva.models.path_model import PathModel, Walk
+from xva.models.path_model import Walk
 from xva.numerics.types import Dates
+from xva.pricing.exercise import ExercisePolicy
 from xva.pricing.exercise.features import exercise_features
-from xva.pricing.exercise.policy import ExercisePolicy, first_decisions
+from xva.pricing.exercise.policy import first_decisions
 from xva.pricing.nested import InnerPaths, NestedBook, nested_values
-from xva.trades.context import TradeContext
-from xva.trades.path_trade import PathTrade
-from xva.trades.paths import Paths
+from xva.trades import Paths, PathTrade, TradeContext
 
 
 @final

@@ -10,17 +10,17 @@ from typing import Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogates.registry import Registry, Trained
 from surrogates.registry.card import from_bytes, read_card, to_bytes
-from surrogates.registry.registry import Registry
-from surrogates.registry.trained import Trained
 from surrogates.regression.kinds import KINDS
 from surrogates.training.trade_training import TrainingRequest, TrainingSettings, learn
+from xva.blocks import BlockResult, SumsPlan
 from xva.blocks.packing import pack, unpack
-from xva.blocks.plan import Arrays, BlockResult, SumsPlan
+from xva.blocks.plan import Arrays
 from xva.models.cross_asset_paths import PathMarket
+from xva.trades import Trade
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
 from xva.trades.kinds import PLATFORM, Kinds
-from xva.trades.trade import Trade
 
 _BYTES_PER_NUMBER = 8
 _COPIES = 24  # of states and labels that are alive at the peak of a training

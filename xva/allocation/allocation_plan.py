@@ -21,9 +21,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.blocks import BlockResult, CubeSchema, Plan
 from xva.blocks.packing import pack, unpack
-from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
-from xva.exposure.block.data import ExposureData, block_noise, date_view, noise_paths
+from xva.blocks.plan import Arrays
+from xva.exposure.block import ExposureData
+from xva.exposure.block.data import block_noise, date_view, noise_paths
 from xva.exposure.parts.conditional import PathStates, Residual, ResidualTrade, features, positions
 from xva.exposure.parts.conditional_stored import (
     StoredPricer,
@@ -34,8 +36,8 @@ from xva.exposure.parts.conditional_stored import (
 )
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.kernel import date_values
+from xva.trades import Trade
 from xva.trades.kinds import PLATFORM, Kinds
-from xva.trades.trade import Trade
 
 TOTALS = ("epe", "ene")
 SHARES = ("epe", "ene", "epe_alone", "ene_alone")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from xva.errors import StoreError
 
 if TYPE_CHECKING:  # what a worker imports before it computes stays light: trades need torch
+    from xva.trades import Trade
     from xva.trades.kinds import Kinds
-    from xva.trades.trade import Trade
 
 Arrays = dict[str, NDArray[Any]]
 

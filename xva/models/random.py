@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from xva.errors import DomainError
+from xva.numerics.types import Floats
 
-Floats = NDArray[np.float64]
 MAX_DIMENSION: int = SobolEngine.MAXDIM
 _SOBOL: Any = SobolEngine  # torch leaves it untyped
 _BITS: int = SobolEngine.MAXBIT

@@ -15,14 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.blocks import BlockResult, CubeSchema, Plan
 from xva.blocks.packing import pack, unpack
-from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.blocks.plan import Arrays
+from xva.exposure.block import ExposurePlan
 from xva.exposure.block.data import PLUG_IN
-from xva.exposure.block.plan import ExposurePlan
-from xva.models.random import PathNoise
+from xva.models import PathNoise
 from xva.scenarios.packed import PackedWorlds
+from xva.trades import Trade
 from xva.trades.kinds import PLATFORM, Kinds
-from xva.trades.trade import Trade
 
 WORLDS_PER_BLOCK = 16
 CUBE = ("value", "exposure")

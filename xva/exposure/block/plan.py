@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.blocks import BlockResult, CubeSchema, Plan
 from xva.blocks.packing import pack, unpack
-from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
+from xva.blocks.plan import Arrays
 from xva.exposure.block.closed_form_adjoint import SetAdjoint
 from xva.exposure.block.conditional_adjoint import ResidualAdjoint, increments
 from xva.exposure.block.data import (
@@ -39,8 +40,8 @@ from xva.exposure.parts.conditional_stored import (
 )
 from xva.exposure.parts.kernel import DateTape, date_values
 from xva.numerics import tree
+from xva.trades import Trade
 from xva.trades.kinds import PLATFORM, Kinds
-from xva.trades.trade import Trade
 
 
 class ExposurePlan(Plan):

@@ -15,12 +15,10 @@ from xva.blocks.plan import Arrays
 from xva.errors import StoreError
 from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
 from xva.models.cross_asset_paths import PathMarket
-from xva.pricing.exercise.policy import ExercisePolicy
-from xva.trades.context import TradeContext
+from xva.pricing.exercise import ExercisePolicy
+from xva.trades import PathTrade, Trade, TradeContext
 from xva.trades.documents import context_document, context_from, path_trade_from, to_document
 from xva.trades.kinds import Kinds
-from xva.trades.path_trade import PathTrade
-from xva.trades.trade import Trade
 
 Stored = Mapping[str, NDArray[Any]]
 
