@@ -1,4 +1,4 @@
-"""Who imports whom: no circle of modules, whether by imports for types only or by imports inside functions."""
+"""Who imports whom: no circle of modules, by imports for types or in functions either; nobody reaches past a door."""
 
 from __future__ import annotations
 
@@ -83,3 +83,45 @@ def test_no_circle_hides_behind_types_or_in_functions() -> None:
     }
     assert sum(map(len, graph.values())) > 1000
     assert circles(graph) == []
+
+
+def doors(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
+    """Public names by room; the three packages themselves are no rooms."""
+    return {
+        name: set(ast.literal_eval(node.value))
+        for name, tree in trees.items()
+        if "." in name
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    }
+
+
+def past_a_door(importer: str, module: str, name: str, public: dict[str, set[str]]) -> str:
+    """The outermost room, of those that the importer is outside of, whose door exports what is taken from deeper inside."""
+    parts = module.split(".")
+    rooms = [".".join(parts[:k]) for k in range(2, len(parts))]
+    outside = [room for room in rooms if importer != room and not importer.startswith(f"{room}.")]
+    return next((room for room in outside if name in public.get(room, ())), "")
+
+
+def test_reaching_past_a_door_is_seen() -> None:
+    public = {"xva.market": {"Market"}, "xva.pricing.nested": {"nested_values"}}
+    assert past_a_door("xva.models.lgm", "xva.market.market", "Market", public) == "xva.market"
+    assert past_a_door("xva.market.build", "xva.market.market", "Market", public) == ""
+    assert past_a_door("xva.models.lgm", "xva.market.market", "Equity", public) == ""
+    deep = past_a_door("surrogates.book.book", "xva.pricing.nested.values", "nested_values", public)
+    assert deep == "xva.pricing.nested"
+
+
+def test_what_a_door_exports_comes_through_the_door() -> None:
+    """What no door exports is its room's own; whoever needs it all the same imports the module and says so."""
+    trees = modules()
+    public = doors(trees)
+    found = [
+        f"{importer}: from {module} import {name} -> from {room} import {name}"
+        for importer, tree in trees.items()
+        for module, name in imported(tree)
+        if f"{module}.{name}" not in trees
+        if (room := past_a_door(importer, module, name, public))
+    ]
+    assert not found, "\n".join(found)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from xva import dates
 from xva.exposure.compiled import Breaks
 from xva.exposure.flow_dates import flow_dates
+from xva.trades import Trade, TradeContext
 from xva.trades.claims import Claim
-from xva.trades.context import TradeContext
-from xva.trades.trade import Trade
 
 SOBOL_LIMIT = 21_201
 """Largest dates × factors that scrambled Sobol points cover."""

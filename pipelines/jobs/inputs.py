@@ -31,15 +31,12 @@ from pipelines.jobs.spec import JobSpec, read_spec
 from pipelines.library_state import own_library_state
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure import World, WorldBuilder
-from xva.market.build import build_market
-from xva.market.config import MarketConfig
+from xva.market import MarketConfig, QuoteSet, build_market
 from xva.market.conventions import STANDARD_INDICES
-from xva.market.quotes import QuoteSet
+from xva.trades import Trade, TradeContext
 from xva.trades.claims import Claim
-from xva.trades.context import TradeContext
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
-from xva.trades.trade import Trade
 
 Fixings = Mapping[tuple[str, str], float]
 

@@ -13,11 +13,10 @@ from pipelines.jobs.problems import Problems
 from pipelines.jobs.tables import require_file
 from surrogates.durable import strict_json
 from xva.errors import Problem, TradeError
+from xva.trades import TermsError, Trade
 from xva.trades import registry as TRADE_TYPES
 from xva.trades.documents import read_terms
 from xva.trades.kinds import TradeTypes, products_of
-from xva.trades.terms import TermsError
-from xva.trades.trade import Trade
 
 
 def trade_types(modules: Sequence[str], where: str, problems: Problems) -> TradeTypes:

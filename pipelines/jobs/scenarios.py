@@ -13,7 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
 from pipelines.jobs.toml import read_toml
 from xva.errors import InputErrors, Problem
-from xva.market.shocks import Kind, Scenario, ScenarioSet, Selector, Shift, twist
+from xva.market import Scenario, ScenarioSet, Selector, Shift, twist
+from xva.market.shocks import Kind
 
 _AMOUNT = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(bp|%|)\s*")
 _IN_WORDS = "a number, or text such as '25bp' or '-30%'"

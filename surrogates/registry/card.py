@@ -18,15 +18,15 @@ from torch import Tensor
 
 from surrogates.certificate import Certificate, Evidence, Route
 from surrogates.durable import canonical_json, strict_json
-from surrogates.labels.market_box import MarketBox
+from surrogates.labels import MarketBox
 from surrogates.registry.identity import Identity
 from surrogates.registry.trained import Trained
+from surrogates.regression import Surrogate
 from surrogates.regression.domain import Domain
 from surrogates.regression.pricer import SurrogatePricer
-from surrogates.regression.surrogate import Surrogate
 from xva.blocks.packing import pack, unpack
 from xva.errors import StoreError, XvaError
-from xva.pricing.exercise.policy import ExercisePolicy
+from xva.pricing.exercise import ExercisePolicy
 
 FORMAT = "trade surrogate 2"
 LIBRARIES = ("torch", "numpy", "safetensors", "xva-platform")

@@ -12,15 +12,10 @@ import torch
 
 from xva import dates
 from xva.errors import CalibrationError, MarketDataError
-from xva.market.build import build_market
-from xva.market.config import MarketConfig
+from xva.market import Market, MarketConfig, QuoteSet, build_market, correlation_matrix
 from xva.market.conventions import convention_of
-from xva.market.correlation import correlation_matrix
 from xva.market.factors import equity_factor, fx_factor
-from xva.market.market import Market
-from xva.market.quotes import QuoteSet
-from xva.models.cross_asset import CrossAssetModel, LognormalAsset
-from xva.models.lgm import Lgm
+from xva.models import CrossAssetModel, Lgm, LognormalAsset
 from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
 from xva.models.state_layout import StateLayout

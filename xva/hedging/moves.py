@@ -15,18 +15,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from xva.errors import DomainError
-from xva.exposure.block.data import ExposureData, block_noise
-from xva.exposure.engine import ExposureEngine
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData
+from xva.exposure.block.data import block_noise
 from xva.exposure.state.state import state_paths
-from xva.market.labels import quote_info
-from xva.market.quotes import QuoteSet
-from xva.models.cross_asset import CrossAssetModel
-from xva.sensitivities.by_zero_rate import ZeroRates, curve_currency
-
-Floats = NDArray[np.float64]
+from xva.market import QuoteSet, quote_info
+from xva.models import CrossAssetModel
+from xva.numerics.types import Floats
+from xva.sensitivities import ZeroRates
+from xva.sensitivities.by_zero_rate import curve_currency
 
 MODELLED = ("deposit", "OIS", "IBOR swap", "XCCY basis", "FX forward", "FX", "equity")
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from xva.dates import SAME_TIME
 from xva.errors import CalibrationError, DomainError, MarketDataError, TradeError
-from xva.market.curves import DiscountCurve
+from xva.market import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
 from xva.models.lgm import Lgm

@@ -15,12 +15,11 @@ from xva.adjustments.measures import measure_weights
 from xva.blocks.packing import pack
 from xva.blocks.plan import Arrays
 from xva.errors import DomainError, InputErrors, MarketDataError, Problem, XvaError
-from xva.exposure.block.data import ExposureData
-from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.engine import ExposureEngine, path_trades
+from xva.exposure import ExposureEngine
+from xva.exposure.block import ExposureData, ExposurePlan
+from xva.exposure.engine import path_trades
 from xva.exposure.world import paths_move
-from xva.market.quotes import QuoteSet
-from xva.market.shocks import Scenario, ScenarioSet, shifted
+from xva.market import QuoteSet, Scenario, ScenarioSet, shifted
 from xva.numerics import tree
 from xva.scenarios.packed import Packer
 from xva.scenarios.plan import Case, StressBase, StressPlan

@@ -19,10 +19,10 @@ from xva.dates import SAME_TIME
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import EventKey, accrual_key
 from xva.exposure.state.coupon_events import coupon_events
-from xva.models.cross_asset import CrossAssetModel
+from xva.models import CrossAssetModel
+from xva.numerics.types import Floats
 from xva.pricing.affine import CurveSource
 
-Floats = NDArray[np.float64]
 WIDTH = 4  # states an event scalar depends on: x and ln Y of two currencies
 
 

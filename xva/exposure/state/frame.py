@@ -8,18 +8,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import EventKey
 from xva.exposure.state.event_scalars import EventScalars, event_scalars
 from xva.exposure.state.state import CovarianceTable, covariance_table
-from xva.models.cross_asset import CrossAssetModel
+from xva.models import CrossAssetModel
 from xva.numerics import chebyshev
+from xva.numerics.types import Floats
 from xva.pricing.affine import CurveSource
-
-Floats = NDArray[np.float64]
 
 HALF_WIDTH_SD = 5.5
 FIRST_SCALE = 1e-3  # of the state at as_of, which has no spread

@@ -21,7 +21,7 @@ from torch import Tensor
 from xva.dates import SAME_TIME
 from xva.errors import CalibrationError
 from xva.exposure.state.event_scalars import EventScalars
-from xva.models.cross_asset import CrossAssetModel
+from xva.models import CrossAssetModel
 from xva.numerics.types import Floats
 
 
