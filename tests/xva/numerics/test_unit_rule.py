@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from xva.pricing.closed_form.gauss_legendre import unit_rule
+from xva.numerics.quadrature import unit_rule
 
 
 @pytest.mark.parametrize("count", [1, 4, 20])
