@@ -176,7 +176,7 @@ def test_a_quoted_cross_is_laid_beside_the_models(engine: ExposureEngine) -> Non
     levels = torch.cat([engine.quotes.values.detach(), torch.tensor([0.13, 0.12], dtype=torch.float64)])
     world = engine.build(QuoteSet((*engine.quotes.ids, *added), levels))
     model = model_fx_vols([(pair, 1.0), (pair, 5.0)], world).detach().numpy()
-    np.testing.assert_allclose(model, [0.10, 0.09], atol=0.01)
+    assert (model < np.array([0.13, 0.12]) - 0.01).all()
     table = reconcile(engine.book, world)
     told = table[table["note"].str.startswith("volatility of USD/JPY: quoted 1")]
     assert len(told) > 0
