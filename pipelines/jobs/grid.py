@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.jobs.problems import FieldError
 from xva import dates
 from xva.exposure.compiled import Breaks
 from xva.exposure.flow_dates import flow_dates
@@ -31,26 +32,23 @@ _UNIT_DAYS = {"D": 1.0, "W": 7.0, "M": 365.0 / 12.0, "Y": 365.0}
 
 
 def check_grid(grid: str | list[date]) -> None:
-    """Raise ValueError, as ``field: expected|got|fix``, where the grid makes no sense."""
+    """Raise FieldError where the grid makes no sense."""
     if isinstance(grid, list):
         if not grid or any(b <= a for a, b in pairwise(grid)):
-            raise ValueError("grid: dates in increasing order|another order or none|sort them")
+            raise FieldError("grid", "dates in increasing order", "another order or none", "sort them")
         if grid[0] < dates.EARLIEST.item() or grid[-1] > dates.LATEST.item():
-            raise ValueError(
-                f"grid: dates from {dates.EARLIEST} to {dates.LATEST}|{grid[0]} to {grid[-1]}|correct them"
-            )
+            allowed = f"dates from {dates.EARLIEST} to {dates.LATEST}"
+            raise FieldError("grid", allowed, f"{grid[0]} to {grid[-1]}", "correct them")
         return
     reached = 0.0
     for piece in _pieces(grid):
         match = _PIECE.fullmatch(piece)
         if match is None:
-            raise ValueError(
-                f'grid: steps such as "1M..5Y, 3M..10Y"|{piece!r}|write STEP..END or TENOR, '
-                'with "+ cashflows" at the end or without'
-            )
+            fix = 'write STEP..END or TENOR, with "+ cashflows" at the end or without'
+            raise FieldError("grid", 'steps such as "1M..5Y, 3M..10Y"', repr(piece), fix)
         end = _days(match["end"] or match["step"])
         if end <= reached:
-            raise ValueError(f"grid: pieces that end later and later|{piece!r}|put them in order")
+            raise FieldError("grid", "pieces that end later and later", repr(piece), "put them in order")
         reached = end
 
 

@@ -14,6 +14,14 @@ SHOWN = 200
 """Largest number of problems told one by one."""
 
 
+class FieldError(ValueError):
+    """What is wrong with a field of a file's section, in parts; pydantic collects ValueErrors and keeps them whole."""
+
+    def __init__(self, field: str, expected: str, got: str, fix: str = "") -> None:
+        self.problem = Problem(field, expected, got, fix)
+        super().__init__(str(self.problem))
+
+
 @final
 class Problems:
     """Everything found wrong so far."""

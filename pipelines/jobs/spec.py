@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipelines.jobs.grid import check_grid
-from pipelines.jobs.problems import NAME, NAME_IN_WORDS, Problems
+from pipelines.jobs.problems import NAME, NAME_IN_WORDS, FieldError, Problems
 from pipelines.jobs.toml import read_toml
 from xva import dates
 from xva.adjustments import Funding, Quadrature, Variant
@@ -77,20 +77,23 @@ class Simulation(Section):
         block, scrambles = self.block_size, self.scrambles
         if self.paths // block > MOST_BLOCKS:
             up = -(-self.paths // MOST_BLOCKS)
-            raise ValueError(
-                f"block_size: at most {MOST_BLOCKS:,} blocks, each of them files of its own|"
-                f"{self.paths:,} / {block} = {self.paths // block:,}|{up:,} or more"
+            raise FieldError(
+                "block_size",
+                f"at most {MOST_BLOCKS:,} blocks, each of them files of its own",
+                f"{self.paths:,} / {block} = {self.paths // block:,}",
+                f"{up:,} or more",
             )
         if self.paths % block:
             up = -(-self.paths // block) * block
-            raise ValueError(
-                f"paths: a whole number of blocks of {block}|{self.paths} paths|{up} paths would do"
-            )
+            whole = f"a whole number of blocks of {block}"
+            raise FieldError("paths", whole, f"{self.paths} paths", f"{up} paths would do")
         blocks = self.paths // block
         if blocks % scrambles:
-            raise ValueError(
-                f"block_size: a number of blocks that is a multiple of the {scrambles} scrambles|"
-                f"{self.paths} / {block} = {blocks} blocks|change block_size, paths or scrambles"
+            raise FieldError(
+                "block_size",
+                f"a number of blocks that is a multiple of the {scrambles} scrambles",
+                f"{self.paths} / {block} = {blocks} blocks",
+                "change block_size, paths or scrambles",
             )
         return self
 
@@ -232,10 +235,9 @@ def _explain(file: str, item: Any, problems: Problems) -> None:
         problems.add(where, "a value", "nothing")
     elif item["type"] == "string_pattern_mismatch":
         problems.add(where, _WORDS[item["ctx"]["pattern"]], repr(item["input"]))
-    elif message.count("|") == 2:
-        what, got, fix = message.split("|")
-        field, _, expected = what.partition(": ")
-        problems.add(f"{file}, [{'.'.join(loc)}] {field}", expected, got, fix)
+    elif isinstance(told := item.get("ctx", {}).get("error"), FieldError):
+        p = told.problem
+        problems.add(f"{file}, [{'.'.join(loc)}] {p.where}", p.expected, p.got, p.fix)
     else:
         expected = message.removeprefix("Input should be ")
         got = item["input"]
