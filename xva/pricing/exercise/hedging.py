@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.models.path_model import Option
+from xva.numerics.types import Floats
 from xva.pricing.exercise.basis import evaluate, total_degree
 from xva.pricing.exercise.features import MANY, RANK
 from xva.pricing.exercise.policy import ExercisePolicy
@@ -54,8 +55,8 @@ def _ordered(trade: PathTrade, paths: Paths, day: np.datetime64, gained: Tensor)
     return gained.gather(0, prices.argsort(dim=0, descending=True))
 
 
-def fit_hedge(policy: ExercisePolicy, number: int, features: Tensor, gains: Tensor, worth: Tensor) -> None:
-    """Fit, in place, what of each equity hedges ``worth`` ``(path,)``, the value on the date after ``number``.
+def fit_hedge(policy: ExercisePolicy, number: int, features: Tensor, gains: Tensor, worth: Tensor) -> Floats:
+    """What of each equity ``(equity, function)`` hedges ``worth`` ``(path,)``, the value on the date after ``number``.
 
     Regressed together with a polynomial of the features, so that only what these do not say is hedged.
     """
@@ -65,7 +66,8 @@ def fit_hedge(policy: ExercisePolicy, number: int, features: Tensor, gains: Tens
     known = policy.basis(number, features)
     design = torch.cat([terms / size, known]).T
     found = torch.linalg.lstsq(design, worth[:, None], driver="gelsd").solution[: len(terms), 0]
-    policy.deltas[number] = (found / size[:, 0]).reshape(len(gains), len(functions)).numpy()
+    fitted: Floats = (found / size[:, 0]).reshape(len(gains), len(functions)).numpy()
+    return fitted
 
 
 def hedge_gain(policy: ExercisePolicy, number: int, features: Tensor, gains: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ standard deviation, so that a derivative sees the boundary move.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import final
+from dataclasses import dataclass, field, replace
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -73,6 +73,15 @@ class ExercisePolicy:
     transform: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
     margin: Floats = field(default_factory=lambda: np.empty(0))
     deltas: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    def with_date(self, number: int, **rows: Any) -> ExercisePolicy:
+        """The same policy with one date's rows of some fields in place, ``with_date(3, margin=0.1)``; arrays are copied."""
+        changed: dict[str, Any] = {}
+        for name, row in rows.items():
+            field_of = getattr(self, name)
+            changed[name] = field_of.clone() if isinstance(field_of, Tensor) else field_of.copy()
+            changed[name][number] = row
+        return replace(self, **changed)
 
     def exercised(self, trade: PathTrade, paths: Paths, level: float = 0.0) -> Tensor:
         """Share ``(exercise, path)`` exercised on each date, as `PathTrade.cashflows` takes it.

@@ -76,18 +76,19 @@ def train_policy(
         later = torch.zeros_like(change[0])
         for e in range(len(policy.dates) - 1, -1, -1):
             target = change[e] - later
-            policy.transform[e] = orthonormal(regression_sums(policy, e, features[e], target)).numpy()
+            raw = regression_sums(policy, e, features[e], target)
+            policy = policy.with_date(e, transform=orthonormal(raw).numpy())
             sums = regression_sums(policy, e, features[e], target)
-            coefficients = policy.coefficients.clone()
-            coefficients[e] = solve_moments(sums, how.ridge)
-            policy = _with_width(replace(policy, coefficients=coefficients), e, features[e])
+            policy = policy.with_date(e, coefficients=solve_moments(sums, how.ridge))
+            policy = policy.with_date(e, widths=_width(policy, e, features[e]))
             if len(policy.margin) and e < len(policy.dates) - 1:
-                policy.margin[e] = _MARGIN * _noise(policy, e, features[e], target)
+                policy = policy.with_date(e, margin=_MARGIN * _noise(policy, e, features[e], target))
             taken = policy.decision(e, features[e], LATER)
             later = taken * change[e] + (1.0 - taken) * later
             if e:
                 if gains.shape[1]:
-                    fit_hedge(policy, e - 1, features[e - 1], gains[e - 1], later)
+                    fitted = fit_hedge(policy, e - 1, features[e - 1], gains[e - 1], later)
+                    policy = policy.with_date(e - 1, deltas=fitted)
                 later = later - _hedged(policy, e - 1, hedge, features, gains)
     return policy
 
@@ -153,7 +154,8 @@ def _blank(
         deltas=np.zeros((n_dates if equities else 0, equities, functions)),
     )
     for e, rows in enumerate(chosen):
-        policy.mean[e], policy.deviation[e] = _standardisation(rows, policy.weight(e, rows))
+        mean, deviation = _standardisation(rows, policy.weight(e, rows))
+        policy = policy.with_date(e, mean=mean, deviation=deviation)
     if EXERCISE_VALUE in names and n_features > 1 and _is_said(policy, chosen):
         few = exponents[exponents[:, -1] == 0]
         none, plain = (
@@ -223,7 +225,7 @@ def _noise(policy: ExercisePolicy, number: int, features: Tensor, target: Tensor
     return float(np.sqrt(square * rank * float(share.square().sum()))) / total
 
 
-def _with_width(policy: ExercisePolicy, number: int, features: Tensor) -> ExercisePolicy:
+def _width(policy: ExercisePolicy, number: int, features: Tensor) -> float:
     """Width of one date's decision from the spread of its gap, weighted as the regression was."""
     gap = policy.gap(number, features)
     weight = policy.weight(number, features)
@@ -231,6 +233,4 @@ def _with_width(policy: ExercisePolicy, number: int, features: Tensor) -> Exerci
     share = share / share.sum().clamp(min=1e-300)
     mean = (share * gap).sum()
     width = policy.regression.softness * float(torch.sqrt((share * (gap - mean) ** 2).sum()))
-    widths = policy.widths.copy()
-    widths[number] = width if width > 0.0 else 1.0
-    return replace(policy, widths=widths)
+    return width if width > 0.0 else 1.0
