@@ -150,7 +150,7 @@ class DifferentialNetwork(DatesFitter):
             )
 
     def fit_many(self, dates: Sequence[Samples], progress: Report = silent) -> list[Surrogate]:
-        used = [s if self.gradient_weight > 0.0 else s.without_gradients() for s in dates]
+        used = [s.at_weight(self.gradient_weight) for s in dates]
         scalings = [Scaling.of(s, self.dropped) for s in used]
         found: list[Surrogate] = [constant(s.names, scaling) for s, scaling in zip(dates, scalings)]
         total, done = self.schedule.epochs * len(dates), 0
@@ -210,7 +210,7 @@ class DifferentialNetwork(DatesFitter):
         return [pad(layer, (0, 0, 0, 1)) for layer in (*first, *between, *last)]
 
     def _surrogate(self, names: tuple[str, ...], scaling: Scaling, layers: list[Tensor]) -> NetworkSurrogate:
-        reduced = scaling.inward.shape[1]
+        reduced = scaling.reduced
         first, hidden, last = layers[0].to(scaling.centre.dtype), layers[1:-1], layers[-1]
         first = torch.cat([first[:reduced], first[-1:]])
         inner = torch.stack(hidden) if hidden else last.new_zeros(0, self.units + 1, self.units)
@@ -227,7 +227,7 @@ def _alike(samples: Sequence[Samples], scalings: Sequence[Scaling]) -> list[list
     """Numbers of the dates that can be stacked, where there is something to learn."""
     groups: dict[int, list[int]] = {}
     for number, (one, scaling) in enumerate(zip(samples, scalings)):
-        if scaling.inward.shape[1]:
+        if scaling.reduced:
             groups.setdefault(len(one), []).append(number)
     return list(groups.values())
 

@@ -115,9 +115,9 @@ class PolynomialRegression(ClosedForm):
             )
 
     def fit_one(self, samples: Samples) -> Surrogate:
-        used = samples if self.gradient_weight > 0.0 else samples.without_gradients()
+        used = samples.at_weight(self.gradient_weight)
         scaling = Scaling.of(used, self.dropped)
-        reduced = scaling.inward.shape[1]
+        reduced = scaling.reduced
         if reduced == 0:
             return constant(samples.names, scaling)
         powers = _powers(reduced, self._fitting(reduced)).to(samples.values.device)

@@ -58,6 +58,10 @@ class Samples:
             return torch.zeros(len(self.names), dtype=torch.bool)
         return torch.ones(len(self.names), dtype=torch.bool) if self.known is None else self.known
 
+    def at_weight(self, gradient_weight: float) -> Samples:
+        """The labels that a fit with this weight of gradients looks at: at 0 the values alone."""
+        return self if gradient_weight > 0.0 else self.without_gradients()
+
     def without_gradients(self) -> Samples:
         """The same for value-only training (lambda = 0)."""
         return Samples(self.names, self.features, self.values)

@@ -63,6 +63,11 @@ class Scaling:
     scale: Tensor
     labelled: int
 
+    @property
+    def reduced(self) -> int:
+        """Number of inputs that a fit has; 0 where nothing is left to learn."""
+        return self.inward.shape[1]
+
     @classmethod
     def of(cls, samples: Samples, dropped: float = 1e-6) -> Self:
         """Whiten features with and without gradient labels apart; rotate and cut the former by their labels.
