@@ -79,7 +79,7 @@ def test_the_steps_are_those_that_have_something_to_do(explained: Explanation) -
     ]
     told = explained.data.attrs
     assert told["matured"] == ["ENDED"]
-    assert told["dead"] == ["GONE", "AMENDED"]
+    assert told["dead"] == ["AMENDED", "GONE"]
     assert told["new"] == ["AMENDED", "NEW"]
     assert told["amended"] == ["AMENDED"]
     assert told["gained_quotes"] == [days.LACKING]
