@@ -125,6 +125,7 @@ def test_a_book_that_is_over_is_refused(kind, tmp_path):
         load_job(job)
 
 
+@pytest.mark.slow
 def test_knocked_out_long_ago(tmp_path):
     """Not matured, but nothing comes any more: worth 0 with derivatives of 0, however narrowly it was knocked out."""
     barrier = {

@@ -41,13 +41,8 @@ def stressed(base: Run) -> Run:
     return pipelines.stress(base, chosen(*SOME), "serial")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "steepener",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("credit_wider_50", "replay_2020")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["steepener", "credit_wider_50", "replay_2020"])
 def test_a_scenario_has_the_root_hash_and_numbers_of_a_fresh_run_on_its_quotes(
     name: str, base: Run, stressed: Run, tmp_path: Path
 ) -> None:

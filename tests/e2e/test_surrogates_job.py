@@ -215,7 +215,8 @@ def test_a_product_that_forgets_is_found_out_and_replaced(tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("home", [pytest.param("A", marks=pytest.mark.slow), "C"])
+@pytest.mark.slow
+@pytest.mark.parametrize("home", ["A", "C"])
 def test_a_forward_on_paths_is_the_one_in_closed_form(home: str, tmp_path: Path) -> None:
     """Also without netting, with a break, and with a fixing before the first exposure date."""
     terms = {"currency": "EUR", "equity": "NORDWIND"}

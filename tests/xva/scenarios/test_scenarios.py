@@ -55,7 +55,7 @@ def sums(plan: Plan) -> list[Arrays]:
 
 @cache
 def engine() -> ExposureEngine:
-    return demo_engine(64, 8, 4, every=3)
+    return demo_engine(64, 8, 4, every=8)
 
 
 @cache
