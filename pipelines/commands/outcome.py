@@ -43,9 +43,10 @@ def exit_codes() -> Iterator[None]:
         _say(error.message)
         raise typer.Exit(exit_code(error)) from None
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        _say(f"{error.filename}: {error.strerror}; what is done is kept, the same command continues it")
+        where = "" if error.filename is None else f"{error.filename}: "
+        _say(f"{where}{error.strerror}; what is done is kept, the same command continues it")
         raise typer.Exit(INCOMPLETE) from None
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from xva.errors import StoreError
+
 
 @dataclass(frozen=True)
 class Event:
@@ -170,10 +172,15 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         record = {"event": type(event).__name__, "at": datetime.now(UTC).isoformat(), **asdict(event)}
         line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
-        with self.path.open("ab+") as file:
-            if file.tell() and not self._ends_in_newline():
-                line = b"\n" + line  # a driver was killed in the middle of a line
-            file.write(line)
+        try:
+            with self.path.open("ab+") as file:
+                if file.tell() and not self._ends_in_newline():
+                    line = b"\n" + line  # a driver was killed in the middle of a line
+                file.write(line)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: cannot be written, {error.strerror}; what is done is kept: make room and resume the run"
+            ) from error
 
     def _ends_in_newline(self) -> bool:
         with self.path.open("rb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pipelines.execution.events import (
 from pipelines.execution.memory import check_memory
 from pipelines.execution.session import Executor, Session
 from pipelines.execution.tasks import PlanAddress, Receipt, StoreTask
+from pipelines.storage.durable import digest_file
 from pipelines.storage.identity import RunIdentity, differing_keys, environment
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.lock import driver_lock
@@ -117,8 +118,9 @@ def execute(
     layout.root.mkdir(parents=True, exist_ok=True)
     with driver_lock(layout.lock):
         if layout.run_json.exists():
+            layout.require_own()
             manifest = read_manifest(layout)
-            mend_run(layout, manifest, plan, settings.trusted_modules)
+            manifest = mend_run(layout, manifest, plan, settings.trusted_modules, attachments)
         else:
             variables = plan.schema.variables if store_cube else ()
             with _undone_if(fresh, layout):
@@ -146,6 +148,7 @@ def resume(
             f"environment it was started in, or start the job anew"
         )
     with driver_lock(layout.lock):
+        layout.require_own()
         manifest = read_manifest(layout)
         plan = load_plan(layout.inputs, manifest.plan, settings.trusted_modules)
         mend_run(layout, manifest, plan, settings.trusted_modules)
@@ -188,8 +191,9 @@ class _Run:
         try:
             return self._bring_to_end(finish)
         except BaseException as error:
-            if self._layout.root.exists():
-                self._emit(RunFailed(f"{type(error).__name__}: {error}", self._seconds()))
+            with suppress(StoreError):  # a full disk: the first error says so
+                if self._layout.root.exists():
+                    self._emit(RunFailed(f"{type(error).__name__}: {error}", self._seconds()))
             raise
 
     def _bring_to_end(self, finish: Finish) -> RunOutcome:
@@ -210,6 +214,8 @@ class _Run:
             results = write_results(self._layout, finish(StoredSums(self._layout, markers)))
             self._sweep()
             write_completion(self._layout, manifest, root, results)
+        elif completion.run_json != digest_file(self._layout.run_json):  # it was lost and made again
+            write_completion(self._layout, manifest, root, completion.results)
         self._emit(RunFinished(root, self._seconds()))
         return RunOutcome(self._layout.root, manifest.run_id, root, missing, self._seconds())
 

@@ -56,7 +56,7 @@ def status(run_dir: Path | str) -> RunStatus:
     """
     layout = RunLayout(Path(run_dir).absolute())
     manifest = read_manifest(layout)
-    done = {b for b in range(manifest.n_blocks) if layout.marker(b).exists()}
+    done = set(layout.committed(manifest.n_blocks))
     root = _root_hash(layout) if len(done) == manifest.n_blocks else None
     driver = lock_holder(layout.lock)
     events = read_events(layout.events)

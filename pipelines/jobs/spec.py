@@ -14,8 +14,8 @@ from pipelines.jobs.problems import NAME, NAME_IN_WORDS, FieldError, Problems
 from pipelines.jobs.toml import read_toml
 from xva import dates
 from xva.adjustments import Funding, Quadrature, Variant
+from xva.blocks.plan import MOST_BLOCKS
 
-MOST_BLOCKS = 1_000_000
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2090, 12, 31)
 """Valuation dates whose grids, up to a century long, end within the calendars."""
 Name = Annotated[str, Field(pattern=NAME.pattern)]

@@ -71,7 +71,7 @@ class Run:
     @property
     def blocks_done(self) -> int:
         """Blocks with a marker; `xva verify` also reads what the markers vouch for."""
-        return sum(self.layout.marker(block).exists() for block in range(self.manifest.n_blocks))
+        return len(self.layout.committed(self.manifest.n_blocks))
 
     @cached_property
     def xva(self) -> xr.Dataset:

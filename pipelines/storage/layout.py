@@ -78,6 +78,22 @@ class RunLayout:
         """Marker file of a block."""
         return self.blocks / f"{block:08d}.json"
 
+    def committed(self, n_blocks: int) -> tuple[int, ...]:
+        """Blocks below ``n_blocks`` that have a marker, in order; one look at the folder, however many there should be."""
+        names = (path.stem for path in self.blocks.glob("[0-9]*.json"))
+        return tuple(sorted(int(n) for n in names if len(n) == 8 and n.isdecimal() and int(n) < n_blocks))
+
+    def require_own(self) -> None:
+        """Raise StoreError where a folder that is written into is a link: files would land outside the run."""
+        folders = [self.inputs, self.blocks, self.cube, self.results, self.root / "surrogates"]
+        folders += [*self.cube.glob("*"), *self.cube.glob("*/c"), *self.cube.glob("*/c/*")]
+        if links := [p for p in folders if p.is_symlink()]:
+            raise StoreError(
+                f"{links[0]}: expected a folder of the run's own, got a link to {links[0].readlink()}; put the folder itself "
+                f"in its place",
+                [str(p) for p in links],
+            )
+
     def sums(self, block: int) -> Path:
         """Partial sums of a block (safetensors, float64)."""
         return self.blocks / f"{block:08d}.safetensors"

@@ -12,6 +12,7 @@ from pipelines.storage.durable import Digest, digest_file, read_json, readable_j
 from pipelines.storage.identity import RunIdentity, differing_keys
 from pipelines.storage.layout import RunLayout, safe_name
 from surrogates.durable import write_whole
+from xva.blocks.plan import MOST_BLOCKS
 from xva.errors import StoreError
 
 _FORMAT = 1
@@ -95,6 +96,10 @@ def read_manifest(layout: RunLayout) -> RunManifest:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{layout.run_json}: expected the manifest of a run, got {error!r}") from error
+    if not 1 <= manifest.n_blocks <= MOST_BLOCKS:
+        raise StoreError(
+            f"{layout.run_json}: expected 1 to {MOST_BLOCKS:,} blocks, got {manifest.n_blocks:,}"
+        )
     if manifest.run_id != document.get("run_id"):
         raise StoreError(
             f"{layout.run_json}: its run id is not the hash of its identity: the file was changed"

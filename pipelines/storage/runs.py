@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
 from pipelines.storage.identity import RunIdentity
 from pipelines.storage.layout import RunLayout
 from pipelines.storage.manifest import RunManifest, write_manifest
-from pipelines.storage.plans import plan_address, put_bytes, save_plan
+from pipelines.storage.plans import get_bytes, plan_address, put_bytes, save_plan
 from pipelines.storage.shards import CubeTemplate, install_template
 from pipelines.storage.verify import check_files
 from xva.blocks import Plan
@@ -36,25 +37,28 @@ def create_run(
         )
     layout.inputs.mkdir(exist_ok=True)
     layout.blocks.mkdir(exist_ok=True)
-    stored = {
-        name: put_bytes(layout.inputs, data, _suffix(name)) for name, data in (attachments or {}).items()
-    }
     manifest = RunManifest(
         identity,
         plan.n_blocks,
         variables,
         save_plan(layout.inputs, plan, trusted_modules),
         install_template(layout, _template(plan, identity, variables)),
-        stored,
+        _stored(layout, attachments or {}),
     )
     write_manifest(layout, manifest)
     return manifest
 
 
 def mend_run(
-    layout: RunLayout, manifest: RunManifest, plan: Plan, trusted_modules: Collection[str] = ()
-) -> None:
-    """Bring damaged plan files and cube metadata back as they were.
+    layout: RunLayout,
+    manifest: RunManifest,
+    plan: Plan,
+    trusted_modules: Collection[str] = (),
+    attachments: Mapping[str, bytes] | None = None,
+) -> RunManifest:
+    """Bring damaged plan files and cube metadata back as they were, and files of the job where they are at hand.
+
+    Returns the manifest, which names other files of the job where lost ones were replaced by others that say the same.
 
     Raises
     ------
@@ -74,6 +78,24 @@ def mend_run(
         rebuilt = install_template(layout, _template(plan, manifest.identity, manifest.variables))
         if rebuilt != dict(manifest.template):
             raise StoreError(f"{layout.cube}: its metadata were changed and cannot be rebuilt as they were")
+    return manifest if not attachments else _with_files(layout, manifest, attachments)
+
+
+def _with_files(layout: RunLayout, manifest: RunManifest, attachments: Mapping[str, bytes]) -> RunManifest:
+    """The run's copies of the job's files made whole again, if one of them is not."""
+    try:
+        for file in manifest.attachments.values():
+            get_bytes(layout.inputs, file)
+    except StoreError:
+        mended = replace(manifest, attachments=_stored(layout, attachments))
+        if mended != manifest:
+            write_manifest(layout, mended)
+        return mended
+    return manifest
+
+
+def _stored(layout: RunLayout, attachments: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: put_bytes(layout.inputs, data, _suffix(name)) for name, data in attachments.items()}
 
 
 def _template(plan: Plan, identity: RunIdentity, variables: tuple[str, ...]) -> CubeTemplate:

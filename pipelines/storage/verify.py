@@ -12,6 +12,9 @@ from pipelines.storage.markers import Marker, damage, read_marker, root_hash
 from pipelines.storage.plans import get_bytes, plan_files
 from xva.errors import StoreError
 
+_TOLD = 100
+"""Lost blocks that are told one by one."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -59,9 +62,7 @@ def scan(layout: RunLayout, manifest: RunManifest) -> Scan:
     """Check every committed block against its marker, byte by byte."""
     markers: dict[int, Marker] = {}
     findings: list[Finding] = []
-    for block in range(manifest.n_blocks):
-        if not layout.marker(block).exists():
-            continue
+    for block in layout.committed(manifest.n_blocks):
         try:
             marker = read_marker(layout, manifest.run_id, manifest.variables, block)
         except StoreError as error:
@@ -129,8 +130,10 @@ def _check_completion(
     if completion is None:
         return ()
     findings = list(check_files(layout, {**completion.results, "run.json": completion.run_json}))
-    missing = [b for b in range(manifest.n_blocks) if not layout.marker(b).exists()]
-    findings += [Finding(layout.relative(layout.marker(b)), "missing", b) for b in missing]
+    missing = sorted(set(range(manifest.n_blocks)).difference(layout.committed(manifest.n_blocks)))
+    findings += [Finding(layout.relative(layout.marker(b)), "missing", b) for b in missing[:_TOLD]]
+    if len(missing) > _TOLD:
+        findings.append(Finding("blocks", f"the markers of {len(missing) - _TOLD:,} more are missing"))
     pairs = [("run id", completion.run_id, manifest.run_id), ("root hash", completion.root_hash, root)]
     findings += [
         Finding("COMPLETE.json", f"{what} {there[:8]}, the run has {here[:8]}")

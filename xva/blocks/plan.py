@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # what a worker imports before it computes stays light: trade
     from xva.trades import Trade
     from xva.trades.kinds import Kinds
 
+MOST_BLOCKS = 1_000_000
+"""Blocks of the largest run, each of them files of its own."""
 Arrays = dict[str, NDArray[Any]]
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -248,3 +252,95 @@ def test_serial_never_imports_distributed_and_prints_nothing(tmp_path: Path) -> 
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def lose_inputs(folder: Path) -> None:
+    shutil.rmtree(folder / "inputs")
+
+
+def lose_manifest(folder: Path) -> None:
+    (folder / "run.json").unlink()
+
+
+def tear_job(folder: Path) -> None:
+    (path,) = (folder / "inputs").glob("*.toml")
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [lose_inputs, lose_manifest, tear_job])
+def test_the_same_job_mends_what_its_finished_run_has_lost(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    folder, files = tmp_path / "run", {"job.toml": b"name = 'dummy'"}
+    first = run(folder, attachments=files)
+    damage(folder)
+    assert not damaged_or_ok(folder)
+    again = run(folder, attachments=files)
+    assert (again.computed, again.root_hash) == ((), first.root_hash)
+    assert verify(folder).ok
+
+
+def damaged_or_ok(folder: Path) -> bool:
+    try:
+        return verify(folder).ok
+    except StoreError:
+        return False
+
+
+def test_other_files_that_say_the_same_take_the_place_of_lost_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run(folder, attachments={"job.toml": b"name = 'dummy'"})
+    lose_inputs(folder)
+    run(folder, attachments={"job.toml": b"name   =   'dummy'"})
+    assert verify(folder).ok
+    assert [p.read_bytes() for p in (folder / "inputs").glob("*.toml")] == [b"name   =   'dummy'"]
+
+
+def test_a_full_disk_ends_in_a_named_error(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first = run(folder)
+    (folder / "events.jsonl").unlink()
+    (folder / "events.jsonl").symlink_to("/dev/full")
+    (folder / "blocks" / "00000003.json").unlink()
+    with pytest.raises(StoreError, match=r"events\.jsonl: cannot be written, No space left on device"):
+        resume(folder, SerialExecutor(), finish, settings=SETTINGS)
+    (folder / "events.jsonl").unlink()
+    assert resume(folder, SerialExecutor(), finish, settings=SETTINGS).root_hash == first.root_hash
+
+
+@pytest.mark.parametrize("name", ["blocks", "inputs", "cube.zarr", "cube.zarr/value", "cube.zarr/value/c/3"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    run(folder)
+    shutil.move(folder / name, outside)
+    (folder / name).symlink_to(outside)
+    (folder / "blocks" / "00000003.json").unlink()
+    before = {p: p.read_bytes() for p in outside.rglob("*") if p.is_file()}
+    for again in (lambda: run(folder), lambda: resume(folder, SerialExecutor(), finish, settings=SETTINGS)):
+        with pytest.raises(StoreError, match="expected a folder of the run's own, got a link to"):
+            again()
+    assert {p: p.read_bytes() for p in outside.rglob("*") if p.is_file()} == before
+
+
+def test_a_manifest_of_more_blocks_than_there_can_be(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run(folder)
+    document = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(document | {"n_blocks": 10_000_000}))
+    for look in (status, verify):
+        with pytest.raises(StoreError, match=r"run\.json: expected 1 to 1,000,000 blocks, got 10,000,000"):
+            look(folder)
+
+
+def test_many_lost_blocks_are_told_in_short(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run(folder)
+    document = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(document | {"n_blocks": 1_000_000}))
+    started = time.monotonic()
+    found = verify(folder)
+    assert not found.ok
+    assert len(found.findings) < 200
+    assert "the markers of 999,895 more are missing" in "\n".join(map(str, found.findings))
+    assert status(folder).n_blocks == 1_000_000
+    assert time.monotonic() - started < 20.0
