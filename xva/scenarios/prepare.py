@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.adjustments.measures import measure_weights
-from xva.blocks.packing import pack
 from xva.blocks.plan import Arrays
 from xva.errors import DomainError, InputErrors, MarketDataError, Problem, XvaError
 from xva.exposure import ExposureEngine
 from xva.exposure.block import ExposureData, ExposurePlan
+from xva.exposure.block.reach import same_values
 from xva.exposure.engine import path_trades
 from xva.exposure.world import paths_move
 from xva.market import QuoteSet, Scenario, ScenarioSet, shifted
-from xva.numerics import tree
 from xva.scenarios.packed import Packer
 from xva.scenarios.plan import Case, StressBase, StressPlan
 from xva.trades.kinds import Kinds, types_with
@@ -224,37 +223,7 @@ def reached_sets(engine: ExposureEngine, base: ExposureData, found: ExposureData
     """
     names = [n.name for n in engine.book.netting_sets]
     return tuple(
-        i for i, name in enumerate(names) if path_trades(engine.book, name) or not _same(base, found, i)
-    )
-
-
-def _same(base: ExposureData, found: ExposureData, number: int) -> bool:
-    """Whether the set's inputs, its states, their Chebyshev intervals and its events are bitwise the base run's."""
-    rows = torch.from_numpy(base.active[number])
-    rates = rows[rows < base.states.n_rates]
-    own = base.sets[number]
-    pairs: list[tuple[Any, Any]] = [
-        (found.sets[number], own),
-        (found.centre[:, rates], base.centre[:, rates]),
-        (found.scale[:, rates], base.scale[:, rates]),
-        (found.grid.initial[rows], base.grid.initial[rows]),
-        (found.grid.drift[:, rows], base.grid.drift[:, rows]),
-        (found.grid.factor[:, rows], base.grid.factor[:, rows]),
-    ]
-    if own.has_events:
-        if not _equal_arrays(found.layout, base.layout):
-            return False
-        pairs.append((found.events, base.events))
-    return all(tree.equal(a, b) for a, b in pairs) and _equal_arrays(found.sets[number], own)
-
-
-def _equal_arrays(left: Any, right: Any) -> bool:
-    """Whether two structures are the same, arrays that are no tensors included."""
-    (a, a_meta), (b, b_meta) = pack(left), pack(right)
-    return (
-        a_meta == b_meta
-        and a.keys() == b.keys()
-        and all(np.array_equal(a[k], b[k], equal_nan=a[k].dtype.kind == "f") for k in a)
+        i for i, name in enumerate(names) if path_trades(engine.book, name) or not same_values(base, found, i)
     )
 
 

@@ -13,13 +13,13 @@ from xva.adjustments.registry import SIDES
 from xva.exposure import ExposureEngine, World
 from xva.exposure.block import ExposureData
 from xva.exposure.block.data import BlockNoise, block_noise
+from xva.exposure.block.reach import same_values
 from xva.exposure.engine import RunConstants
 from xva.exposure.world import paths_move
 from xva.market import QuoteSet, quote_info
 from xva.market.fx_forwards import curve_kept
 from xva.market.quotes import unit_shift
 from xva.market.shocks import FxForwards
-from xva.numerics import tree
 from xva.numerics.types import Floats
 from xva.sensitivities.second_order.stage import ExposureInputs, ExposureStage, join_noise
 
@@ -42,8 +42,7 @@ class Revaluer:
         self.constants: RunConstants = engine.constants(self.base)
         self._noise = _batches(self.base)
         numbers = range(len(self.base.sets))
-        self._inputs = ExposureInputs(self.base.grid, self.base.events, self.base.sets)
-        self.base_profiles: Floats = self._profiles(self._inputs, numbers)
+        self.base_profiles: Floats = self._profiles(self.base, numbers)
 
     def samples(self, quote_id: str, amount: float) -> Floats:
         """``(scramble, measure, netting_set)`` with ``amount`` added to one quote, exercise soft as in the reverse pass."""
@@ -84,32 +83,16 @@ class Revaluer:
         state, _ = engine.state(frame, scalars)
         numbers = range(len(self.base.sets))
         sets = engine.held_inputs(self.constants, numbers, frame)
-        found = ExposureInputs(state.grid, state.events, sets)
-        reached = [i for i in numbers if not self._same(found, i)]
+        found = replace(self.base, grid=state.grid, events=state.events, sets=sets)
+        reached = [i for i in numbers if not same_values(self.base, found, i)]
         profiles = self.base_profiles.copy()
         if reached:
             profiles[:, :, reached] = self._profiles(found, reached)
         return profiles
 
-    def _same(self, found: ExposureInputs, number: int) -> bool:
-        """Whether a netting set's inputs are the base run's, and so are the rows of the states that it depends on."""
-        rows = torch.from_numpy(self.base.active[number])
-        pairs = [
-            (found.sets[number], self._inputs.sets[number]),
-            *(
-                (getattr(found.grid, n)[..., rows], getattr(self.base.grid, n)[..., rows])
-                for n in ("initial", "drift")
-            ),
-            (found.grid.factor[:, rows], self.base.grid.factor[:, rows]),
-        ]
-        own = self._inputs.sets[number]
-        if own.has_events:
-            pairs.append((found.events, self._inputs.events))
-        return all(tree.equal(a, b) for a, b in pairs)
-
-    def _profiles(self, inputs: ExposureInputs, numbers: Sequence[int]) -> Floats:
+    def _profiles(self, found: ExposureData, numbers: Sequence[int]) -> Floats:
         """Means ``(scramble, side, netting_set, time)`` of some netting sets' profiles."""
-        chosen = replace(inputs, sets=tuple(inputs.sets[i] for i in numbers))
+        chosen = ExposureInputs(found.grid, found.events, tuple(found.sets[i] for i in numbers))
         noise, stage = self.base.noise, ExposureStage(self.base)
         totals = np.zeros((noise.scrambles, len(SIDES) // 2, len(numbers), len(self.base.days)))
         with torch.no_grad():

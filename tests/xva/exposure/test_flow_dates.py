@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from xva.exposure.flow_dates import FlowDates
+from tests.support.value_part_samples import WORLD, Promise
+from xva.exposure.flow_dates import FlowDates, flow_dates
 
 
 def lost(flows, grid):
@@ -64,3 +66,13 @@ def test_tomorrow():
     flows = FlowDates(np.array([1]), np.array([1.0]), 1)
     assert flows.added(np.array([0]), most=5).tolist() == [0, 1]
     assert flows.unseen(np.array([0, 1])) == 0.0
+
+
+def test_a_new_kind_of_claim_says_itself_when_it_pays():
+    class Paid(NamedTuple):
+        payments: tuple[tuple[float, str, float], ...]
+
+    claims = (Paid(((1.0, "EUR", 3.0), (2.0, "USD", 1.0))),)
+    found = flow_dates([Promise("A", claims)], [claims], WORLD.context(), {"USD": 2.0})
+    assert found.day.tolist() == [365, 730]
+    np.testing.assert_allclose(found.share[0] / found.share[1], 1.5)
