@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xva.exposure.parts.tilt import Tilt
 from xva.exposure.state.frame import Frame
 from xva.numerics import chebyshev
 from xva.numerics.types import Floats, Ints
@@ -65,13 +66,15 @@ def first_orders(frame: Frame, currency: str, alive: NDArray[np.bool_], kink: Fl
     return np.where(alive, guess, 0).astype(np.int64)
 
 
-def at_orders(values: NodeValues, order: Ints, frame: Frame, currency: str) -> Tensor:
+def at_orders(
+    values: NodeValues, order: Ints, frame: Frame, currency: str, tilt: Tilt | None = None
+) -> Tensor:
     """Coefficients ``(date, highest order)`` of interpolants with a given number of nodes on each date."""
     width = int(order.max(initial=0))
     found = torch.zeros(len(order), width, dtype=torch.float64)
     for count in np.unique(order[order > 0]).tolist():
         dates = np.flatnonzero(order == count)
-        fitted = _coefficients(values, dates, count, frame, currency)
+        fitted = _coefficients(values, dates, count, frame, currency, tilt)
         padded = torch.nn.functional.pad(fitted, (0, width - count))
         found = found.index_add(0, torch.from_numpy(dates), padded)
     return found
@@ -83,8 +86,13 @@ def to_width(coefficients: Tensor, width: int) -> Tensor:
     return torch.nn.functional.pad(coefficients, (0, missing)) if missing > 0 else coefficients[..., :width]
 
 
-def decided(values: NodeValues, first: Ints, tolerance: float, frame: Frame, currency: str) -> Series:
-    """The series with as many nodes and coefficients as the tolerance asks for; ``first`` is a guess of the nodes."""
+def decided(
+    values: NodeValues, first: Ints, tolerance: float, frame: Frame, currency: str, tilt: Tilt | None = None
+) -> Series:
+    """The series with as many nodes and coefficients as the tolerance asks for; ``first`` is a guess of the nodes.
+
+    Of the function divided by the ``tilt``, where there is one.
+    """
     order, degree, bound = first.copy(), np.zeros_like(first), np.zeros(len(first))
     known = torch.zeros(len(first), int(ORDERS[-1]), dtype=torch.float64)
     left = np.flatnonzero(order)
@@ -93,8 +101,8 @@ def decided(values: NodeValues, first: Ints, tolerance: float, frame: Frame, cur
             more = []
             for count in np.unique(order[left]).tolist():
                 dates = left[order[left] == count]
-                fitted = _coefficients(values, dates, count, frame, currency)
-                kept, error, settled = _cut(fitted, dates, count, tolerance, frame, currency)
+                fitted = _coefficients(values, dates, count, frame, currency, tilt)
+                kept, error, settled = _cut(fitted, dates, count, tolerance, frame, currency, tilt)
                 known[dates, :count] = fitted
                 degree[dates], bound[dates] = kept, error
                 if count < ORDERS[-1]:
@@ -102,17 +110,24 @@ def decided(values: NodeValues, first: Ints, tolerance: float, frame: Frame, cur
             left = np.sort(np.concatenate(more)) if more else left[:0]
             order[left] = ORDERS[np.searchsorted(ORDERS, order[left]) + 1]
     width = int(order.max(initial=0))
-    attached = at_orders(values, order, frame, currency) if torch.is_grad_enabled() else known[:, :width]
+    attached = (
+        at_orders(values, order, frame, currency, tilt) if torch.is_grad_enabled() else known[:, :width]
+    )
     return Series(attached, order, degree, bound)
 
 
-def _coefficients(values: NodeValues, dates: Ints, count: int, frame: Frame, currency: str) -> Tensor:
+def _coefficients(
+    values: NodeValues, dates: Ints, count: int, frame: Frame, currency: str, tilt: Tilt | None
+) -> Tensor:
     x = frame.nodes(currency, count)[torch.from_numpy(dates)]
-    return values(dates, x) @ chebyshev.coefficient_matrix(count).T
+    found = values(dates, x)
+    if tilt is not None:
+        found = tilt.divided(found, dates, frame.currencies.index(currency), x)
+    return found @ chebyshev.coefficient_matrix(count).T
 
 
 def _cut(
-    fitted: Tensor, dates: Ints, count: int, tolerance: float, frame: Frame, currency: str
+    fitted: Tensor, dates: Ints, count: int, tolerance: float, frame: Frame, currency: str, tilt: Tilt | None
 ) -> tuple[Ints, Floats, NDArray[np.bool_]]:
     """``(date,)`` each: coefficients kept, bound of the error, whether there are nodes enough.
 
@@ -122,7 +137,7 @@ def _cut(
     size = np.abs(fitted.numpy())
     tails = np.cumsum(size[:, ::-1], axis=1)[:, ::-1]
     asked = np.where(frame.times[dates] > 0.0, tolerance, TODAY_TOLERANCE)
-    limit = asked * _mean_size(fitted, dates, count, frame, currency)
+    limit = asked * _mean_size(fitted, dates, count, frame, currency, tilt)
     limit = np.maximum(limit, _ROUNDING * size.max(axis=1))
     settled = tails[:, -2] <= limit
     kept = np.where(settled, (tails > limit[:, None]).sum(axis=1), count)
@@ -132,12 +147,17 @@ def _cut(
     return np.maximum(kept, 1), error, settled
 
 
-def _mean_size(fitted: Tensor, dates: Ints, count: int, frame: Frame, currency: str) -> Floats:
-    """``E |g(x)|`` ``(date,)`` over the paths' normal law, by the trapezoid rule on the interval."""
+def _mean_size(
+    fitted: Tensor, dates: Ints, count: int, frame: Frame, currency: str, tilt: Tilt | None
+) -> Floats:
+    """``E |g(x)|`` ``(date,)`` over the paths' normal law (times the tilt), by the trapezoid rule on the interval."""
     c, pick = frame.currencies.index(currency), torch.from_numpy(dates)
     u = torch.linspace(-1.0, 1.0, 129, dtype=torch.float64)
     x = frame.centre[pick, c, None] + frame.scale[pick, c, None] * u
-    z = (x - frame.spread.mean[pick, c, None]) / frame.spread.deviation[pick, c, None]
+    mean, deviation = frame.spread.mean[pick, c], frame.spread.deviation[pick, c]
+    if tilt is not None:
+        mean = tilt.seen_from(mean, deviation, dates, c)
+    z = (x - mean[:, None]) / deviation[:, None]
     density = torch.exp(-0.5 * z * z)
     values = (fitted @ chebyshev.basis(u, max(count, 2))[:count]).abs()
     return ((values * density).sum(1) / density.sum(1)).numpy()

@@ -15,13 +15,14 @@ from xva.exposure.parts.interpolants import at_orders, decided, to_width
 from xva.exposure.parts.interpolated import currency_units, interpolated
 from xva.exposure.parts.masking import row_mask, slopes
 from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
+from xva.exposure.parts.tilt import Tilt
 from xva.numerics.types import Floats, Ints
 
 
 @final
 @dataclass(frozen=True)
 class Polynomials(ValuePart):
-    """Sum over pairs of unit and currency of ``Y_c g(x_c)``.
+    """Sum over pairs of unit and currency of ``Y_c g(x_c)``, times the tilt where something is taken out.
 
     ``coefficients`` ``(date, pair, degree)``; ``unit``, ``currency`` ``(pair,)``, sorted by currency; ``degrees``
     ``(date, currency)`` is how many of them are not zero for certain. ``linear``, ``optional`` ``(date, pair)`` are the
@@ -37,6 +38,7 @@ class Polynomials(ValuePart):
     optional: Ints
     error: Floats
     rows: Ints
+    tilt: Tilt
 
     @classmethod
     def of(cls, source: SetSource, held: Polynomials | None) -> Polynomials:
@@ -45,20 +47,22 @@ class Polynomials(ValuePart):
         shape = (source.n_dates, len(pairs))
         linear, optional = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         degree, bound = np.zeros((shape[0], len(frame.currencies)), dtype=np.int64), np.zeros(shape[0])
-        blocks = []
+        blocks, tilt = [], Tilt.of(frame) if held is None else held.tilt
         for k, (c, unit) in enumerate(pairs):
             currency = frame.currencies[c]
             functions = interpolated(source.compiled, source.swaptions, unit, currency, frame)
             for function, order in zip(functions, (linear, optional)):
                 if held is None:
-                    series = decided(function.values, function.first, function.tolerance, frame, currency)
+                    series = decided(
+                        function.values, function.first, function.tolerance, frame, currency, tilt
+                    )
                     order[:, k] = series.order
                     np.maximum(degree[:, c], series.degree, out=degree[:, c])
                     bound += series.bound * frame.price_of(currency)
                     blocks.append(series.coefficients)
                 else:
                     order[:, k] = (held.linear if order is linear else held.optional)[:, k]
-                    blocks.append(at_orders(function.values, order[:, k], frame, currency))
+                    blocks.append(at_orders(function.values, order[:, k], frame, currency, tilt))
         if held is not None:
             degree = held.degrees
         width = max(int(degree.max(initial=0)), 1)
@@ -67,14 +71,15 @@ class Polynomials(ValuePart):
         units, currencies = (np.array([p[i] for p in pairs], dtype=np.int64) for i in (1, 0))
         coefficients = torch.stack(both, dim=1) if both else empty
         rows = np.array([rates.start for rates in frame.model.layout.rates_of], dtype=np.int64)
-        return cls(coefficients, units, currencies, degree, linear, optional, bound, rows)
+        return cls(coefficients, units, currencies, degree, linear, optional, bound, rows, tilt)
 
     def on(self, at: DateContext) -> PartOfDate | None:
         values = {}
         for c, degree in enumerate(self.degrees[at.date].tolist()):
             if degree:
                 basis = at.basis[at.rates_row(c)]
-                values[c] = at.y[c] * (self.coefficients[at.date, self.pairs(c), :degree] @ basis[:degree])
+                g = self.coefficients[at.date, self.pairs(c), :degree] @ basis[:degree]
+                values[c] = self.factor(at, c) * g
         return _OfDate(self, at, values) if values else None
 
     def tensors(self) -> Mapping[str, DatedTensor]:
@@ -92,6 +97,10 @@ class Polynomials(ValuePart):
     @property
     def bound(self) -> Floats:
         return self.error
+
+    def factor(self, at: DateContext, currency: int) -> Tensor:
+        """``(path,)`` what multiplies a currency's polynomials: its deflated FX rate, and the tilt."""
+        return self.tilt.times(at.y[currency], at.date, currency, at.state[at.rates_row(currency)])
 
     def pairs(self, currency: int) -> slice:
         """The pairs of one currency."""
@@ -124,9 +133,14 @@ class _OfDate(PartOfDate):
             )
             slope = part.coefficients[at.date, mine, :degree] @ slopes(degree, gradient).T / at.scale[row]
             unit = part.unit[mine]
-            gradient[row] += at.y[c] * row_mask(slope @ at.basis[row][:degree], unit, mask).sum(0)
-            if fx is not None:
-                gradient[fx] += row_mask(own, unit, mask).sum(0)
+            gradient[row] += part.factor(at, c) * row_mask(slope @ at.basis[row][:degree], unit, mask).sum(0)
+            tilt = float(part.tilt.slope[at.date, c])
+            if fx is not None or tilt:
+                total = row_mask(own, unit, mask).sum(0)
+                if tilt:
+                    gradient[row] -= tilt * total
+                if fx is not None:
+                    gradient[fx] += total
 
     def input_adjoint(self, mask: Tensor) -> Mapping[str, Tensor]:
         at, part = self.at, self.part
@@ -135,6 +149,7 @@ class _OfDate(PartOfDate):
             degree, mine = int(part.degrees[at.date, c]), part.pairs(c)
             basis = at.basis[at.rates_row(c)][:degree]
             units = torch.from_numpy(part.unit[mine]).to(mask.device)
-            found[0, mine, :degree] = (mask[units] * at.y[c]) @ basis.T
-            found[1, mine, :degree] = basis @ at.y[c]
+            factor = part.factor(at, c)
+            found[0, mine, :degree] = (mask[units] * factor) @ basis.T
+            found[1, mine, :degree] = basis @ factor
         return {"smooth.coefficients": found}

@@ -27,12 +27,14 @@ FIRST_SCALE = 1e-3  # of the state at as_of, which has no spread
 class Spread:
     """Law of the currencies' states ``(date, currency)``, without graph.
 
-    ``mean``, ``deviation``; ``reach`` is the largest exponent ``|H| scale`` that a bond of the book has on the interval.
+    ``mean``, ``deviation``; ``reach`` is the largest exponent ``|H| scale`` that a bond of the book has on the interval,
+    ``middle`` the middle of its bonds' ``H``.
     """
 
     mean: Tensor
     deviation: Tensor
     reach: Tensor
+    middle: Tensor
 
 
 @dataclass(frozen=True)
@@ -128,5 +130,6 @@ def _intervals(
         lower = torch.minimum(mean - HALF_WIDTH_SD * deviation, value.amin(0) - HALF_WIDTH_SD * deviation)
         upper = torch.maximum(mean + HALF_WIDTH_SD * deviation, value.amax(0) + HALF_WIDTH_SD * deviation)
         centre, scale = 0.5 * (lower + upper), 0.5 * (upper - lower)
-        spread = Spread(mean.detach(), deviation.detach(), (h.abs().amax(0) * scale).detach())
+        reach, middle = h.abs().amax(0) * scale, h.mean(0)
+        spread = Spread(mean.detach(), deviation.detach(), reach.detach(), middle.detach())
     return centre.detach(), scale.detach(), spread
