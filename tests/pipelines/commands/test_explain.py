@@ -57,7 +57,7 @@ def test_it_prints_steps_groups_and_lists_and_writes_all_terms(
     for line in ("time", "fixings", "dead trades", "new trades", "IR EUR", "credit", "unexplained"):
         assert re.search(rf"^ {line} .*\d", done.stdout, re.MULTILINE), line
     assert "DVA by risk factor group" in done.stdout
-    assert "2 × dead trade: GONE, AMENDED" in done.stdout
+    assert "2 × dead trade: AMENDED, GONE" in done.stdout
     assert f"quote of the second run only: {days.LACKING}" in done.stdout
     frame = pd.read_csv(csv, index_col=[0, 1], keep_default_na=False).astype(float)
     expected = explained.to_frame()

@@ -182,9 +182,9 @@ def test_refuses_wrong_terms(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"exercise_frequency": "6M"}, "inside one; choose an exercise frequency"),
+        ({"exercise_frequency": "6M"}, "inside one -> choose an exercise frequency"),
         ({"exercise_days": (D("2035-12-01"),)}, "up to the last fixing"),
-        ({"first_exercise_date": D("2035-06-01")}, "the schedule has none"),
+        ({"first_exercise_date": D("2035-06-01")}, "a schedule without one"),
         ({"index": "EUR-ESTR"}, "index: expected one of"),
     ],
 )
