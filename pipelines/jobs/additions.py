@@ -19,6 +19,7 @@ from pipelines.jobs.parties import closest, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.tables import SUFFIXES
+from pipelines.jobs.two_factor import check_two_factor
 from xva.errors import InputErrors, TradeError
 from xva.market import MarketConfig, quote_info
 from xva.trades import Trade
@@ -136,7 +137,7 @@ def _fitted(
     trades = (*job.trades, *new)
     used = {t.netting_set for t in trades}
     homes = tuple(s for s in sets.values() if s.name in used)
-    needs = collect_needs(job.spec.reporting_currency, trades, homes)
+    needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.two_factor)
     parties = _parties(job, homes, needs, problems)
     config = _market(job, needs, problems)
     found = replace(
@@ -152,6 +153,7 @@ def _fitted(
     for trade in new:
         try:
             claims.append(trade.claims(found.context))
+            check_two_factor("", job.spec, needs, [(trade, claims[-1])], places, problems)
             watched += [t.observation_dates(found.context) for t in living([trade], job.as_of)]
         except TradeError as error:
             problems.add(places[trade.trade_id], "terms and fixings that fit together", error.message)

@@ -16,6 +16,7 @@ from xva.market.conventions import STANDARD_INDICES, convention_of
 from xva.market.indices import RateIndex
 from xva.market.layout import layout
 from xva.market.scope import Scope
+from xva.models.g2pp import G2Terms
 from xva.models.state_layout import StateLayout
 from xva.trades import CapFloor, FxOption, PathTrade, Trade
 from xva.trades.netting import NettingSet
@@ -31,6 +32,7 @@ class Needs:
     credit: dict[str, str] = field(default_factory=dict)
     caps: set[str] = field(default_factory=set)
     crosses: set[frozenset[str]] = field(default_factory=set)
+    two_factor: tuple[str, ...] = ()
 
     @property
     def ordered_currencies(self) -> tuple[str, ...]:
@@ -42,14 +44,18 @@ class Needs:
     def factors(self) -> tuple[str, ...]:
         """Brownian motions of the model."""
         currencies, equities = self.ordered_currencies, tuple(name for name, _ in sorted(self.equities))
-        return StateLayout(currencies, (1,) * len(currencies), equities).labels
+        counts = tuple(2 if c in self.two_factor else 1 for c in currencies)
+        return StateLayout(currencies, counts, equities).labels
 
 
 def collect_needs(
-    reporting_currency: str, trades: Iterable[Trade], netting_sets: Iterable[NettingSet]
+    reporting_currency: str,
+    trades: Iterable[Trade],
+    netting_sets: Iterable[NettingSet],
+    two_factor: Iterable[G2Terms] = (),
 ) -> Needs:
     """Currencies, indices and equities of a book (credit is added by `resolve_credit`)."""
-    needs = Needs()
+    needs = Needs(two_factor=tuple(terms.currency for terms in two_factor))
     needs.currencies[reporting_currency] = "the reporting currency"
     for home in netting_sets:
         needs.currencies.setdefault(home.currency, f"netting set {home.name}")
@@ -239,8 +245,9 @@ def _check_volatilities(shelf: _Shelf, needs: Needs, config: MarketConfig, state
             form, family = f"HULL_WHITE/VOLATILITY/{currency}/<pillar>", "short-rate vol"
         else:
             form, family = f"SWAPTION/RATE_NVOL/{currency}/<expiry>/<tenor>/ATM", "swaption vol"
-        shelf.want(item, who, form, (family, mine))
-        shelf.want(item, who, f"MEAN_REVERSION/RATE/{currency}", ("mean reversion", mine))
+        if currency not in needs.two_factor:
+            shelf.want(item, who, form, (family, mine))
+            shelf.want(item, who, f"MEAN_REVERSION/RATE/{currency}", ("mean reversion", mine))
         if currency != reporting:
             pairs = ((reporting, currency), (currency, reporting))
             kinds = [("FX vol", {"base": base, "currency": quoted}) for base, quoted in pairs]

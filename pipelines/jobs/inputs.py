@@ -28,6 +28,7 @@ from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
 from pipelines.jobs.snapshot import taken
 from pipelines.jobs.spec import JobSpec, read_spec
+from pipelines.jobs.two_factor import check_two_factor
 from pipelines.library_state import own_library_state
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure import World, WorldBuilder
@@ -198,10 +199,11 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     used = {t.netting_set for t in tables.trades}
     known = sorted((tables.netting_sets or {}).values(), key=lambda s: s.name)
     sets = [s for s in known if s.name in used]
-    needs = collect_needs(spec.reporting_currency, tables.trades, sets)
+    needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.two_factor)
     parties = _parties(tables, sets, spec, needs, problems)
     config, checked = _market(tables, needs, spec, problems)
     sound, claims = _claims(tables, as_of, problems)
+    check_two_factor(path.name, spec, needs, zip(sound, claims), tables.places, problems)
     days = _grid(path.name, spec, tables, sound, claims, needs, problems)
     problems.done()
     assert config is not None
@@ -305,7 +307,14 @@ def _market(
         quotes = QuoteSet.from_mapping(tables.quotes.values)
         if len(problems) == before:
             equities = tuple(sorted(name for name, _ in needs.equities))
-            builder = WorldBuilder(config, needs.ordered_currencies, equities, spec.model.coterminal, stated)
+            builder = WorldBuilder(
+                config,
+                needs.ordered_currencies,
+                equities,
+                spec.model.coterminal,
+                stated,
+                spec.model.two_factor,
+            )
             checked = CheckedWorld(quotes, builder)
             problems.extend(_faults(lambda: checked.world, where))
             return config, checked

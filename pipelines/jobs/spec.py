@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +16,8 @@ from pipelines.jobs.toml import read_toml
 from xva import dates
 from xva.adjustments import Funding, Quadrature, Variant
 from xva.blocks.plan import MOST_BLOCKS
+from xva.exposure.fixing import Fixing, ProjectedIn
+from xva.models.g2pp import SMALLEST_REVERSION, G2Terms
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2090, 12, 31)
 """Valuation dates whose grids, up to a century long, end within the calendars."""
@@ -31,6 +34,9 @@ File = Annotated[str, Field(min_length=1)]
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 Module = Annotated[str, Field(pattern=_MODULE)]
 Tenor = Annotated[str, Field(pattern=_TENOR)]
+
+
+MOST_VOLATILITY = 0.1
 
 
 class Section(BaseModel):
@@ -98,8 +104,42 @@ class Simulation(Section):
         return self
 
 
+class TwoFactor(Section):
+    """Two-factor Gaussian rates (G2++) of one currency, constant parameters per year; rho in (-1, 1).
+
+    ``dx = -a x dt + sigma dW``, ``dy = -b y dt + eta dZ``, ``dW dZ = rho dt``, ``r = x + y + phi``.
+    """
+
+    kind: Literal["g2++"]
+    a: float
+    b: float
+    sigma: float = Field(gt=0.0)
+    eta: float = Field(gt=0.0)
+    rho: float = Field(gt=-1.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _per_year(self) -> Self:
+        for name, value, most in (("a", self.a, 5.0), ("b", self.b, 5.0)):
+            if not SMALLEST_REVERSION <= value <= most:
+                raise FieldError(
+                    name,
+                    f"a mean reversion per year, {SMALLEST_REVERSION:g} to {most:g}",
+                    f"{value:g}",
+                    "0.05 is a half-life of 14 years",
+                )
+        for name, value in (("sigma", self.sigma), ("eta", self.eta)):
+            if value > MOST_VOLATILITY:
+                raise FieldError(
+                    name,
+                    f"an absolute volatility per square root of a year, up to {MOST_VOLATILITY:g}",
+                    f"{value:g}",
+                    "write one per cent as 0.01",
+                )
+        return self
+
+
 class Model(Section):
-    """Where the rates' parameters come from.
+    """Where the rates' parameters come from; ``[model.EUR]`` states another model of one currency's rates.
 
     ``calibration = "coterminal"``: volatilities from the swaption strip whose expiry and length add up to ``coterminal``;
     ``"stated"``: they are the quotes ``HULL_WHITE/VOLATILITY/<currency>/<pillar>``. Mean reversions are quotes either way.
@@ -107,6 +147,22 @@ class Model(Section):
 
     calibration: Literal["coterminal", "stated"] = "coterminal"
     coterminal: Tenor = "20Y"
+    by_currency: dict[Currency, TwoFactor] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _currencies(cls, raw: Any) -> Any:
+        """``[model.EUR]`` is a table of its own currency."""
+        if not isinstance(raw, dict):
+            return raw
+        own = {k: v for k, v in raw.items() if isinstance(v, dict) and re.fullmatch(_CURRENCY, k)}
+        rest = {k: v for k, v in raw.items() if k not in own}
+        return rest | ({"by_currency": rest.get("by_currency", {}) | own} if own else {})
+
+    @property
+    def two_factor(self) -> tuple[G2Terms, ...]:
+        """Parameters of the currencies whose rates have two factors."""
+        return tuple(G2Terms(c, t.a, t.b, t.sigma, t.eta, t.rho) for c, t in sorted(self.by_currency.items()))
 
     @property
     def stated(self) -> bool:
@@ -184,6 +240,12 @@ class JobSpec(Section):
     xva: Xva = Xva()
     execution: Execution = Execution()
 
+    @property
+    def fixing(self) -> Fixing:
+        """Whose fixing running coupons have: where rates have two factors, their mean given the state."""
+        projected = tuple(terms.currency for terms in self.model.two_factor)
+        return ProjectedIn(self.simulation.fixing, projected) if projected else self.simulation.fixing
+
 
 _NEEDED = ("as_of", "reporting_currency", "inputs")
 _WORDS = {
@@ -223,7 +285,7 @@ def read_spec(path: Path, problems: Problems) -> JobSpec | None:
 
 def _explain(file: str, item: Any, problems: Problems) -> None:
     """Turn one of pydantic's errors into ours: where, expected, got, fix."""
-    loc = [str(part) for part in item["loc"] if part not in ("str", "list[date]")]
+    loc = [str(part) for part in item["loc"] if part not in ("str", "list[date]", "by_currency")]
     where = f"{file}, [{'.'.join(loc[:-1])}] {loc[-1]}" if len(loc) > 1 else f"{file}, {loc[0]}"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
@@ -247,6 +309,8 @@ def _explain(file: str, item: Any, problems: Problems) -> None:
 def _fields(section: list[str]) -> list[str]:
     model: type[BaseModel] = JobSpec
     for part in section:
+        if part not in model.model_fields:  # [model.EUR]
+            return list(TwoFactor.model_fields)
         annotation = model.model_fields[part].annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
@@ -259,6 +323,7 @@ def _drop(raw: dict[str, Any], loc: tuple[int | str, ...]) -> None:
     if not loc:
         return
     inner = raw.get(str(loc[0]))
+    loc = tuple(part for part in loc if part != "by_currency")
     if len(loc) == 1 or not isinstance(inner, dict):
         raw.pop(str(loc[0]), None)
     else:

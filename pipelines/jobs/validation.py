@@ -147,7 +147,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
         last_payment=last,
         resets=len(resets),
         exercises=len(exercises),
-        fixing=simulation.fixing,
+        fixing=str(job.spec.fixing),
         fixings=len(fixings),
         event_dates=job.as_of + days,
         sobol_dimensions=dates * len(job.factors),
@@ -160,9 +160,7 @@ def validate_job(job: LoadedJob) -> ValidationReport:
 
 def _fixings(job: LoadedJob) -> dict[EventKey, float]:
     spec = job.spec
-    sets = compile_sets(
-        job.netting_sets, job.trades, job.context, spec.exposure.breaks, spec.simulation.fixing
-    )
+    sets = compile_sets(job.netting_sets, job.trades, job.context, spec.exposure.breaks, spec.fixing)
     times = np.asarray((job.dates - job.as_of).astype(np.int64) / 365.0)
     found: dict[EventKey, float] = {}
     for compiled in sets:

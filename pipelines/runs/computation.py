@@ -31,6 +31,7 @@ from xva.exposure import Book, ExposureEngine, Simulation, WorldBuilder
 from xva.exposure.block import ExposurePlan
 from xva.exposure.market_fixings import OpenFixing, open_fixings
 from xva.exposure.reconciliation import reconcile
+from xva.models.state_layout import StateLayout
 from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.results import results
 from xva.results.left_out import left_out
@@ -158,19 +159,19 @@ def _book(job: LoadedJob) -> Book:
         job.trades,
         job.context,
         job.spec.exposure.breaks,
-        job.spec.simulation.fixing,
+        job.spec.fixing,
     )
 
 
 def _world(job: LoadedJob) -> WorldBuilder:
-    kinds: dict[str, list[str]] = {"IR": [], "EQ": []}
-    for factor in job.factors:
-        kind, _, name = factor.partition(":")
-        kinds.setdefault(kind, []).append(name)
-    home = job.spec.reporting_currency
-    currencies = (home, *(c for c in kinds["IR"] if c != home))
+    layout, model = StateLayout.of(job.factors), job.spec.model
     return WorldBuilder(
-        job.market_config, currencies, tuple(kinds["EQ"]), job.spec.model.coterminal, job.spec.model.stated
+        job.market_config,
+        layout.currencies,
+        layout.equities,
+        model.coterminal,
+        model.stated,
+        model.two_factor,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tests.support.value_part_samples import TIMES, WORLD, Promise
+from tests.support.value_part_samples import FIXING, TIMES, WORLD, Promise
 from xva.blocks.packing import pack, unpack
 from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.date_context import DateContext, date_context
@@ -202,7 +202,7 @@ def _source(claims: tuple[Claim, ...], netted: bool, quotes: QuoteSet | None) ->
     """The claims twice, as one unit or as two."""
     world = WORLD(quotes or WORLD.quotes())
     trades: list[Any] = [Promise("A", claims), Promise("B", claims)]
-    compiled = compile_set(NettingSet("N", "C", "EUR", netted=netted), trades, WORLD.context(), fixing="path")
+    compiled = compile_set(NettingSet("N", "C", "EUR", netted=netted), trades, WORLD.context(), fixing=FIXING)
     day_zero = int(WORLD.day.astype(np.int64))
     with torch.no_grad():
         frame, _ = make_frame(world.market, world.model, TIMES, (compiled,), (compiled,), day_zero)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support.flat_world import FlatWorld, two_currencies
+from tests.support.two_factor_world import TwoFactorWorld
+from xva.exposure.fixing import ProjectedIn
 from xva.exposure.parts.equity_forward import EquityForwards
 from xva.exposure.parts.exchange_option import ExchangeOptions
 from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
 from xva.exposure.parts.near_expiry_swaption import NearExpirySwaptions
 from xva.exposure.parts.part import ValuePart
+from xva.exposure.parts.plane_polynomial import PlanePolynomials
 from xva.exposure.parts.polynomial import Polynomials
 from xva.exposure.parts.remembered_terms import RememberedTerms
+from xva.models.g2pp import G2Terms
 from xva.trades.claims import (
     Asset,
     Caplet,
@@ -30,7 +33,15 @@ from xva.trades.context import TradeContext
 
 TIMES = np.array([0.0, 0.25, 0.9, 1.3, 1.75, 2.2, 2.6, 3.1])
 PAIRS = {("IR:EUR", "IR:USD"): 0.3, ("IR:EUR", "FX:USD"): -0.2, ("FX:USD", "EQ:SHARE"): 0.25}
-WORLD: FlatWorld = two_currencies(equities={"SHARE": (100.0, 0.25, 0.02)}, correlations=PAIRS)
+WORLD = TwoFactorWorld(
+    rates={"EUR": 0.03, "USD": 0.04, "GBP": 0.035},
+    fx={"USD": 1.10, "GBP": 0.85},
+    fx_vols={"USD": 0.10, "GBP": 0.08},
+    equities={"SHARE": (100.0, 0.25, 0.02)},
+    correlations=PAIRS,
+    two_factor=(G2Terms("GBP", 0.5, 0.04, 0.012, 0.01, -0.7),),
+)
+FIXING = ProjectedIn("path", ("GBP",))
 N = 1e6
 
 
@@ -73,6 +84,7 @@ SAMPLES: dict[type[ValuePart], tuple[Claim, ...]] = {
     ExchangeOptions: OPTIONS,
     NearExpirySwaptions: (swaption("EUR"), swaption("USD")),
     ExercisedSwaptions: (swaption("EUR"), swaption("USD")),
+    PlanePolynomials: (*fixed("GBP"), *floating("GBP", -1.0), *compounded("GBP")),
     RememberedTerms: (*resets(), *floating("EUR"), *compounded("USD")),
 }
 

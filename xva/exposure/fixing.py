@@ -9,19 +9,37 @@ trade's life it loses next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from xva.trades.claims import Claim, CompoundedFlow, FixedFlow, IborFlow, ResetPeriod
 
-Fixing = Literal["auto", "path", "projected"]
+Plain = Literal["auto", "path", "projected"]
 SHARE = 0.1
 """``auto`` simulates coupons longer than this part of their trade's life."""
 
 _RUNNING = (IborFlow, CompoundedFlow, ResetPeriod)
 
 
+@dataclass(frozen=True)
+class ProjectedIn:
+    """``rest``, but the mean given the state in some ``currencies``: those whose rates have two factors."""
+
+    rest: Plain
+    currencies: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.rest}, projected in {', '.join(self.currencies)}"
+
+
+Fixing = Plain | ProjectedIn
+
+
 def simulated(fixing: Fixing, claims: Sequence[Claim]) -> list[bool]:
     """Of each claim of one trade (or of one swaption's underlying) whether its fixing is the path's own."""
+    if isinstance(fixing, ProjectedIn):
+        every = zip(simulated(fixing.rest, claims), claims, strict=True)
+        return [own and isinstance(c, _RUNNING) and c.currency not in fixing.currencies for own, c in every]
     if fixing == "auto":
         longest = SHARE * life(claims)
         return [isinstance(c, _RUNNING) and abs(c.end - c.start) > longest for c in claims]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from xva import dates
 from xva.errors import CalibrationError, MarketDataError
@@ -16,8 +17,10 @@ from xva.market import Market, MarketConfig, QuoteSet, build_market, correlation
 from xva.market.conventions import convention_of
 from xva.market.factors import equity_factor, fx_factor
 from xva.models import CrossAssetModel, Lgm, LognormalAsset
+from xva.models.g2pp import G2Terms, with_second_factors
 from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
+from xva.models.rates_model import RatesModel
 from xva.models.state_layout import StateLayout
 from xva.numerics import tree
 
@@ -81,6 +84,8 @@ class WorldBuilder:
         Expiry plus swap length of the swaptions that LGM is calibrated to, ``"20Y"``.
     stated : bool
         Nothing is calibrated to swaptions: LGM has the ``HULL_WHITE/VOLATILITY`` quotes for volatilities.
+    two_factor : tuple of G2Terms
+        Of the currencies whose rates have two factors.
     """
 
     config: MarketConfig
@@ -88,6 +93,7 @@ class WorldBuilder:
     equities: tuple[str, ...]
     coterminal: str = "20Y"
     stated: bool = False
+    two_factor: tuple[G2Terms, ...] = ()
 
     def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
         reusable = None if quotes.values.requires_grad else previous
@@ -96,20 +102,27 @@ class WorldBuilder:
 
     def _model(self, market: Market, previous: World | None) -> CrossAssetModel:
         home = self.currencies[0]
-        layout = StateLayout(self.currencies, (1,) * len(self.currencies), self.equities)
-        correlation = correlation_matrix(market.correlations, layout.labels)
-        rates = {c: self._lgm(market, c, previous) for c in self.currencies}
-        first = layout.rates(home).start
+        two = {terms.currency: terms.model() for terms in self.two_factor}
+        rates: dict[str, RatesModel] = {
+            c: two.get(c) or self._lgm(market, c, previous) for c in self.currencies
+        }
+        layout = StateLayout(self.currencies, tuple(m.n_factors for m in rates.values()), self.equities)
+        own = {c: model.correlation for c, model in two.items() if c in rates}
+        joined = with_second_factors(market.correlations, layout, own)
+        correlation = correlation_matrix(joined, layout.labels)
+
+        def legs_of(asset: int, *signed: tuple[float, str]) -> tuple[list[RateLeg], Tensor]:
+            """Rates factors in an asset's forward, and the correlation between them."""
+            rows = [(s, c, k) for s, c in signed for k in range(layout.n_rates)[layout.rates(c)]]
+            legs = [
+                RateLeg(s, rates[c], k - layout.rates(c).start, correlation[k, asset]) for s, c, k in rows
+            ]
+            place = torch.tensor([k for _, _, k in rows])
+            return legs, correlation[place[:, None], place[None, :]]
 
         fx = {}
         for c in self.currencies[1:]:
-            own, row = layout.rates(c).start, layout.fx(c)
-            legs = [
-                RateLeg(1.0, rates[home], correlation[first, row]),
-                RateLeg(-1.0, rates[c], correlation[own, row]),
-            ]
-            rows = torch.tensor([first, own])
-            joint = correlation[rows[:, None], rows[None, :]]
+            legs, joint = legs_of(layout.currency_rows(c)[-1], (1.0, home), (-1.0, c))
             vols = market.fx_vol(c)
             sigmas = calibrate_lognormal(fx_factor(c), vols.times, vols.vols, legs, joint)
             zero = torch.zeros((), dtype=torch.float64)
@@ -117,17 +130,16 @@ class WorldBuilder:
         equities = {}
         for e in self.equities:
             c = market.equity_currency(e)
-            legs = [RateLeg(1.0, rates[c], correlation[layout.rates(c).start, layout.equity(e)])]
+            legs, joint = legs_of(layout.equity(e), (1.0, c))
             vols = market.equity_vol(e)
-            one = torch.ones(1, 1, dtype=torch.float64)
-            sigmas = calibrate_lognormal(equity_factor(e), vols.times, vols.vols, legs, one)
+            sigmas = calibrate_lognormal(equity_factor(e), vols.times, vols.vols, legs, joint)
             spot, carry = market.equity_spot(e), market.dividend_yield(e)
             equities[e] = LognormalAsset(e, c, spot, vols.times, sigmas, carry)
         return CrossAssetModel(home, rates, fx, equities, correlation)
 
     def _lgm(self, market: Market, currency: str, previous: World | None) -> Lgm:
         if previous and tree.equal(self._behind(market, currency), self._behind(previous.market, currency)):
-            return tree.map_tensors(previous.model.rates[currency], lambda t: t.detach())
+            return tree.map_tensors(previous.model.lgm(currency), lambda t: t.detach())
         if self.stated:
             given = market.short_rate_vol(currency)
             return Lgm(currency, market.mean_reversion(currency), given.times, given.vols)

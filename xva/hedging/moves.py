@@ -1,7 +1,7 @@
 """How quotes move on a run's own paths, from the valuation date to one of its exposure dates.
 
 The model's states at the date say what every curve, FX rate and share is then. A curve's zero rate of maturity ``u`` moves by
-``(H(t+u) - H(t)) / u`` times its state (LGM, exactly affine); par quotes follow through the bootstrap's Jacobian, to first
+``(H(t+u) - H(t)) / u`` times its state (exactly affine); par quotes follow through the bootstrap's Jacobian, to first
 order; spots move by their exact growth. All moves are taken around their mean over the paths: what would have happened
 anyway, the roll, is no risk. What the model holds constant (credit spreads, volatilities, funding, correlations) does not
 move, unless a yearly volatility is stated for its family: then all quotes of one curve move by one lognormal factor,
@@ -106,9 +106,9 @@ class _Moves:
             currency = curve_currency(rates.config, name)
             if currency in self.model.rates:
                 later = leaf_times[numbers]
-                h = self.model.rates[currency].h(np.append(self.horizon + later, self.horizon)).numpy()
-                x = self._rates(currency)
-                found[:, numbers] = x[:, None] * ((h[:-1] - h[-1]) / later)
+                h = self.model.rates[currency].loadings(np.append(self.horizon + later, self.horizon)).numpy()
+                slopes = (h[:-1] - h[-1]) / later[:, None]
+                found[:, numbers] = self._rates(currency).T @ slopes.T
         return found
 
     def spot(self, quote_id: str, quotes: QuoteSet) -> Floats:
@@ -122,11 +122,13 @@ class _Moves:
         return np.zeros(self.paths)
 
     def _rates(self, currency: str) -> Floats:
-        found: Floats = self.states[self.model.layout.rates(currency).start]
+        """``(factor, path)``."""
+        found: Floats = self.states[self.model.layout.rates(currency)]
         return found
 
     def _log_numeraire(self, currency: str) -> Floats:
-        return float(self.model.rates[currency].h(self.horizon)) * self._rates(currency)
+        loading = self.model.rates[currency].loadings(self.horizon).numpy()
+        return np.asarray(loading @ self._rates(currency))
 
     def _log_fx(self, currency: str) -> Floats:
         """ln X = ln Y + ln N_d - ln N_f."""

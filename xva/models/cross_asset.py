@@ -1,4 +1,4 @@
-"""Cross-asset model: LGM per currency, lognormal FX and equity, one correlation matrix, exact steps.
+"""Cross-asset model: Gaussian rates per currency, lognormal FX and equity, one correlation matrix, exact steps.
 
 State under the domestic LGM measure: ``x_d``, ``x_f``, ``ln Y`` with ``Y = X N_f/N_d`` and ``ln Z``
 with ``Z = S exp(q t) [X]/N_d``. All are Gaussian with independent increments, so a path is a cumulative sum of
@@ -7,7 +7,7 @@ with ``Z = S exp(q t) [X]/N_d``. All are Gaussian with independent increments, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,9 +16,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from xva.errors import MarketDataError
-from xva.market.factors import equity_factor, fx_factor, rates_factor
+from xva.errors import CalibrationError, DomainError, MarketDataError
+from xva.market.factors import equity_factor, fx_factor
 from xva.models.lgm import Lgm
+from xva.models.rates_model import RatesModel
 from xva.models.state_layout import StateLayout
 from xva.numerics.quadrature import composite_rule
 
@@ -49,8 +50,8 @@ class CrossAssetModel:
     Parameters
     ----------
     domestic : str
-        Reporting currency; its LGM measure is the pricing measure.
-    rates : dict of currency to Lgm
+        Reporting currency; the measure of its numeraire is the pricing measure.
+    rates : mapping of currency to RatesModel
         Domestic currency first.
     fx : dict of foreign currency to LognormalAsset
         In the order of ``rates``.
@@ -60,7 +61,7 @@ class CrossAssetModel:
     """
 
     domestic: str
-    rates: dict[str, Lgm]
+    rates: Mapping[str, RatesModel]
     fx: dict[str, LognormalAsset]
     equities: dict[str, LognormalAsset]
     correlation: Tensor
@@ -82,7 +83,26 @@ class CrossAssetModel:
     @cached_property
     def layout(self) -> StateLayout:
         """Where everything is in the state."""
-        return StateLayout(tuple(self.rates), (1,) * len(self.rates), tuple(self.equities))
+        return StateLayout(
+            tuple(self.rates), tuple(m.n_factors for m in self.rates.values()), tuple(self.equities)
+        )
+
+    def lgm(self, currency: str) -> Lgm:
+        """A currency's rates, for what is known of one factor only.
+
+        Raises
+        ------
+        DomainError
+            It has another model.
+        """
+        found = self.rates[currency]
+        if not isinstance(found, Lgm):
+            raise DomainError(
+                f"{currency}: expected rates of one factor (LGM), got {type(found).__name__}; options, resets and trades "
+                f"without closed form need LGM",
+                [currency],
+            )
+        return found
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -91,13 +111,13 @@ class CrossAssetModel:
     @cached_property
     def breaks(self) -> NDArray[np.float64]:
         """All times at which a volatility jumps."""
-        times = [a.times for a in (*self.fx.values(), *self.equities.values())]
-        times += [m.times for m in self.rates.values()]
-        return np.unique(np.concatenate([t[:-1] for t in times]))
+        times = [a.times[:-1] for a in (*self.fx.values(), *self.equities.values())]
+        times += [m.breaks for m in self.rates.values()]
+        return np.unique(np.concatenate(times))
 
     def at_horizon(self, years: float) -> CrossAssetModel:
         """The same law of the market on other paths: every currency's numeraire is its zero bond of ``years``."""
-        return replace(self, rates={c: replace(lgm, horizon=years) for c, lgm in self.rates.items()})
+        return replace(self, rates={c: rates.at_horizon(years) for c, rates in self.rates.items()})
 
     def leading(self, count: int) -> CrossAssetModel:
         """The same model with its first ``count`` factors only, all rates and FX among them.
@@ -115,16 +135,18 @@ class CrossAssetModel:
         zero = self.correlation.new_zeros(())
         fx = [torch.log(a.spot) for a in self.fx.values()]
         equity = [torch.log(a.spot * self._to_domestic(a.currency)) for a in self.equities.values()]
-        return torch.stack([zero] * len(self.rates) + fx + equity)
+        return torch.stack([zero] * self.layout.n_rates + fx + equity)
 
     def bond_load(self, currency: str, h: Tensor) -> Tensor:
-        """``(..., state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` ``(...)`` on x."""
+        """``(..., state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` ``(..., factor)`` on x."""
         load, fx = self.rates_load(currency, -h), self.layout.fx(currency)
         return load if fx is None else load + self._unit(fx)
 
     def rates_load(self, currency: str, load: Tensor) -> Tensor:
-        """``(..., state)``: a ``load`` ``(...)`` on a currency's rates."""
-        return load[..., None] * self._unit(self.layout.rates(currency).start)
+        """``(..., state)``: a ``load`` ``(..., factor)`` on a currency's rates."""
+        first = self.layout.rates(currency).start
+        each = [own[..., None] * self._unit(first + k) for k, own in enumerate(load.unbind(-1))]
+        return sum(each[1:], each[0])
 
     def equity_load(self, name: str) -> Tensor:
         """``(state,)`` load of an equity: 1 on ln Z."""
@@ -145,12 +167,15 @@ class CrossAssetModel:
         Every loading of a state is plus or minus one of few functions of time: ``alpha``, ``H alpha`` or ``sigma`` of one
         driver. ``combine`` ``(state, function)`` holds the signs.
         """
-        home = rates_factor(self.domestic)
-        rows: list[dict[tuple[str, str], float]] = [{("alpha", rates_factor(c)): 1.0} for c in self.rates]
+        rates = {c: self.factors[self.layout.rates(c)] for c in self.rates}
+        home = {("bond", label): -1.0 for label in rates[self.domestic]}
+        rows: list[dict[tuple[str, str], float]] = [
+            {("alpha", label): 1.0} for own in rates.values() for label in own
+        ]
         for c in self.fx:
-            rows.append({("bond", home): -1.0, ("bond", rates_factor(c)): 1.0, ("sigma", fx_factor(c)): 1.0})
+            rows.append(home | {("bond", label): 1.0 for label in rates[c]} | {("sigma", fx_factor(c)): 1.0})
         for name, asset in self.equities.items():
-            row = {("bond", home): -1.0, ("sigma", equity_factor(name)): 1.0}
+            row = home | {("sigma", equity_factor(name)): 1.0}
             if asset.currency != self.domestic:
                 row["sigma", fx_factor(asset.currency)] = 1.0
             rows.append(row)
@@ -161,8 +186,12 @@ class CrossAssetModel:
 
     def _functions(self, time: NDArray[np.float64]) -> Tensor:
         """``(time, function)`` values of the volatility functions."""
-        alpha = {rates_factor(c): m.alpha(time) for c, m in self.rates.items()}
-        h = {rates_factor(c): m.h(time) for c, m in self.rates.items()}
+        alpha: dict[str, Tensor] = {}
+        h: dict[str, Tensor] = {}
+        for c, m in self.rates.items():
+            labels = self.factors[self.layout.rates(c)]
+            alpha.update(zip(labels, m.volatilities(time).unbind(-1), strict=True))
+            h.update(zip(labels, m.loadings(time).unbind(-1), strict=True))
         assets = {fx_factor(c): a for c, a in self.fx.items()}
         assets |= {equity_factor(e): a for e, a in self.equities.items()}
         columns = []
@@ -181,7 +210,8 @@ class CrossAssetModel:
         The states of ``accruals`` come after the model's: of each currency named ``int (H - H_k) dx``, H_k being its H at
         the date of ``grid`` before; all of the grid's dates are knots.
         """
-        rule = composite_rule(knots, self.breaks)
+        longest = min(m.smooth_years for m in self.rates.values())
+        rule = composite_rule(knots, self.breaks, longest=longest)
         _, driver, combine = self._terms
         f = self._functions(rule.points)
         if accruals:
@@ -198,7 +228,27 @@ class CrossAssetModel:
     def _accrual(self, currency: str, time: NDArray[np.float64], before: NDArray[np.float64]) -> Tensor:
         """``(time, 1)`` loading ``(H - H_k) alpha`` on the currency's own Brownian motion."""
         rates = self.rates[currency]
-        return ((rates.h(time) - rates.h(before)) * rates.alpha(time))[:, None]
+        return (rates.loadings(time) - rates.loadings(before)) * rates.volatilities(time)
+
+    def step_factors(self, covariance: Tensor, knots: NDArray[np.float64]) -> Tensor:
+        """Cholesky factors ``(interval, state, state)`` of the increments between ``knots``.
+
+        Raises
+        ------
+        CalibrationError
+            The factors are linearly dependent (a correlation of one, a volatility of zero).
+        """
+        factor: Tensor
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if bool(failed.any()):
+            k = int(failed.nonzero()[0])
+            name = self.factors[int(failed[k]) - 1]
+            raise CalibrationError(
+                f"the factors' covariance over step {k + 1} (to {knots[k + 1]:.3f}y) is not positive definite at factor "
+                f"{name}: expected no volatility of zero and no correlation of one",
+                [name],
+            )
+        return factor
 
     def drifts(self, covariance: Tensor) -> Tensor:
         """``(..., state)`` mean increments that belong to increments' covariances ``(..., state, state)``."""

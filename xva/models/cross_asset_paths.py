@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from xva.dates import SAME_TIME
-from xva.errors import CalibrationError, DomainError, MarketDataError, TradeError
+from xva.errors import DomainError, MarketDataError, TradeError
 from xva.market import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
@@ -108,7 +108,7 @@ class PathMarket:
             tuple(i.name for i in wanted),
             tuple(i.currency for i in wanted),
             tuple(curves.projection_curve(i.name) for i in wanted),
-            tuple(model.rates[c] for c in kept),
+            tuple(model.lgm(c) for c in kept),
             tuple(model.fx[c] for c in kept[1:]),
             shares,
             model.correlation.index_select(0, place).index_select(1, place),
@@ -190,15 +190,7 @@ class _GaussianSteps(Transition):
             return
         covariance = model.covariances(knots)
         self._drift = model.drifts(covariance)[:, :, None]
-        self._factor, failed = torch.linalg.cholesky_ex(covariance)
-        if bool(failed.any()):
-            k = int(failed.nonzero()[0])
-            name = model.factors[int(failed[k]) - 1]
-            raise CalibrationError(
-                f"the factors' covariance to {knots[k + 1]:.3f}y is not positive definite at {name}: expected no "
-                f"volatility of zero and no correlation of one",
-                [name],
-            )
+        self._factor = model.step_factors(covariance, knots)
 
     def step(self, number: int, state: Tensor, normals: Tensor) -> Tensor:
         moved: Tensor = state + self._drift[number] + self._factor[number] @ normals

@@ -10,8 +10,9 @@ instruments via LGM*; Lichters, Stamm & Gallagher (2015), ch. 11.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import final
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from xva.errors import MarketDataError
+from xva.models.rates_model import RatesModel
 from xva.numerics.quadrature import composite_rule
 
 
+@final
 @dataclass(frozen=True)
-class Lgm:
+class Lgm(RatesModel):
     """Parameters of one currency's LGM.
 
     Parameters
@@ -56,6 +59,29 @@ class Lgm:
                 f"set MEAN_REVERSION/RATE/{self.currency} to a small non-zero number",
                 [f"MEAN_REVERSION/RATE/{self.currency}"],
             )
+
+    @property
+    def n_factors(self) -> int:
+        return 1
+
+    @property
+    def breaks(self) -> NDArray[np.float64]:
+        return self.times[:-1]
+
+    def at_horizon(self, years: float) -> Lgm:
+        return replace(self, horizon=years)
+
+    def loadings(self, time: ArrayLike | Tensor) -> Tensor:
+        return self.h(time)[..., None]
+
+    def volatilities(self, time: ArrayLike | Tensor) -> Tensor:
+        return self.alpha(time)[..., None]
+
+    def covariance(self, time: ArrayLike | Tensor) -> Tensor:
+        return self.zeta(time)[..., None, None]
+
+    def half_variance(self, load: Tensor, time: ArrayLike | Tensor) -> Tensor:
+        return 0.5 * load[..., 0] * load[..., 0] * self.zeta(time)
 
     @cached_property
     def _edges(self) -> tuple[Tensor, Tensor]:

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import CalibrationError
-from xva.models.lgm import Lgm
+from xva.models.rates_model import RatesModel
 from xva.numerics.quadrature import composite_rule
 
 
 @dataclass(frozen=True)
 class RateLeg:
-    """One currency's part in the forward: sign, its LGM, correlation of its driver with the asset's."""
+    """One rates factor's part in the forward: sign, its currency's model and number, correlation with the asset's driver."""
 
     sign: float
-    lgm: Lgm
+    rates: RatesModel
+    factor: int
     asset_correlation: Tensor
 
 
@@ -45,7 +46,7 @@ def calibrate_lognormal(
     implied : Tensor
         ``(pillar,)`` quoted lognormal volatilities of the forward.
     legs : sequence of RateLeg
-        Domestic (+) and foreign (-) rates for FX; the equity's own currency (+) for an equity.
+        Domestic (+) and foreign (-) rates factors for FX; the equity's own currency's (+) for an equity.
     rate_correlation : Tensor
         ``(leg, leg)`` correlation between the legs' drivers.
 
@@ -54,7 +55,7 @@ def calibrate_lognormal(
     CalibrationError
         The quoted variance is smaller than what rates and earlier pillars already use up.
     """
-    rule = composite_rule(np.append(0.0, times), np.concatenate([leg.lgm.times[:-1] for leg in legs]))
+    rule = composite_rule(np.append(0.0, times), np.concatenate([leg.rates.breaks for leg in legs]))
     load = [_rate_loading(leg, times, rule.points) for leg in legs]
     seen = torch.from_numpy((rule.points[None, :] < times[:, None]).astype(np.float64))
     pairs = sum(
@@ -84,4 +85,5 @@ def calibrate_lognormal(
 
 def _rate_loading(leg: RateLeg, times: NDArray[np.float64], points: NDArray[np.float64]) -> Tensor:
     """``(pillar, point)`` signed loading ``s (H(T) - H(u)) alpha(u)``."""
-    return leg.sign * (leg.lgm.h(times)[:, None] - leg.lgm.h(points)[None, :]) * leg.lgm.alpha(points)
+    then, now = (leg.rates.loadings(t)[:, leg.factor] for t in (times, points))
+    return leg.sign * (then[:, None] - now[None, :]) * leg.rates.volatilities(points)[:, leg.factor]

@@ -69,7 +69,7 @@ def results(
         "funding": spec.funding,
         "quadrature": spec.quadrature,
         "one_day_intervals": "day before" if spec.day_before else "as others",
-        "fixing": engine.book.fixing,
+        "fixing": str(engine.book.fixing),
         "event_scalars": len(data.layout.step),
         "seed": data.noise.seed,
         "paths": data.n_blocks * data.noise.block_size,

@@ -23,7 +23,7 @@ def number(value: float) -> torch.Tensor:
 def legs(sigmas: tuple[float, float] = SIGMAS) -> list[RateLeg]:
     """Domestic and foreign rates, Hull-White volatilities ``sigma exp(-kappa (T - t))``."""
     return [
-        RateLeg(sign, Lgm(name, number(kappa), np.ones(1), number(sigma)[None]), number(rho))
+        RateLeg(sign, Lgm(name, number(kappa), np.ones(1), number(sigma)[None]), 0, number(rho))
         for sign, name, kappa, sigma, rho in zip((1.0, -1.0), ("EUR", "USD"), KAPPAS, sigmas, LEG_RHO)
     ]
 

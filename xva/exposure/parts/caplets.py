@@ -36,7 +36,7 @@ def caplet_dates(
     times = frame.times[:, None]
     inside = (times >= split) & (times < table.until) if near else times < split
     date, row = np.nonzero(inside)
-    return caplet_rows(book, frame.curves, frame.model.rates[currency], frame.times, date, row)
+    return caplet_rows(book, frame.curves, frame.model.lgm(currency), frame.times, date, row)
 
 
 def caplet_kinks(compiled: CompiledSet, unit: int, currency: str, frame: Frame) -> Floats:
@@ -44,7 +44,7 @@ def caplet_kinks(compiled: CompiledSet, unit: int, currency: str, frame: Frame) 
     book = compiled.of(Caplets).books.get((unit, currency))
     if book is None:
         return np.full(len(frame.times), np.inf)
-    table, lgm = book.book.forwards, frame.model.rates[currency]
+    table, lgm = book.book.forwards, frame.model.lgm(currency)
     far = frame.times[:, None] < np.minimum(direct_from(table.fixing), table.until)
     left = lgm.zeta(table.fixing).detach().numpy() - lgm.zeta(frame.times).detach().numpy()[:, None]
     found: Floats = np.sqrt(np.where(far, left, np.inf)).min(axis=1, initial=np.inf)

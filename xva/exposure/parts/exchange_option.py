@@ -150,10 +150,10 @@ def option_rows(
 
 @dataclass(frozen=True)
 class _Leg:
-    """ln of the deflated asset: ``constant - half_square zeta_c(t) + load . s``."""
+    """ln of the deflated asset: ``constant`` less half the variance of ``h . x_c`` at t, and ``load . s``."""
 
     constant: Tensor
-    half_square: Tensor
+    h: Tensor
     currency: str
     load: Tensor
 
@@ -162,21 +162,26 @@ def _leg(asset: Asset, expiry: float, curves: CurveSource, model: CrossAssetMode
     if asset.kind == "EQ":
         equity = model.equities[asset.name]
         constant = np.log(asset.amount) - equity.carry * expiry
-        return _Leg(constant, constant.new_zeros(()), model.domestic, model.equity_load(asset.name))
-    h = model.rates[asset.name].h(expiry)
+        nothing = constant.new_zeros(model.rates[model.domestic].n_factors)
+        return _Leg(constant, nothing, model.domestic, model.equity_load(asset.name))
+    h = model.rates[asset.name].loadings(expiry)
     load = model.bond_load(asset.name, h)
     constant = curves.discount_curve(asset.name).log_discount(np.array([expiry]))[0] + np.log(asset.amount)
-    return _Leg(constant, 0.5 * h * h, asset.name, load)
+    return _Leg(constant, h, asset.name, load)
 
 
 def _at_dates(
     legs: Sequence[_Leg], date: NDArray[np.int64], pick: Tensor, times: Floats, model: CrossAssetModel
 ) -> tuple[Tensor, Tensor]:
-    zetas = {c: model.rates[c].zeta(times) for c in {leg.currency for leg in legs}}
-    square = torch.stack([leg.half_square * zetas[leg.currency] for leg in legs])
+    square: dict[int, Tensor] = {}
+    for c in {leg.currency for leg in legs}:
+        mine = [k for k, leg in enumerate(legs) if leg.currency == c]
+        h = torch.stack([legs[k].h for k in mine])[:, None]
+        square.update(zip(mine, model.rates[c].half_variance(h, times), strict=True))
     constant = torch.stack([leg.constant for leg in legs])
     load = torch.stack([leg.load for leg in legs])
-    return constant[pick] - square[pick, torch.from_numpy(date)], load[pick]
+    less = torch.stack([square[k] for k in range(len(legs))])
+    return constant[pick] - less[pick, torch.from_numpy(date)], load[pick]
 
 
 def _remaining_variance(
@@ -219,9 +224,9 @@ def lift_rows(
         np.full(len(rows.date), unit, dtype=np.int64),
         rows.position.numpy(),
         rows.log_receive,
-        model.bond_load(currency, rows.h_receive),
+        model.bond_load(currency, rows.h_receive[:, None]),
         rows.log_deliver,
-        model.bond_load(currency, rows.h_deliver),
+        model.bond_load(currency, rows.h_deliver[:, None]),
         rows.stdev,
     )
 

@@ -37,7 +37,7 @@ def exercised_coupons(swaptions: Sequence[tuple[CompiledSwaption, int]], frame: 
 def _mean_terms(
     swaption: CompiledSwaption, event: int, number: int, date: Ints, row: Ints, frame: Frame
 ) -> EventTerms:
-    book, lgm = swaption.underlying, frame.model.rates[swaption.currency]
+    book, lgm = swaption.underlying, frame.model.lgm(swaption.currency)
     h, tie, shift = tied_exponents(book.forwards, row, frame.times[date], lgm, swaption.expiry)
     weight = swaption.position * forward_weights(book, frame.curves)[torch.from_numpy(row)]
     column = event_columns(np.full(len(date), event))
@@ -47,6 +47,6 @@ def _mean_terms(
         column,
         np.sign(weight.detach().numpy()),
         torch.log(weight.abs()) + shift,
-        frame.bond_load(swaption.currency, h),
+        frame.bond_load(swaption.currency, h[:, None]),
         tie_columns(column, -tie),
     )

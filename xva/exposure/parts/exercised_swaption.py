@@ -159,7 +159,7 @@ def _key(swaption: CompiledSwaption, frame: Frame) -> EventKey:
 
 def _swap_values(swaption: CompiledSwaption, frame: Frame, dates: Ints, x: Tensor) -> Tensor:
     """``(date, node)`` of the swap that a swaption becomes, less its running coupons."""
-    lgm, times = frame.model.rates[swaption.currency], frame.times[dates]
+    lgm, times = frame.model.lgm(swaption.currency), frame.times[dates]
     value = node_values(swaption.underlying, frame.curves, lgm, times, x, with_running=False)
     return swaption.position * value
 

@@ -58,7 +58,7 @@ def direct_from(expiry: Floats) -> Floats:
 
 def first_orders(frame: Frame, currency: str, alive: NDArray[np.bool_], kink: Floats | None = None) -> Ints:
     """First guess ``(date,)`` of the nodes; ``kink`` ``(date,)`` is the width in the state of the sharpest one of options."""
-    c = frame.currencies.index(currency)
+    c = frame.model.layout.rates(currency).start
     need = 10.0 + 2.0 * frame.spread.reach[:, c].numpy()
     if kink is not None:
         need = np.maximum(need, 4.0 * frame.scale[:, c].numpy() / np.where(alive, kink, np.inf))
@@ -122,7 +122,7 @@ def _coefficients(
     x = frame.nodes(currency, count)[torch.from_numpy(dates)]
     found = values(dates, x)
     if tilt is not None:
-        found = tilt.divided(found, dates, frame.currencies.index(currency), x)
+        found = tilt.divided(found, dates, frame.model.layout.rates(currency).start, x)
     return found @ chebyshev.coefficient_matrix(count).T
 
 
@@ -151,7 +151,7 @@ def _mean_size(
     fitted: Tensor, dates: Ints, count: int, frame: Frame, currency: str, tilt: Tilt | None
 ) -> Floats:
     """``E |g(x)|`` ``(date,)`` over the paths' normal law (times the tilt), by the trapezoid rule on the interval."""
-    c, pick = frame.currencies.index(currency), torch.from_numpy(dates)
+    c, pick = frame.model.layout.rates(currency).start, torch.from_numpy(dates)
     u = torch.linspace(-1.0, 1.0, 129, dtype=torch.float64)
     x = frame.centre[pick, c, None] + frame.scale[pick, c, None] * u
     mean, deviation = frame.spread.mean[pick, c], frame.spread.deviation[pick, c]

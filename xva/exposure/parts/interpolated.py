@@ -78,15 +78,16 @@ def far_swaptions(
     ]
     ends = [min(float(direct_from(np.array(s.expiry))), s.stop) for s, _ in mine]
     count = np.searchsorted(frame.times, np.array(ends)).astype(np.int64)
-    return FarSwaptions(tuple(mine), count, frame.model.rates[currency].zeta(frame.times))
+    return FarSwaptions(tuple(mine), count, frame.model.lgm(currency).zeta(frame.times))
 
 
 def currency_units(compiled: CompiledSet, frame: Frame) -> list[tuple[int, int]]:
-    """``(currency, unit)`` numbers that have anything to interpolate, sorted."""
+    """``(currency, unit)`` numbers that have anything to interpolate in one rates factor, sorted."""
     keys = {*compiled.of(Flows).books, *compiled.of(Caplets).books}
     keys |= {(s.unit, s.currency) for s in compiled.of(Swaptions).items}
     keys |= {(int(u), r.base_currency) for r in compiled.of(Resets).items for u in r.unit}
-    return sorted((frame.currencies.index(currency), unit) for unit, currency in keys)
+    one = {c for c, rates in frame.model.rates.items() if rates.n_factors == 1}
+    return sorted((frame.currencies.index(currency), unit) for unit, currency in keys if currency in one)
 
 
 def interpolated(
@@ -97,7 +98,7 @@ def interpolated(
     starts = [r.start[r.unit == unit] for r in compiled.of(Resets).items if r.base_currency == currency]
     last = max((float(s.max()) for s in starts if s.size), default=0.0)
     last = max(last, book.last) if book is not None else last
-    lgm = frame.model.rates[currency]
+    lgm = frame.model.lgm(currency)
 
     def linear(dates: Ints, x: Tensor) -> Tensor:
         found = future_reset_values(compiled, unit, currency, frame, dates, x)

@@ -110,7 +110,7 @@ class NearExpirySwaptions(ValuePart):
 def _terms(source: SetSource, date: int, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Scale, h and centre ``(term,)`` of a swaption on a date, and its width ``(1,)``."""
     swaption, terms = source.compiled.of(Swaptions).items[number], source.swaptions[number]
-    zeta = source.frame.model.rates[swaption.currency].zeta(float(source.frame.times[date]))
+    zeta = source.frame.model.lgm(swaption.currency).zeta(float(source.frame.times[date]))
     remaining = terms.zeta_expiry - zeta
     tilt = terms.h * remaining
     scale = terms.weight * torch.exp(0.5 * terms.h * tilt - 0.5 * terms.q * terms.zeta_expiry)

@@ -49,9 +49,9 @@ class SetSource:
     @cached_property
     def swaptions(self) -> tuple[SwaptionTerms, ...]:
         """Closed forms of the compiled swaptions, in their order; several parts share them."""
-        curves, rates = self.frame.curves, self.frame.model.rates
+        curves, model = self.frame.curves, self.frame.model
         return tuple(
-            book_swaption(s.underlying, s.expiry, curves, rates[s.currency], s.label, s.cash)
+            book_swaption(s.underlying, s.expiry, curves, model.lgm(s.currency), s.label, s.cash)
             for s in self.compiled.of(Swaptions).items
         )
 

@@ -100,7 +100,8 @@ class Polynomials(ValuePart):
 
     def factor(self, at: DateContext, currency: int) -> Tensor:
         """``(path,)`` what multiplies a currency's polynomials: its deflated FX rate, and the tilt."""
-        return self.tilt.times(at.y[currency], at.date, currency, at.state[at.rates_row(currency)])
+        row = at.rates_row(currency)
+        return self.tilt.times(at.y[currency], at.date, row, at.state[row])
 
     def pairs(self, currency: int) -> slice:
         """The pairs of one currency."""
@@ -134,7 +135,7 @@ class _OfDate(PartOfDate):
             slope = part.coefficients[at.date, mine, :degree] @ slopes(degree, gradient).T / at.scale[row]
             unit = part.unit[mine]
             gradient[row] += part.factor(at, c) * row_mask(slope @ at.basis[row][:degree], unit, mask).sum(0)
-            tilt = float(part.tilt.slope[at.date, c])
+            tilt = float(part.tilt.slope[at.date, row])
             if fx is not None or tilt:
                 total = row_mask(own, unit, mask).sum(0)
                 if tilt:

@@ -16,12 +16,19 @@ from xva.exposure.parts.exchange_option import ExchangeOptions
 from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
 from xva.exposure.parts.near_expiry_swaption import NearExpirySwaptions
 from xva.exposure.parts.part import SetSource, ValuePart
+from xva.exposure.parts.plane_polynomial import PlanePolynomials
 from xva.exposure.parts.polynomial import Polynomials
 from xva.exposure.parts.remembered_terms import RememberedTerms
 
 GROUPS: tuple[type[ClaimGroup], ...] = (Flows, Caplets, Swaptions, Exchanges, EquityUnits, Resets)
 Parts = tuple[
-    Polynomials, EquityForwards, ExchangeOptions, NearExpirySwaptions, ExercisedSwaptions, RememberedTerms
+    Polynomials,
+    EquityForwards,
+    ExchangeOptions,
+    NearExpirySwaptions,
+    ExercisedSwaptions,
+    RememberedTerms,
+    PlanePolynomials,
 ]
 PARTS: tuple[type[ValuePart], ...] = get_args(Parts)
 

@@ -55,11 +55,11 @@ def reset_terms(compiled: CompiledSet, frame: Frame) -> list[EventTerms]:
 
 def _growing(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
     """Running periods: what the notional has grown and will grow to at the index."""
-    lgm = frame.model.rates[resets.currency]
+    lgm = frame.model.lgm(resets.currency)
     h, shift = running_exponents(resets.growth.forwards, row, frame.times[date], lgm)
     # periods without an index have weight zero and no rows here
     weight = forward_weights(resets.growth, frame.curves)[torch.from_numpy(row)]
-    load = frame.bond_load(resets.currency, h)
+    load = frame.bond_load(resets.currency, h[:, None])
     return _terms(resets, date, row, frame, resets.amount[row], torch.log(weight) + shift, load, True)
 
 
@@ -67,7 +67,7 @@ def _simulated(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> E
     """As `_growing`, with the path's own fixing."""
     h, shift, event, tie = path_terms(resets.growth, date, row, frame)
     weight = forward_weights(resets.growth, frame.curves)[torch.from_numpy(row)]
-    load = frame.bond_load(resets.currency, h)
+    load = frame.bond_load(resets.currency, h[:, None])
     found = _terms(resets, date, row, frame, resets.amount[row], torch.log(weight) + shift, load, True)
     event = event_columns(found.event[:, 0], event[:, 0], event[:, 1])
     return found._replace(event=event, tie=tie_columns(event, found.tie[:, 0], tie[:, 0], tie[:, 1]))
@@ -75,21 +75,21 @@ def _simulated(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> E
 
 def _fixed(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
     """Running periods: the fixed multiple of the notional, a bond in the leg's currency."""
-    lgm = frame.model.rates[resets.currency]
+    lgm = frame.model.lgm(resets.currency)
     h = at_unique(lgm.h, resets.pay[row])
     log = at_unique(frame.curves.discount_curve(resets.currency).log_discount, resets.pay[row])
     log = log - 0.5 * h**2 * at_unique(lgm.zeta, frame.times[date])
     amount = (resets.amount * resets.fixed)[row]
-    return _terms(resets, date, row, frame, amount, log, frame.bond_load(resets.currency, h), True)
+    return _terms(resets, date, row, frame, amount, log, frame.bond_load(resets.currency, h[:, None]), True)
 
 
 def _coming(resets: CompiledResets, date: Ints, row: Ints, frame: Frame) -> EventTerms:
     """``E_t[X(S) P_leg(S, pay)]``, deflated, of periods to come: Y_base, x_base and x_leg are jointly Gaussian."""
-    base, leg = frame.model.rates[resets.base_currency], frame.model.rates[resets.currency]
+    base, leg = frame.model.lgm(resets.base_currency), frame.model.lgm(resets.currency)
     start, pay = resets.start[row], resets.pay[row]
     h_base, h_start, h_pay = at_unique(base.h, start), at_unique(leg.h, start), at_unique(leg.h, pay)
-    load = frame.bond_load(resets.base_currency, h_base)
-    load = load + frame.model.rates_load(resets.currency, h_start - h_pay)
+    load = frame.bond_load(resets.base_currency, h_base[:, None])
+    load = load + frame.model.rates_load(resets.currency, (h_start - h_pay)[:, None])
     leg_curve = frame.curves.discount_curve(resets.currency)
     log = at_unique(frame.curves.discount_curve(resets.base_currency).log_discount, start)
     log = log + at_unique(leg_curve.log_discount, pay) - at_unique(leg_curve.log_discount, start)
@@ -151,7 +151,7 @@ def future_reset_values(
     """``(date, node)`` value on some dates, in the base ``currency``'s numeraire, of periods that have not begun."""
     total = torch.zeros_like(x)
     times = frame.times[dates]
-    lgm = frame.model.rates[currency]
+    lgm = frame.model.lgm(currency)
     for resets in compiled.of(Resets).items:
         if resets.base_currency != currency:
             continue

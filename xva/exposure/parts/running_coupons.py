@@ -27,7 +27,7 @@ def path_terms(book: FlowBook, date: Ints, row: Ints, frame: Frame) -> tuple[Ten
     Term: ``exp(-h x + shift + tie . u)``.
     """
     table = book.forwards
-    lgm = frame.model.rates[book.currency]
+    lgm = frame.model.lgm(book.currency)
     h, fixed, shift = path_exponents(table, row, frame.times[date], lgm)
     (first, _), (second, _) = coupon_scalars(book, date, row, frame.times, frame.day_zero)
     compounded = table.compounded[row]
@@ -62,7 +62,7 @@ def coupon_terms(
             event,
             np.sign(weight.detach().numpy()),
             torch.log(weight.abs()) + shift,
-            frame.bond_load(book.currency, h),
+            frame.bond_load(book.currency, h[:, None]),
             tie_columns(event, tie[:, 0], tie[:, 1]),
         )
     ]

@@ -25,7 +25,7 @@ MOST_REACH = 15.0
 class Tilt:
     """``exp(-slope x - offset)`` of the currencies' states, by which functions of them are divided.
 
-    ``slope``, ``offset`` ``(date, currency)``, constants of a run; 0 where nothing is taken out. The offset is
+    ``slope``, ``offset`` ``(date, rates factor)``, constants of a run; 0 where nothing is taken out. The offset is
     ``slope^2 zeta/2``, so that it has mean 1 on paths of the currency's own measure, which deflated FX rates lead to: an error
     of what is left counts in a mean exposure as it is.
     """
@@ -39,21 +39,21 @@ class Tilt:
         slope = np.where(spread.reach.numpy() > MOST_REACH, spread.middle.numpy(), 0.0)
         return cls(slope, 0.5 * (slope * spread.deviation.numpy()) ** 2)
 
-    def times(self, factor: Tensor, date: int, currency: int, state: Tensor) -> Tensor:
+    def times(self, factor: Tensor, date: int, row: int, state: Tensor) -> Tensor:
         """A factor ``(path,)`` times the tilt on a date, at states ``(path,)``."""
-        slope = float(self.slope[date, currency])
+        slope = float(self.slope[date, row])
         if slope == 0.0:
             return factor
-        return factor * torch.exp(-slope * state - float(self.offset[date, currency]))
+        return factor * torch.exp(-slope * state - float(self.offset[date, row]))
 
-    def divided(self, value: Tensor, dates: Ints, currency: int, x: Tensor) -> Tensor:
+    def divided(self, value: Tensor, dates: Ints, row: int, x: Tensor) -> Tensor:
         """Values ``(date, node)`` at states ``x`` on some dates, divided by the tilt."""
-        slope, offset = self.slope[dates, currency], self.offset[dates, currency]
+        slope, offset = self.slope[dates, row], self.offset[dates, row]
         if not slope.any():
             return value
         return value * torch.exp(torch.from_numpy(slope)[:, None] * x + torch.from_numpy(offset)[:, None])
 
-    def seen_from(self, mean: Tensor, deviation: Tensor, dates: Ints, currency: int) -> Tensor:
+    def seen_from(self, mean: Tensor, deviation: Tensor, dates: Ints, row: int) -> Tensor:
         """Where the states' law times the tilt has its mean ``(date,)``; ``mean`` where nothing is taken out."""
-        slope = torch.from_numpy(self.slope[dates, currency])
+        slope = torch.from_numpy(self.slope[dates, row])
         return torch.where(slope == 0.0, mean, -slope * deviation**2)

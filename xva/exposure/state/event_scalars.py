@@ -71,7 +71,7 @@ def event_scalars(
             weights[:, 0] = 1.0
         elif kind == "accrual":
             columns += (len(model.factors) + accruals.index(one),)
-            h = model.rates[one].h
+            h = model.lgm(one).h
             gain = h(at[mine]) - h(interval_start(times, at[mine]))
             weights = torch.cat([torch.stack([gain, -torch.ones_like(gain)], dim=1), weights[:, 2:]], dim=1)
         else:
@@ -133,7 +133,7 @@ def _log_cross(
     constant = torch.zeros(len(time), dtype=torch.float64)
     columns: list[Tensor] = []
     for sign, currency in ((1.0, base), (-1.0, leg)):
-        h, square = model.rates[currency].log_numeraire_terms(time)
+        h, square = model.lgm(currency).log_numeraire_terms(time)
         constant = constant + sign * (curves.discount_curve(currency).log_discount(time) - square)
         foreign = 0.0 if currency == model.domestic else sign
         columns += [-sign * h, torch.full_like(h, foreign)]

@@ -25,7 +25,7 @@ FIRST_SCALE = 1e-3  # of the state at as_of, which has no spread
 
 @dataclass(frozen=True)
 class Spread:
-    """Law of the currencies' states ``(date, currency)``, without graph.
+    """Law of the rates states ``(date, rates factor)``, without graph.
 
     ``mean``, ``deviation``; ``reach`` is the largest exponent ``|H| scale`` that a bond of the book has on the interval,
     ``middle`` the middle of its bonds' ``H``.
@@ -41,7 +41,7 @@ class Spread:
 class Frame:
     """What all netting sets of a run share: market, model, dates, covariances, Chebyshev intervals, events.
 
-    ``times`` ``(date,)`` starts at 0; ``centre`` and ``scale`` ``(date, currency)`` map states to [-1, 1]: the interval
+    ``times`` ``(date,)`` starts at 0; ``centre`` and ``scale`` ``(date, rates factor)`` map states to [-1, 1]: the interval
     takes in 5.5 standard deviations around the paths' mean and around where a deflated bond of the book has its value,
     which is at ``-H zeta``. ``event_of`` finds an event's number by its key (`event_keys`); ``day_zero`` is
     `as_of` in days from 1970-01-01.
@@ -74,11 +74,11 @@ class Frame:
 
     def nodes(self, currency: str, count: int) -> Tensor:
         """Chebyshev nodes in the currency's state, ``(date, count)``; constants of the run."""
-        c = self.currencies.index(currency)
+        c = self.model.layout.rates(currency).start
         return self.centre[:, c, None] + self.scale[:, c, None] * chebyshev.nodes(count)
 
     def bond_load(self, currency: str, h: Tensor) -> Tensor:
-        """``(term, state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` on x."""
+        """``(term, state)`` load of deflated bonds of ``currency``: 1 on ln Y if foreign, ``-h`` ``(term, factor)`` on x."""
         return self.model.bond_load(currency, h)
 
 
@@ -113,7 +113,7 @@ def _last_times(model: CrossAssetModel, sets: Sequence[CompiledSet]) -> Floats:
 def _intervals(
     model: CrossAssetModel, table: CovarianceTable, times: Floats, last: Floats
 ) -> tuple[Tensor, Tensor, Spread]:
-    n = len(model.rates)
+    n = model.layout.n_rates
     with torch.no_grad():
         covariance = table.at(times)
         mean = model.drifts(covariance)[:, :n]
@@ -121,9 +121,11 @@ def _intervals(
         deviation = torch.where(
             deviation > 0, deviation, torch.full_like(deviation, FIRST_SCALE / HALF_WIDTH_SD)
         )
-        ends = np.maximum(times[:, None], last[None, :])
-        h = torch.stack(
-            [torch.stack([lgm.h(times), lgm.h(ends[:, c])]) for c, lgm in enumerate(model.rates.values())],
+        h = torch.cat(
+            [
+                torch.stack([rates.loadings(times), rates.loadings(np.maximum(times, end))])
+                for rates, end in zip(model.rates.values(), last, strict=True)
+            ],
             dim=-1,
         )
         value = -h * deviation**2

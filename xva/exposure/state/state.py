@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.dates import SAME_TIME
-from xva.errors import CalibrationError
 from xva.exposure.state.event_scalars import EventScalars
 from xva.models import CrossAssetModel
 from xva.numerics.types import Floats
@@ -120,15 +119,7 @@ def grid_state(model: CrossAssetModel, table: CovarianceTable, grid: Floats) -> 
         The factors are linearly dependent (a correlation of one, a volatility of zero).
     """
     steps = torch.diff(table.at(grid), dim=0)
-    factor, failed = torch.linalg.cholesky_ex(steps)
-    if bool(failed.any()):
-        k = int(failed.nonzero()[0])
-        raise CalibrationError(
-            f"the factors' covariance over step {k + 1} (to {grid[k + 1]:.3f}y) is not positive definite at factor "
-            f"{model.factors[int(failed[k]) - 1]}: expected no volatility of zero and no correlation of one",
-            [model.factors[int(failed[k]) - 1]],
-        )
-    return GridState(model.initial_state(), model.drifts(steps), factor)
+    return GridState(model.initial_state(), model.drifts(steps), model.step_factors(steps, grid))
 
 
 def event_layout(scalars: EventScalars, grid: Floats) -> EventLayout:

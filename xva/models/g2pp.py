@@ -1,0 +1,185 @@
+"""Two-factor Gaussian rates of one currency (G2++), with the states of the linear Gauss-Markov form.
+
+Brigo & Mercurio (2006), section 4.2: ``r = x + y + phi``, ``dx = -a x dt + sigma dW_1``, ``dy = -b y dt + eta dW_2``,
+``dW_1 dW_2 = rho dt``. Here the states are the mean-reversion-free ``dx_k = sigma_k exp(kappa_k t) dW_k`` with the loadings
+``H_k(t) = (exp(-kappa_k T*) - exp(-kappa_k t))/kappa_k``, kappa = (a, b): the same law of every bond, and with a foreign
+exchange rate the same exact steps as one-factor rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from xva.errors import MarketDataError
+from xva.market.factors import rates_factor
+from xva.models.rates_model import RatesModel
+from xva.models.state_layout import StateLayout
+
+SMALLEST_REVERSION = 1e-6
+
+
+@final
+@dataclass(frozen=True)
+class G2pp(RatesModel):
+    """Parameters of one currency's G2++.
+
+    Parameters
+    ----------
+    currency : str
+    mean_reversions : Tensor
+        ``(2,)`` a and b per year, neither zero nor their sum (absolute value >= 1e-6).
+    times : ndarray
+        ``(pillar,)`` increasing; ``sigmas[k]`` holds on ``(times[k-1], times[k]]``, the last one beyond.
+    sigmas : Tensor
+        ``(pillar, 2)`` sigma and eta, absolute volatilities per sqrt(year), >= 0.
+    correlation : Tensor
+        ``()`` rho, in (-1, 1).
+    horizon : float
+        Years to maturity of the zero bond that is the numeraire.
+    """
+
+    currency: str
+    mean_reversions: Tensor
+    times: NDArray[np.float64]
+    sigmas: Tensor
+    correlation: Tensor
+    horizon: float = 0.0
+
+    def __post_init__(self) -> None:
+        problem = self._problem()
+        if problem:
+            raise MarketDataError(f"G2++ {self.currency}: {problem}", [self.currency])
+
+    def _problem(self) -> str:
+        a, b = self.mean_reversions.detach().tolist()
+        rho = float(self.correlation.detach())
+        if self.sigmas.shape != (len(self.times), 2):
+            return f"expected volatilities (pillar, 2) for {len(self.times)} pillars, got {tuple(self.sigmas.shape)}"
+        if min(abs(a), abs(b), abs(a + b)) < SMALLEST_REVERSION:
+            return f"expected mean reversions that are not zero, nor their sum, got a = {a}, b = {b}"
+        if not -1.0 < rho < 1.0:
+            return f"expected a correlation in (-1, 1), got rho = {rho}"
+        return ""
+
+    @property
+    def n_factors(self) -> int:
+        return 2
+
+    @property
+    def breaks(self) -> NDArray[np.float64]:
+        return self.times[:-1]
+
+    @property
+    def smooth_years(self) -> float:
+        return min(0.5, 0.1 / float(self.mean_reversions.detach().abs().max()))
+
+    def at_horizon(self, years: float) -> G2pp:
+        return replace(self, horizon=years)
+
+    def loadings(self, time: ArrayLike | Tensor) -> Tensor:
+        kappa, t = self.mean_reversions, _tensor(time)[..., None]
+        return -torch.exp(-kappa * self.horizon) / kappa * torch.expm1(-kappa * (t - self.horizon))
+
+    def volatilities(self, time: ArrayLike | Tensor) -> Tensor:
+        t = _tensor(time)
+        pillar = torch.from_numpy(np.asarray(np.searchsorted(self.times[:-1], t.numpy(), side="left")))
+        return self.sigmas[pillar] * torch.exp(self.mean_reversions * t[..., None])
+
+    def covariance(self, time: ArrayLike | Tensor) -> Tensor:
+        kappa = self.mean_reversions
+        rate = kappa[:, None] + kappa[None, :]
+        lower, upper = (torch.from_numpy(x)[:, None, None] for x in self._edges)
+        t = _tensor(time)[..., None, None, None]
+        grown = torch.exp(rate * torch.minimum(t, upper)) - torch.exp(rate * torch.minimum(t, lower))
+        rho = torch.stack([torch.ones_like(self.correlation), self.correlation])
+        joint = rho[torch.tensor([[0, 1], [1, 0]])]
+        return joint * (self.sigmas[:, :, None] * self.sigmas[:, None, :] * grown).sum(-3) / rate
+
+    def covariance_integral(self, time: ArrayLike | Tensor) -> Tensor:
+        """``int_0^t Z dH``, closed form, ``(..., 2)`` beside the shape of ``time``: covariance of x with ``int x . dH``.
+
+        It gives the conditional law of a running compounded overnight rate.
+        """
+        kappa, start = self.mean_reversions, torch.from_numpy(self._edges[0])
+        rho = torch.stack([torch.ones_like(self.correlation), self.correlation])[
+            torch.tensor([[0, 1], [1, 0]])
+        ]
+        rate = kappa[:, None] + kappa[None, :]
+        scale = rho * self.sigmas[:, :, None] * self.sigmas[:, None, :] / rate
+        offset = self.covariance(start) - scale * torch.exp(rate * start[:, None, None])
+        d_h = self._pieces(time, lambda t: -torch.exp(-kappa * t) / kappa)[..., None, :]
+        d_up = self._pieces(time, lambda t: torch.exp(kappa * t) / kappa)[..., :, None]
+        return (offset * d_h + scale * d_up).sum((-3, -1))
+
+    def _pieces(self, time: ArrayLike | Tensor, primitive: Callable[[Tensor], Tensor]) -> Tensor:
+        """Increments of ``primitive`` over the part of each pillar interval before ``time``: ``(..., pillar, 2)``."""
+        t = _tensor(time)[..., None, None]
+        lower, upper = (torch.from_numpy(x)[:, None] for x in self._edges)
+        return primitive(torch.minimum(t, upper)) - primitive(torch.minimum(t, lower))
+
+    @property
+    def _edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.append(0.0, self.times[:-1]), np.append(self.times[:-1], np.inf)
+
+    def half_variance(self, load: Tensor, time: ArrayLike | Tensor) -> Tensor:
+        return 0.5 * torch.einsum("...i,...ij,...j->...", load, self.covariance(time), load)
+
+
+@dataclass(frozen=True)
+class G2Terms:
+    """Stated constant parameters of a currency, per year; they depend on no quote."""
+
+    currency: str
+    a: float
+    b: float
+    sigma: float
+    eta: float
+    rho: float
+
+    def model(self) -> G2pp:
+        """The model with these.
+
+        Raises
+        ------
+        MarketDataError
+            They are out of range.
+        """
+        kappa, sigmas, rho = (
+            torch.tensor(x, dtype=torch.float64)
+            for x in ([self.a, self.b], [[self.sigma, self.eta]], self.rho)
+        )
+        return G2pp(self.currency, kappa, np.ones(1), sigmas, rho)
+
+
+def with_second_factors(
+    correlations: Mapping[tuple[str, str], Tensor], layout: StateLayout, own: Mapping[str, Tensor]
+) -> dict[tuple[str, str], Tensor]:
+    """Correlations of all of a layout's factors: those quoted, and of second factors what follows from the first.
+
+    A currency's second factor is ``rho`` (``own``) times its first plus something independent of everything else: a quoted
+    matrix stays positive definite. Quoted correlations of a second factor itself stand.
+    """
+    found = dict(correlations)
+    for currency, rho in own.items():
+        first, second = rates_factor(currency), rates_factor(currency, 1)
+        for other in layout.labels:
+            known = (second, other) in correlations or (other, second) in correlations
+            joint = found.get((first, other), found.get((other, first)))
+            if other not in (first, second) and not known and joint is not None:
+                found[second, other] = rho * joint
+        found.pop((second, first), None)
+        found[first, second] = rho
+    return found
+
+
+def _tensor(value: ArrayLike | Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    return torch.as_tensor(np.asarray(value, dtype=np.float64))

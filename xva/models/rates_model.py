@@ -1,0 +1,62 @@
+"""What a Gaussian rates model of one currency has to say: its loadings, its volatilities, its law.
+
+Under the measure of the currency's own numeraire the states ``x`` ``(factor,)`` start at zero and have independent
+increments ``dx_k = alpha_k(t) dW_k`` with covariance ``Z(t)``. With a loading ``H(t)`` the numeraire is
+``N(t) = exp(H(t) x + H(t) Z(t) H(t)/2)/P(0,t)`` and a deflated bond ``P(0,T) exp(-H(T) x - H(T) Z(t) H(T)/2)``: a martingale,
+since x is Gaussian. Lichters, Stamm & Gallagher (2015), ch. 11 and 12.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+
+class RatesModel(ABC):
+    """Rates of one currency; implementations are frozen dataclasses of tensors connected to the market."""
+
+    currency: str
+
+    @property
+    @abstractmethod
+    def n_factors(self) -> int:
+        """Brownian motions, and states."""
+
+    @property
+    @abstractmethod
+    def breaks(self) -> NDArray[np.float64]:
+        """Times at which a volatility jumps."""
+
+    @property
+    def smooth_years(self) -> float:
+        """Years over which a quadrature of few points integrates its volatilities to machine precision."""
+        return 0.5
+
+    @abstractmethod
+    def covariance(self, time: ArrayLike | Tensor) -> Tensor:
+        """``Z``, ``(..., factor, factor)`` beside the shape of ``time``."""
+
+    @abstractmethod
+    def at_horizon(self, years: float) -> Self:
+        """The same rates, the numeraire being the zero bond of ``years``, where H is zero."""
+
+    @abstractmethod
+    def loadings(self, time: ArrayLike | Tensor) -> Tensor:
+        """``H``, ``(..., factor)`` beside the shape of ``time``."""
+
+    @abstractmethod
+    def volatilities(self, time: ArrayLike | Tensor) -> Tensor:
+        """``alpha``, ``(..., factor)`` beside the shape of ``time``."""
+
+    @abstractmethod
+    def half_variance(self, load: Tensor, time: ArrayLike | Tensor) -> Tensor:
+        """Half the variance of ``load . x`` at ``time``: ``load`` ``(..., factor)``, ``time`` broadcast with ``(...)``."""
+
+    def log_bond(self, time: float, maturity: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+        """``ln P(t,T) - ln P(0,T)/P(0,t) = constant - loadings . x``: ``(...)`` and ``(..., factor)``."""
+        now, then = self.loadings(time), self.loadings(maturity)
+        return self.half_variance(now, time) - self.half_variance(then, time), then - now
