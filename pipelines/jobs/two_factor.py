@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipelines.jobs.coverage import Needs
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.spec import JobSpec
+from xva.trades import PathTrade, Trade
 from xva.trades.claims import Caplet, Claim, ResetPeriod, SwaptionClaim
-from xva.trades.path_trade import PathTrade
-from xva.trades.trade import Trade
 
 _FIX = "take the currency's table out of [model], or the trade out of the book"
 

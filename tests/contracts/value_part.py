@@ -16,7 +16,7 @@ from tests.support.value_part_samples import FIXING, TIMES, WORLD, Promise
 from xva.blocks.packing import pack, unpack
 from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.date_context import DateContext, date_context
-from xva.exposure.parts.part import PartOfDate, SetSource, ValuePart, Values
+from xva.exposure.parts.part import NettingSetSource, PartOfDate, ValuePart, Values
 from xva.exposure.state.frame import make_frame
 from xva.market.quotes import QuoteSet
 from xva.numerics import tree
@@ -50,7 +50,7 @@ class ValuePartContract(ABC):
     def claims(self) -> tuple[Claim, ...]:
         """Claims of which the part has something on some of the sample's dates."""
 
-    def source(self, netted: bool = False, quotes: QuoteSet | None = None) -> SetSource:
+    def source(self, netted: bool = False, quotes: QuoteSet | None = None) -> NettingSetSource:
         return _source(self.claims(), netted, quotes)
 
     def part(self, netted: bool = False) -> ValuePart:
@@ -61,7 +61,7 @@ class ValuePartContract(ABC):
         for netted in (False, True):
             yield from self._dates(self.source(netted), self.part(netted))
 
-    def _dates(self, source: SetSource, made: ValuePart) -> Iterator[OnDate]:
+    def _dates(self, source: NettingSetSource, made: ValuePart) -> Iterator[OnDate]:
         with torch.no_grad():
             covariance = source.frame.table.at(TIMES)
             mean = source.frame.model.initial_state() + source.frame.model.drifts(covariance)
@@ -198,7 +198,7 @@ class ValuePartContract(ABC):
 
 
 @cache
-def _source(claims: tuple[Claim, ...], netted: bool, quotes: QuoteSet | None) -> SetSource:
+def _source(claims: tuple[Claim, ...], netted: bool, quotes: QuoteSet | None) -> NettingSetSource:
     """The claims twice, as one unit or as two."""
     world = WORLD(quotes or WORLD.quotes())
     trades: list[Any] = [Promise("A", claims), Promise("B", claims)]
@@ -206,7 +206,7 @@ def _source(claims: tuple[Claim, ...], netted: bool, quotes: QuoteSet | None) ->
     day_zero = int(WORLD.day.astype(np.int64))
     with torch.no_grad():
         frame, _ = make_frame(world.market, world.model, TIMES, (compiled,), (compiled,), day_zero)
-    return SetSource(compiled, frame, 0.3)
+    return NettingSetSource(compiled, frame, 0.3)
 
 
 @cache

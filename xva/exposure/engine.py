@@ -17,7 +17,7 @@ from xva.exposure.block import ExposureData, ExposurePlan
 from xva.exposure.compiled import Breaks, CompiledSet
 from xva.exposure.fixing import Fixing
 from xva.exposure.parts.compile import compile_sets
-from xva.exposure.parts.netting_set import SetInputs, set_inputs
+from xva.exposure.parts.netting_set import NettingSetInputs, netting_set_inputs
 from xva.exposure.state.event_scalars import EventScalars
 from xva.exposure.state.event_state import event_state
 from xva.exposure.state.frame import Frame, make_frame
@@ -128,7 +128,7 @@ class RunConstants:
 
     centre: Tensor
     scale: Tensor
-    sets: tuple[SetInputs, ...]
+    sets: tuple[NettingSetInputs, ...]
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class ExposureEngine:
         """Frame and event scalars of all netting sets on a world."""
         return make_frame(world.market, world.model, self.times, self.compiled, self.compiled, self.day_zero)
 
-    def set_frame(self, world: World, number: int, events: bool) -> tuple[Frame, EventScalars]:
+    def netting_set_frame(self, world: World, number: int, events: bool) -> tuple[Frame, EventScalars]:
         """What one netting set needs of the frame, with the run's ``events`` or without any."""
         with_events = self.compiled if events else ()
         own = self.compiled[number : number + 1]
@@ -220,9 +220,11 @@ class ExposureEngine:
         events = event_state(frame.model, frame.table, self.times, grid, layout, scalars, rows)
         return StateTensors(grid, events)
 
-    def inputs(self, compiled: CompiledSet, frame: Frame, held: SetInputs | None = None) -> SetInputs:
+    def inputs(
+        self, compiled: CompiledSet, frame: Frame, held: NettingSetInputs | None = None
+    ) -> NettingSetInputs:
         """A netting set's inputs, with numbers of nodes and widths of exercises as decided here or ``held`` from a run."""
-        return set_inputs(compiled, frame, self.simulation.exercise_width, held)
+        return netting_set_inputs(compiled, frame, self.simulation.exercise_width, held)
 
     def constants(self, data: ExposureData) -> RunConstants:
         """What a bump of the run that ``data`` belongs to keeps."""
@@ -230,7 +232,7 @@ class ExposureEngine:
 
     def held_inputs(
         self, constants: RunConstants, numbers: Sequence[int], frame: Frame
-    ) -> tuple[SetInputs, ...]:
+    ) -> tuple[NettingSetInputs, ...]:
         """Inputs of some netting sets on another market than the run's, with the run's constants."""
         frame = replace(frame, centre=constants.centre, scale=constants.scale)
         return tuple(self.inputs(self.compiled[i], frame, constants.sets[i]) for i in numbers)

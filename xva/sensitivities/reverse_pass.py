@@ -21,9 +21,9 @@ from xva.adjustments.registry import SIDES
 from xva.blocks.sums import means_by_scramble
 from xva.exposure import ExposureEngine, World
 from xva.exposure.block import ExposureData
-from xva.exposure.block.set_sums import SetSums, has_events
+from xva.exposure.block.netting_set_sums import NettingSetSums, has_events
 from xva.exposure.engine import StateTensors
-from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.parts.netting_set import NettingSetInputs
 from xva.exposure.state.state import event_layout
 from xva.numerics import tree
 from xva.numerics.batched_gradient import batched_gradient
@@ -93,14 +93,14 @@ def _set_graph(
         count = len(data.factors)
     # states beyond those the set depends on do not touch it (an event's bridge touches all): leave them out
     small = replace(world, model=world.model.leading(count))
-    frame, scalars = engine.set_frame(small, number, events)
+    frame, scalars = engine.netting_set_frame(small, number, events)
     layout = event_layout(scalars, engine.times)
     # the run's intervals and numbers of nodes: its adjoints are to their coefficients
     frame = replace(frame, centre=data.centre, scale=data.scale)
     inputs = engine.inputs(compiled, frame, data.sets[number])
     state = engine.state_of(frame, scalars, layout, inputs.events(layout))
     weights = measure_weights(world.market, [engine.credit[number]], engine.times, engine.xva)[:, 0]
-    bars = [SetSums.read(mean, number, inputs) for mean in means]
+    bars = [NettingSetSums.read(mean, number, inputs) for mean in means]
     outputs: list[Tensor] = [weights]
     cotangents: list[Tensor] = [batched([_profile_cotangent(mean, number) for mean in means])]
     more = (
@@ -114,7 +114,7 @@ def _set_graph(
     return outputs, cotangents
 
 
-def _input_cotangents(inputs: SetInputs, bars: Sequence[SetSums], weights: Tensor) -> Pulled:
+def _input_cotangents(inputs: NettingSetInputs, bars: Sequence[NettingSetSums], weights: Tensor) -> Pulled:
     """Of the parts' dated tensors; ``weights`` ``(measure, time)``."""
     dated = {name: found for name, found in inputs.tensors().items() if name in bars[0].inputs}
     return [found.value for found in dated.values()], [
@@ -123,7 +123,9 @@ def _input_cotangents(inputs: SetInputs, bars: Sequence[SetSums], weights: Tenso
     ]
 
 
-def _state_cotangents(state: StateTensors, bars: Sequence[SetSums], active: NDArray[np.int64]) -> Pulled:
+def _state_cotangents(
+    state: StateTensors, bars: Sequence[NettingSetSums], active: NDArray[np.int64]
+) -> Pulled:
     """Of the state's increments and, where the set depends on any, of the event scalars."""
     outputs = tree.tensors(state.grid)
     rows = [tree.tensors(bar.grid) for bar in bars]
@@ -137,7 +139,7 @@ def _state_cotangents(state: StateTensors, bars: Sequence[SetSums], active: NDAr
     ]
 
 
-def _boundary_cotangents(inputs: SetInputs, bars: Sequence[SetSums]) -> Pulled:
+def _boundary_cotangents(inputs: NettingSetInputs, bars: Sequence[NettingSetSums]) -> Pulled:
     """Of exercise boundaries."""
     found = {name: value for part in inputs.parts for name, value in part.boundaries.items() if value.numel()}
     known = [name for name in found if name in bars[0].boundaries]

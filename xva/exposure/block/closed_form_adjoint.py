@@ -9,14 +9,14 @@ from torch import Tensor
 
 from xva.adjustments.registry import MEASURES, SIDES
 from xva.exposure.block.data import BlockNoise, ExposureData
-from xva.exposure.block.set_sums import SetSums
+from xva.exposure.block.netting_set_sums import NettingSetSums
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.kernel import DateTape, decisions, event_gradients, input_adjoint, state_gradient
 from xva.exposure.state.state import EventState, GridState
 
 
-class SetAdjoint:
-    """Accumulates, for one netting set, sums over the block's paths (`SetSums`).
+class NettingSetAdjoint:
+    """Accumulates, for one netting set, sums over the block's paths (`NettingSetSums`).
 
     Per side (EPE, ENE) and date: derivatives to the date's rows of the parts' tensors. Per measure (with its weights):
     derivatives to the state's increments, to the event scalars that it depends on, and to exercise boundaries.
@@ -50,7 +50,7 @@ class SetAdjoint:
                 for part in inputs.parts
                 for name, value in part.boundaries.items()
             }
-        self.sums = SetSums(
+        self.sums = NettingSetSums(
             {
                 name: states.new_zeros(2, *dated.value.shape)
                 for name, dated in self.dated.items()

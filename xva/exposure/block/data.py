@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.exposure.parts.date_context import DateContext, date_context
-from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.parts.netting_set import NettingSetInputs
 from xva.exposure.state.state import (
     EventLayout,
     EventState,
@@ -49,7 +49,7 @@ class ExposureData:
         The state (`state`).
     centre, scale : Tensor
         ``(time, currency)`` Chebyshev intervals.
-    sets : tuple of SetInputs
+    sets : tuple of NettingSetInputs
         One per netting set.
     active : tuple of ndarray
         States that each netting set's value depends on.
@@ -76,7 +76,7 @@ class ExposureData:
     layout: EventLayout
     centre: Tensor
     scale: Tensor
-    sets: tuple[SetInputs, ...]
+    sets: tuple[NettingSetInputs, ...]
     active: tuple[NDArray[np.int64], ...]
     weights: Tensor
     adjoint: bool

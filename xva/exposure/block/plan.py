@@ -20,7 +20,7 @@ from torch import Tensor
 from xva.blocks import BlockResult, CubeSchema, Plan
 from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays
-from xva.exposure.block.closed_form_adjoint import SetAdjoint
+from xva.exposure.block.closed_form_adjoint import NettingSetAdjoint
 from xva.exposure.block.conditional_adjoint import ResidualAdjoint, increments
 from xva.exposure.block.data import (
     PLUG_IN,
@@ -149,7 +149,7 @@ class _BlockRun:
         cube = (data.noise.block_size, len(data.days), len(data.sets))
         self.cube = {name: np.empty(cube) for name in ("value", "exposure")}
         self.adjoints = (
-            [SetAdjoint(data, i, self.states) for i in range(len(data.sets))] if data.adjoint else []
+            [NettingSetAdjoint(data, i, self.states) for i in range(len(data.sets))] if data.adjoint else []
         )
         days = data.days.astype("datetime64[D]")
         at = PathStates(days, data.times, data.factors, self.states.double().cpu())

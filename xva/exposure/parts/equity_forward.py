@@ -12,7 +12,7 @@ from torch import Tensor
 
 from xva.exposure.claim_groups import EquityUnits
 from xva.exposure.parts.date_context import DateContext
-from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values
+from xva.exposure.parts.part import DatedTensor, NettingSetSource, PartOfDate, ValuePart, Values
 from xva.numerics.types import Ints
 
 
@@ -24,7 +24,7 @@ class EquityForwards(ValuePart):
     units: Tensor
 
     @classmethod
-    def of(cls, source: SetSource, held: EquityForwards | None) -> EquityForwards:
+    def of(cls, source: NettingSetSource, held: EquityForwards | None) -> EquityForwards:
         """``exp(-q T)`` times the quantity, until payment or break."""
         frame, compiled = source.frame, source.compiled
         names = list(frame.model.equities)

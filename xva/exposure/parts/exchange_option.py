@@ -15,7 +15,7 @@ from xva.exposure.claim_groups import CompiledExchange, Exchanges
 from xva.exposure.parts.caplets import near_caplets
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.masking import row_mask, row_sums
-from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
+from xva.exposure.parts.part import DatedTensor, NettingSetSource, PartOfDate, ValuePart, Values, add_rows
 from xva.exposure.state.state import CovarianceTable
 from xva.models import CrossAssetModel
 from xva.numerics.types import Floats, Ints
@@ -45,7 +45,7 @@ class ExchangeOptions(ValuePart):
     stdev: Tensor
 
     @classmethod
-    def of(cls, source: SetSource, held: ExchangeOptions | None) -> ExchangeOptions:
+    def of(cls, source: NettingSetSource, held: ExchangeOptions | None) -> ExchangeOptions:
         """Options on all dates before expiry, caplets once they are near it."""
         frame = source.frame
         found = [

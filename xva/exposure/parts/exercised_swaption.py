@@ -23,8 +23,8 @@ from xva.exposure.parts.part import (
     DatedTensor,
     Decision,
     EventGradient,
+    NettingSetSource,
     PartOfDate,
-    SetSource,
     ValuePart,
     Values,
 )
@@ -64,7 +64,7 @@ class ExercisedSwaptions(ValuePart):
     rows: Ints
 
     @classmethod
-    def of(cls, source: SetSource, held: ExercisedSwaptions | None) -> ExercisedSwaptions:
+    def of(cls, source: NettingSetSource, held: ExercisedSwaptions | None) -> ExercisedSwaptions:
         """Those whose exercise is simulated within the grid."""
         frame = source.frame
         chosen = _chosen(source)
@@ -142,7 +142,7 @@ class ExercisedSwaptions(ValuePart):
         return _Live(j, gap, torch.sigmoid(gap / float(self.softness[j])), swap, running)
 
 
-def _chosen(source: SetSource) -> list[tuple[CompiledSwaption, SwaptionTerms]]:
+def _chosen(source: NettingSetSource) -> list[tuple[CompiledSwaption, SwaptionTerms]]:
     """The physically settled swaptions whose exercise is simulated."""
     pairs = zip(source.compiled.of(Swaptions).items, source.swaptions, strict=True)
     known = source.frame.event_of

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xva.exposure.parts.date_context import DateContext
-from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.parts.netting_set import NettingSetInputs
 from xva.exposure.parts.part import Decision, EventGradient, PartOfDate, Values
 
 
@@ -45,7 +45,7 @@ class DateTape:
         return self.values.half
 
 
-def date_values(s: SetInputs, at: DateContext) -> DateTape:
+def date_values(s: NettingSetInputs, at: DateContext) -> DateTape:
     """Values and by-products of one netting set on one date."""
     plain: list[PartOfDate] = []
     decided: list[PartOfDate] = []

@@ -14,7 +14,7 @@ from xva.exposure.claim_groups import Swaptions
 from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.interpolants import direct_from
 from xva.exposure.parts.masking import unit_mask
-from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
+from xva.exposure.parts.part import DatedTensor, NettingSetSource, PartOfDate, ValuePart, Values, add_rows
 from xva.numerics.normal import normal_cdf
 from xva.numerics.types import Ints
 
@@ -41,7 +41,7 @@ class NearExpirySwaptions(ValuePart):
     width: Tensor
 
     @classmethod
-    def of(cls, source: SetSource, held: NearExpirySwaptions | None) -> NearExpirySwaptions:
+    def of(cls, source: NettingSetSource, held: NearExpirySwaptions | None) -> NearExpirySwaptions:
         """Swaptions on the dates before expiry at which they are evaluated path by path (`direct_from`)."""
         frame, swaptions = source.frame, source.compiled.of(Swaptions).items
         found: list[tuple[int, int]] = []
@@ -107,7 +107,7 @@ class NearExpirySwaptions(ValuePart):
         return _Row(row, each, density, at.y[c] * (self.scale[own] @ each))
 
 
-def _terms(source: SetSource, date: int, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _terms(source: NettingSetSource, date: int, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Scale, h and centre ``(term,)`` of a swaption on a date, and its width ``(1,)``."""
     swaption, terms = source.compiled.of(Swaptions).items[number], source.swaptions[number]
     zeta = source.frame.model.lgm(swaption.currency).zeta(float(source.frame.times[date]))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva.exposure.compiled import CompiledSet
-from xva.exposure.parts.part import DatedTensor, SetSource, ValuePart
+from xva.exposure.parts.part import DatedTensor, NettingSetSource, ValuePart
 from xva.exposure.parts.registry import Parts, parts_of
 from xva.exposure.state.frame import Frame
 from xva.exposure.state.state import EventLayout
@@ -22,7 +22,7 @@ P = TypeVar("P", bound=ValuePart)
 
 
 @dataclass(frozen=True)
-class SetInputs:
+class NettingSetInputs:
     """All inputs of one netting set: its exposure units, and the parts that its value is the sum of."""
 
     units: tuple[str, ...]
@@ -71,18 +71,18 @@ class SetInputs:
         return sum(part.floats_per_path(n_states) for part in self.parts)
 
 
-def set_inputs(
-    compiled: CompiledSet, frame: Frame, exercise_width: float, held: SetInputs | None = None
-) -> SetInputs:
+def netting_set_inputs(
+    compiled: CompiledSet, frame: Frame, exercise_width: float, held: NettingSetInputs | None = None
+) -> NettingSetInputs:
     """Build the inputs of one netting set.
 
     Parameters
     ----------
     exercise_width : float
         The exercise's width in standard deviations of the state.
-    held : SetInputs, optional
+    held : NettingSetInputs, optional
         The same set's in a run on the same dates: its numbers of nodes and widths of exercises are kept. By default they
         are decided here.
     """
-    source = SetSource(compiled, frame, exercise_width)
-    return SetInputs(compiled.units, parts_of(source, held.parts if held else None))
+    source = NettingSetSource(compiled, frame, exercise_width)
+    return NettingSetInputs(compiled.units, parts_of(source, held.parts if held else None))

@@ -28,7 +28,7 @@ from xva.pricing.swaption import book_swaption
 
 
 @dataclass(frozen=True)
-class SetSource:
+class NettingSetSource:
     """What a netting set's parts are made of: its claims on the run's frame.
 
     ``exercise_width`` is the softness of exercises in standard deviations of the state.
@@ -133,7 +133,7 @@ class ValuePart(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, source: SetSource, held: Self | None) -> Self:
+    def of(cls, source: NettingSetSource, held: Self | None) -> Self:
         """Make the part from claims.
 
         ``held`` is the base run's, of which all that is no tensor is kept where the market is another one: numbers of

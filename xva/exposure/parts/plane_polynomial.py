@@ -16,8 +16,8 @@ from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.masking import row_mask, slopes
 from xva.exposure.parts.part import (
     DatedTensor,
+    NettingSetSource,
     PartOfDate,
-    SetSource,
     ValuePart,
     Values,
     add_rows,
@@ -47,7 +47,7 @@ class PlanePolynomials(ValuePart):
     error: Floats
 
     @classmethod
-    def of(cls, source: SetSource, held: PlanePolynomials | None) -> PlanePolynomials:
+    def of(cls, source: NettingSetSource, held: PlanePolynomials | None) -> PlanePolynomials:
         frame, books = source.frame, source.compiled.of(Flows).books
         two = [k for k, c in enumerate(frame.currencies) if isinstance(frame.model.rates[c], G2pp)]
         pairs = sorted((k, unit) for unit, c in books for k in two if frame.currencies[k] == c)

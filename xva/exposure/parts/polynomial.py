@@ -14,7 +14,7 @@ from xva.exposure.parts.date_context import DateContext
 from xva.exposure.parts.interpolants import at_orders, decided, to_width
 from xva.exposure.parts.interpolated import currency_units, interpolated
 from xva.exposure.parts.masking import row_mask, slopes
-from xva.exposure.parts.part import DatedTensor, PartOfDate, SetSource, ValuePart, Values, add_rows
+from xva.exposure.parts.part import DatedTensor, NettingSetSource, PartOfDate, ValuePart, Values, add_rows
 from xva.exposure.parts.tilt import Tilt
 from xva.numerics.types import Floats, Ints
 
@@ -41,7 +41,7 @@ class Polynomials(ValuePart):
     tilt: Tilt
 
     @classmethod
-    def of(cls, source: SetSource, held: Polynomials | None) -> Polynomials:
+    def of(cls, source: NettingSetSource, held: Polynomials | None) -> Polynomials:
         frame = source.frame
         pairs = currency_units(source.compiled, frame)
         shape = (source.n_dates, len(pairs))

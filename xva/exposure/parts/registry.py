@@ -15,7 +15,7 @@ from xva.exposure.parts.equity_forward import EquityForwards
 from xva.exposure.parts.exchange_option import ExchangeOptions
 from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
 from xva.exposure.parts.near_expiry_swaption import NearExpirySwaptions
-from xva.exposure.parts.part import SetSource, ValuePart
+from xva.exposure.parts.part import NettingSetSource, ValuePart
 from xva.exposure.parts.plane_polynomial import PlanePolynomials
 from xva.exposure.parts.polynomial import Polynomials
 from xva.exposure.parts.remembered_terms import RememberedTerms
@@ -33,7 +33,7 @@ Parts = tuple[
 PARTS: tuple[type[ValuePart], ...] = get_args(Parts)
 
 
-def parts_of(source: SetSource, held: Parts | None) -> Parts:
+def parts_of(source: NettingSetSource, held: Parts | None) -> Parts:
     """Every part of a netting set, with what ``held`` of the base run keeps."""
     old = held or (None,) * len(PARTS)
     return cast(Parts, tuple(kind.of(source, mine) for kind, mine in zip(PARTS, old, strict=True)))

@@ -15,8 +15,8 @@ from xva.exposure.parts.masking import row_mask
 from xva.exposure.parts.part import (
     DatedTensor,
     EventGradient,
+    NettingSetSource,
     PartOfDate,
-    SetSource,
     ValuePart,
     Values,
     add_rows,
@@ -34,7 +34,7 @@ class RememberedTerms(ValuePart):
     rows: EventRows
 
     @classmethod
-    def of(cls, source: SetSource, held: RememberedTerms | None) -> RememberedTerms:
+    def of(cls, source: NettingSetSource, held: RememberedTerms | None) -> RememberedTerms:
         terms = reset_terms(source.compiled, source.frame)
         for (unit, _), book in source.compiled.of(Flows).books.items():
             terms += coupon_terms(book, unit, source.frame)

@@ -17,7 +17,7 @@ from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.date_context import date_context
 from xva.exposure.parts.exchange_option import option_rows
 from xva.exposure.parts.kernel import date_values
-from xva.exposure.parts.netting_set import set_inputs
+from xva.exposure.parts.netting_set import netting_set_inputs
 from xva.exposure.reconciliation.quoted import OPTION_KINDS, QuotedValue, is_option, quoted_values
 from xva.exposure.state.frame import make_frame
 from xva.exposure.state.state import covariance_table
@@ -160,7 +160,7 @@ def _by_kernel(book: Book, trades: Sequence[Trade], world: World) -> Tensor:
     compiled = compile_set(alone, own, book.context, book.breaks, book.fixing)
     day_zero = int(book.context.as_of.astype("datetime64[D]").astype(np.int64))
     frame, _ = make_frame(market, model, np.zeros(1), (), (compiled,), day_zero)
-    inputs = set_inputs(compiled, frame, _ANY_WIDTH)
+    inputs = netting_set_inputs(compiled, frame, _ANY_WIDTH)
     start = model.initial_state()[:, None]
     degrees = [inputs.highest_degree(0, row) for row in range(model.layout.n_rates)]
     at = date_context(0, start, model.layout, frame.centre[0], frame.scale[0], start.new_zeros(0, 1), degrees)

@@ -17,7 +17,7 @@ from torch import Tensor
 from xva.exposure.block import ExposureData
 from xva.exposure.block.data import BlockNoise, block_noise, date_view, noise_paths
 from xva.exposure.parts.kernel import date_values
-from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.parts.netting_set import NettingSetInputs
 from xva.exposure.state.state import EventState, GridState
 from xva.numerics.smoothing import positive_part
 
@@ -47,7 +47,7 @@ class ExposureInputs:
 
     grid: GridState
     events: EventState
-    sets: tuple[SetInputs, ...]
+    sets: tuple[NettingSetInputs, ...]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tests.support.option_pairs import CASES
 from xva.exposure.parts.compile import compile_set
 from xva.exposure.parts.date_context import date_context
 from xva.exposure.parts.kernel import date_values
-from xva.exposure.parts.netting_set import set_inputs
+from xva.exposure.parts.netting_set import netting_set_inputs
 from xva.exposure.state.frame import make_frame
 from xva.trades.netting import NettingSet
 from xva.trades.trade import Trade
@@ -42,7 +42,7 @@ def _values(flat: FlatWorld, trades: list[Trade]) -> torch.Tensor:
     day_zero = int(flat.day.astype(np.int64))
     with torch.no_grad():
         frame, _ = make_frame(world.market, world.model, TIMES, (compiled,), (compiled,), day_zero)
-        inputs = set_inputs(compiled, frame, 0.02)
+        inputs = netting_set_inputs(compiled, frame, 0.02)
         covariance = frame.table.at(TIMES)
         mean = world.model.initial_state() + world.model.drifts(covariance)
         generator = torch.Generator().manual_seed(7)

@@ -16,7 +16,7 @@ from torch import Tensor
 from tests.support.demo_bank import demo_engine
 from xva.exposure.block.data import block_noise
 from xva.exposure.block.plan import ExposurePlan
-from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.parts.netting_set import NettingSetInputs
 from xva.numerics.smoothing import positive_part
 from xva.sensitivities.second_order.exposure_chain import measure_chain, small_data, smoothing_widths
 from xva.sensitivities.second_order.stage import ExposureInputs, ExposureStage, Stage, join_noise, kink_widths
@@ -197,7 +197,7 @@ def test_smoothing_widths_of_the_bank() -> None:
     engine = demo_engine(32, 16, 2, every=8)
     data = engine.data(adjoint=False)
     found = smoothing_widths(data, [1, 2], 0.02)
-    units = [len(s.units) for s in data.sets[1:3] if isinstance(s, SetInputs)]
+    units = [len(s.units) for s in data.sets[1:3] if isinstance(s, NettingSetInputs)]
     assert found.shape == (sum(units), len(data.days))
     assert bool((found[:, 0] == 0.0).all())
     values = np.concatenate(

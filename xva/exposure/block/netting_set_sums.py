@@ -11,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva.exposure.parts.netting_set import SetInputs
+from xva.exposure.parts.netting_set import NettingSetInputs
 from xva.exposure.state.state import EventState, GridState
 
 Sums = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class SetSums:
+class NettingSetSums:
     """Sums, or means, over paths.
 
     ``inputs`` are derivatives of each side (EPE, ENE) to the parts' dated tensors, by name with a leading side axis. All
     else is of each measure, with its weights, on a leading axis: ``grid`` to the state's increments (rows of active states
-    only), ``events`` to the scalars that the set depends on (in the order of `SetInputs.events`), ``boundaries`` to those of
-    exercises; None and nothing where it depends on no event.
+    only), ``events`` to the scalars that the set depends on (in the order of `NettingSetInputs.events`), ``boundaries`` to
+    those of exercises; None and nothing where it depends on no event.
     """
 
     inputs: Mapping[str, Tensor]
@@ -41,7 +41,7 @@ class SetSums:
         return {_key(number, name): value.double().cpu().numpy() for name, value in found.items()}
 
     @classmethod
-    def read(cls, sums: Sums, number: int, inputs: SetInputs) -> SetSums:
+    def read(cls, sums: Sums, number: int, inputs: NettingSetInputs) -> NettingSetSums:
         """What `arrays` gave, of a netting set with these inputs; names that are missing are zero."""
 
         def known(names: Mapping[str, Any]) -> dict[str, Tensor]:
