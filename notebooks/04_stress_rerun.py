@@ -137,12 +137,12 @@ _ = ax.legend()
 from xva.market import shifted
 
 scenario = next(s for s in ready.scenarios if s.name == "replay_2008")
-base = pipelines.ExposureJob.from_toml(folder / "base" / "demo.toml").job
+base = pipelines.ExposureJob.from_toml(folder / "base" / "demo.toml").loaded
 quotes = shifted(base.quotes, scenario, base.as_of)
 rows = [f"{i},{v!r}" for i, v in zip(quotes.ids, quotes.values.tolist(), strict=True)]
 again = bank("again", sensitivities="false", pfe_quantile="0.95\nstore_cube = false")
 (folder / "again/market/quotes.csv").write_text("\n".join(["quote_id,value", *rows, ""]))
-fresh = pipelines.ExposureJob.from_toml(again.job.path).run("serial")
+fresh = pipelines.ExposureJob.from_toml(again.loaded.path).run("serial")
 
 mine = child.xva.sel(scenario="replay_2008")
 assert fresh.completion.root_hash == str(mine["root_hash"].values)
