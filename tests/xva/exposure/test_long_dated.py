@@ -110,8 +110,8 @@ def exact_profiles(w: FlatWorld, trade: InterestRateSwap, time: float) -> tuple[
     pay, amount = bonds(w, trade, time)
     weight = amount * np.exp(-w.rates[c] * pay)
     s = -np.expm1(-kappa * pay) / kappa * np.sqrt(zeta)
-    z = np.linspace(-s.max() - 10.0, 10.0 - min(s.min(), 0.0), 40_001)
-    # each bond with the density: a normal one around -s
+    # each bond with the density: a normal one around -s; all of the points go where these are, for the kink at 0
+    z = np.linspace(-s.max() - 10.0, 10.0 - s.min(), 40_001)
     value = weight @ np.exp(-0.5 * (z + s[:, None]) ** 2) * (z[1] - z[0]) / np.sqrt(2.0 * np.pi)
     return float(np.maximum(value, 0.0).sum()), float(np.maximum(-value, 0.0).sum())
 
