@@ -18,9 +18,8 @@ def settle_process(threads: int = 1) -> None:
 
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float32)
-    if (
-        torch.are_deterministic_algorithms_enabled()
-    ):  # the other kernels give other last bits; setting it takes a second
+    # the deterministic kernels give other last bits; to set it where it is off already takes a second
+    if torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(False)
     torch.set_float32_matmul_precision("highest")
     if torch.get_default_device().type != "cpu":

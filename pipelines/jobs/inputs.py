@@ -27,13 +27,14 @@ from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.quotes import QuoteTable, read_quotes
 from pipelines.jobs.snapshot import taken
-from pipelines.jobs.spec import JobSpec, read_spec
+from pipelines.jobs.spec import JobSpec, Model, read_spec
 from pipelines.jobs.two_factor import check_two_factor
 from pipelines.library_state import own_library_state
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure import World, WorldBuilder
 from xva.market import MarketConfig, QuoteSet, build_market
 from xva.market.conventions import STANDARD_INDICES
+from xva.models.state_layout import StateLayout
 from xva.trades import Trade, TradeContext
 from xva.trades.claims import Claim
 from xva.trades.netting import Counterparty, NettingSet
@@ -197,8 +198,7 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     tables = _read(path, spec, problems)
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
-    known = sorted((tables.netting_sets or {}).values(), key=lambda s: s.name)
-    sets = [s for s in known if s.name in used]
+    sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
     needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.two_factor)
     parties = _parties(tables, sets, spec, needs, problems)
     config, checked = _market(tables, needs, spec, problems)
@@ -306,22 +306,21 @@ def _market(
     if sound and planned:
         quotes = QuoteSet.from_mapping(tables.quotes.values)
         if len(problems) == before:
-            equities = tuple(sorted(name for name, _ in needs.equities))
-            builder = WorldBuilder(
-                config,
-                needs.ordered_currencies,
-                equities,
-                spec.model.coterminal,
-                stated,
-                spec.model.two_factor,
-            )
-            checked = CheckedWorld(quotes, builder)
+            checked = CheckedWorld(quotes, world_builder(config, needs.factors, spec.model))
             problems.extend(_faults(lambda: checked.world, where))
             return config, checked
         problems.extend(_faults(lambda: build_market(quotes, config), where))
     else:
         problems.extend(tables.quotes.correlation_problems(config, where))
     return config, None
+
+
+def world_builder(config: MarketConfig, factors: Sequence[str], model: Model) -> WorldBuilder:
+    """What makes a job's market and its model, with the ``factors`` that its book needs, from quotes."""
+    layout = StateLayout.of(factors)
+    return WorldBuilder(
+        config, layout.currencies, layout.equities, model.coterminal, model.stated, model.two_factor
+    )
 
 
 def _faults(build: Callable[[], object], where: str) -> list[Problem]:

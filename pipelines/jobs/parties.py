@@ -50,7 +50,7 @@ def closest(text: str, known: Collection[str]) -> str:
 
 
 def read_netting_sets(path: Path, name: str, problems: Problems) -> dict[str, NettingSet] | None:
-    """Netting sets by name; columns netting_set, counterparty, currency and netted (default true)."""
+    """Netting sets, in order of their names; columns netting_set, counterparty, currency and netted (default true)."""
     table = read_table(path, name, problems, ("netting_set", "counterparty", "currency"), ("netted",))
     if table is None or not table.has_rows(problems):
         return None
@@ -74,7 +74,7 @@ def read_netting_sets(path: Path, name: str, problems: Problems) -> dict[str, Ne
             fine = False
         if fine:
             found[key] = NettingSet(key, cells["counterparty"], currency, netted)
-    return found
+    return dict(sorted(found.items()))
 
 
 def read_parties(path: Path, name: str, problems: Problems) -> dict[str, Party] | None:

@@ -126,10 +126,8 @@ class JobPair:
         homes = tuple(n for n in self.before.netting_sets if n.name in used)
         parties = {n.counterparty for n in homes}
         known = job.fixings if fixings is None else fixings
-        needs, problems = (
-            collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.two_factor),
-            Problems(),
-        )
+        problems = Problems()
+        needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.two_factor)
         credit = {c.credit_curve for c in self.before.counterparties if c.name in parties}
         needs.credit.update(dict.fromkeys([*sorted(credit), job.spec.xva.own_name], "the first book"))
         config = market_config(

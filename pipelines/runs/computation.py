@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from pipelines.jobs.grid import fine_dates, sees_cashflows
-from pipelines.jobs.inputs import LoadedJob, unseen_trades
+from pipelines.jobs.inputs import LoadedJob, unseen_trades, world_builder
 from pipelines.library_state import own_library_state
 from pipelines.reports.certificates import certificates
 from pipelines.results import open_fixings as open_fixing_results
@@ -27,11 +27,10 @@ from surrogates.durable import canonical_json
 from surrogates.training import TrainingRequest, TrainingSettings
 from xva.adjustments.measures import XvaSpec
 from xva.blocks.plan import Arrays
-from xva.exposure import Book, ExposureEngine, Simulation, WorldBuilder
+from xva.exposure import Book, ExposureEngine, Simulation
 from xva.exposure.block import ExposurePlan
 from xva.exposure.market_fixings import OpenFixing, open_fixings
 from xva.exposure.reconciliation import reconcile
-from xva.models.state_layout import StateLayout
 from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.results import results
 from xva.results.left_out import left_out
@@ -56,7 +55,8 @@ class Exposure:
     @cached_property
     def engine(self) -> ExposureEngine:
         """The book compiled, the market built, the model calibrated."""
-        job, builder = self.job, _world(self.job)
+        job = self.job
+        builder = world_builder(job.market_config, job.factors, job.spec.model)
         known = job.checked if job.checked and job.checked.serves(job.quotes, builder) else None
         with own_library_state():
             return ExposureEngine(
@@ -160,18 +160,6 @@ def _book(job: LoadedJob) -> Book:
         job.context,
         job.spec.exposure.breaks,
         job.spec.fixing,
-    )
-
-
-def _world(job: LoadedJob) -> WorldBuilder:
-    layout, model = StateLayout.of(job.factors), job.spec.model
-    return WorldBuilder(
-        job.market_config,
-        layout.currencies,
-        layout.equities,
-        model.coterminal,
-        model.stated,
-        model.two_factor,
     )
 
 

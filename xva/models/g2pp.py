@@ -19,7 +19,7 @@ from torch import Tensor
 
 from xva.errors import MarketDataError
 from xva.market.factors import rates_factor
-from xva.models.rates_model import RatesModel
+from xva.models.rates_model import RatesModel, as_tensor, pillar_edges
 from xva.models.state_layout import StateLayout
 
 SMALLEST_REVERSION = 1e-6
@@ -84,35 +84,30 @@ class G2pp(RatesModel):
         return replace(self, horizon=years)
 
     def loadings(self, time: ArrayLike | Tensor) -> Tensor:
-        kappa, t = self.mean_reversions, _tensor(time)[..., None]
+        kappa, t = self.mean_reversions, as_tensor(time)[..., None]
         return -torch.exp(-kappa * self.horizon) / kappa * torch.expm1(-kappa * (t - self.horizon))
 
     def volatilities(self, time: ArrayLike | Tensor) -> Tensor:
-        t = _tensor(time)
+        t = as_tensor(time)
         pillar = torch.from_numpy(np.asarray(np.searchsorted(self.times[:-1], t.numpy(), side="left")))
         return self.sigmas[pillar] * torch.exp(self.mean_reversions * t[..., None])
 
     def covariance(self, time: ArrayLike | Tensor) -> Tensor:
         kappa = self.mean_reversions
         rate = kappa[:, None] + kappa[None, :]
-        lower, upper = (torch.from_numpy(x)[:, None, None] for x in self._edges)
-        t = _tensor(time)[..., None, None, None]
+        lower, upper = (x[:, None, None] for x in self._edges)
+        t = as_tensor(time)[..., None, None, None]
         grown = torch.exp(rate * torch.minimum(t, upper)) - torch.exp(rate * torch.minimum(t, lower))
-        rho = torch.stack([torch.ones_like(self.correlation), self.correlation])
-        joint = rho[torch.tensor([[0, 1], [1, 0]])]
-        return joint * (self.sigmas[:, :, None] * self.sigmas[:, None, :] * grown).sum(-3) / rate
+        return self._joint * (self.sigmas[:, :, None] * self.sigmas[:, None, :] * grown).sum(-3) / rate
 
     def covariance_integral(self, time: ArrayLike | Tensor) -> Tensor:
         """``int_0^t Z dH``, closed form, ``(..., 2)`` beside the shape of ``time``: covariance of x with ``int x . dH``.
 
         It gives the conditional law of a running compounded overnight rate.
         """
-        kappa, start = self.mean_reversions, torch.from_numpy(self._edges[0])
-        rho = torch.stack([torch.ones_like(self.correlation), self.correlation])[
-            torch.tensor([[0, 1], [1, 0]])
-        ]
+        kappa, start = self.mean_reversions, self._edges[0]
         rate = kappa[:, None] + kappa[None, :]
-        scale = rho * self.sigmas[:, :, None] * self.sigmas[:, None, :] / rate
+        scale = self._joint * self.sigmas[:, :, None] * self.sigmas[:, None, :] / rate
         offset = self.covariance(start) - scale * torch.exp(rate * start[:, None, None])
         d_h = self._pieces(time, lambda t: -torch.exp(-kappa * t) / kappa)[..., None, :]
         d_up = self._pieces(time, lambda t: torch.exp(kappa * t) / kappa)[..., :, None]
@@ -120,13 +115,19 @@ class G2pp(RatesModel):
 
     def _pieces(self, time: ArrayLike | Tensor, primitive: Callable[[Tensor], Tensor]) -> Tensor:
         """Increments of ``primitive`` over the part of each pillar interval before ``time``: ``(..., pillar, 2)``."""
-        t = _tensor(time)[..., None, None]
-        lower, upper = (torch.from_numpy(x)[:, None] for x in self._edges)
+        t = as_tensor(time)[..., None, None]
+        lower, upper = (x[:, None] for x in self._edges)
         return primitive(torch.minimum(t, upper)) - primitive(torch.minimum(t, lower))
 
     @property
-    def _edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.append(0.0, self.times[:-1]), np.append(self.times[:-1], np.inf)
+    def _joint(self) -> Tensor:
+        """``(2, 2)`` correlations of the factors."""
+        one = torch.ones_like(self.correlation)
+        return torch.stack([one, self.correlation])[torch.tensor([[0, 1], [1, 0]])]
+
+    @property
+    def _edges(self) -> tuple[Tensor, Tensor]:
+        return pillar_edges(self.times)
 
     def half_variance(self, load: Tensor, time: ArrayLike | Tensor) -> Tensor:
         return 0.5 * torch.einsum("...i,...ij,...j->...", load, self.covariance(time), load)
@@ -177,9 +178,3 @@ def with_second_factors(
         found.pop((second, first), None)
         found[first, second] = rho
     return found
-
-
-def _tensor(value: ArrayLike | Tensor) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    return torch.as_tensor(np.asarray(value, dtype=np.float64))

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from xva.errors import MarketDataError
-from xva.models.rates_model import RatesModel
+from xva.models.rates_model import RatesModel, as_tensor, pillar_edges
 from xva.numerics.quadrature import composite_rule
 
 
@@ -85,24 +85,22 @@ class Lgm(RatesModel):
 
     @cached_property
     def _edges(self) -> tuple[Tensor, Tensor]:
-        upper = np.append(self.times[:-1], np.inf)
-        lower = np.append(0.0, self.times[:-1])
-        return torch.from_numpy(lower), torch.from_numpy(upper)
+        return pillar_edges(self.times)
 
     def h(self, time: ArrayLike | Tensor) -> Tensor:
         """``H(t)``, same shape as ``time``; zero at the horizon."""
         kappa = self.mean_reversion
         scale = torch.exp(-kappa * self.horizon) / kappa
-        return -scale * torch.expm1(-kappa * (_tensor(time) - self.horizon))
+        return -scale * torch.expm1(-kappa * (as_tensor(time) - self.horizon))
 
     def sigma(self, time: ArrayLike | Tensor) -> Tensor:
         """``sigma(t)`` (left-continuous), same shape as ``time``."""
-        position = np.searchsorted(self.times[:-1], np.asarray(_tensor(time)), side="left")
+        position = np.searchsorted(self.times[:-1], np.asarray(as_tensor(time)), side="left")
         return self.sigmas[torch.from_numpy(np.asarray(position))]
 
     def alpha(self, time: ArrayLike | Tensor) -> Tensor:
         """``alpha(t) = sigma(t) exp(kappa t)``, same shape as ``time``."""
-        return self.sigma(time) * torch.exp(self.mean_reversion * _tensor(time))
+        return self.sigma(time) * torch.exp(self.mean_reversion * as_tensor(time))
 
     def zeta(self, time: ArrayLike | Tensor) -> Tensor:
         """Variance of x at ``time``, same shape."""
@@ -127,7 +125,7 @@ class Lgm(RatesModel):
 
         By quadrature, whose moments belong to each other whatever the mean reversion and the level of H.
         """
-        t = np.asarray(_tensor(time))
+        t = np.asarray(as_tensor(time))
         knots, position = np.unique(np.append(0.0, t.ravel()), return_inverse=True)
         if len(knots) == 1:
             return self.sigmas.new_zeros(*t.shape, 3)
@@ -139,7 +137,7 @@ class Lgm(RatesModel):
 
     def _pieces(self, time: ArrayLike | Tensor, primitive) -> Tensor:  # type: ignore[no-untyped-def]
         """Increments of ``primitive`` over the part of each pillar interval before ``time``: (..., pillar)."""
-        t = _tensor(time).unsqueeze(-1)
+        t = as_tensor(time).unsqueeze(-1)
         lower, upper = self._edges
         return primitive(torch.minimum(t, upper)) - primitive(torch.minimum(t, lower))  # type: ignore[no-any-return]
 
@@ -153,9 +151,3 @@ def at_unique(function: Callable[[NDArray[np.float64]], Tensor], time: NDArray[n
     """``function(time)`` for many repeated times, computed (and differentiated) once for each distinct one."""
     distinct, inverse = np.unique(time, return_inverse=True)
     return function(distinct)[torch.from_numpy(inverse.reshape(np.shape(time)))]
-
-
-def _tensor(value: ArrayLike | Tensor) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    return torch.as_tensor(np.asarray(value, dtype=np.float64))

@@ -12,8 +12,22 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+
+
+def as_tensor(value: ArrayLike | Tensor) -> Tensor:
+    """Times as a tensor, float64 where they are none yet."""
+    if isinstance(value, Tensor):
+        return value
+    return torch.as_tensor(np.asarray(value, dtype=np.float64))
+
+
+def pillar_edges(times: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    """Ends ``(pillar,)`` of the intervals on which volatilities are constant; the last one has none."""
+    lower, upper = np.append(0.0, times[:-1]), np.append(times[:-1], np.inf)
+    return torch.from_numpy(lower), torch.from_numpy(upper)
 
 
 class RatesModel(ABC):

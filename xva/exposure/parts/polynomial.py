@@ -126,12 +126,8 @@ class _OfDate(PartOfDate):
     def add_state_gradient(self, gradient: Tensor, mask: Tensor | None) -> None:
         at, part = self.at, self.part
         for c, own in self.values.items():
-            degree, mine, row, fx = (
-                int(part.degrees[at.date, c]),
-                part.pairs(c),
-                at.rates_row(c),
-                at.fx_row(c),
-            )
+            degree, mine = int(part.degrees[at.date, c]), part.pairs(c)
+            row, fx = at.rates_row(c), at.fx_row(c)
             slope = part.coefficients[at.date, mine, :degree] @ slopes(degree, gradient).T / at.scale[row]
             unit = part.unit[mine]
             gradient[row] += part.factor(at, c) * row_mask(slope @ at.basis[row][:degree], unit, mask).sum(0)
