@@ -1,7 +1,7 @@
 """Builds: from a function to a surrogate.
 
-A function takes all nodes of a grid at once, so whoever gives it decides where they are computed: in this
-process. Everything here is float64.
+A function takes all nodes of a grid at once, so whoever gives it decides where they are computed. Everything here is
+float64.
 """
 
 from __future__ import annotations
