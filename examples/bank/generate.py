@@ -87,6 +87,12 @@ def _home(desk: Desk, table: str, sets: Sequence[Set], events: bool) -> Set:
     return able[int(desk.rng.choice(len(able), p=weights / weights.sum()))]
 
 
+def with_day_count(row: Row) -> Row:
+    """A cross-currency swap that states what its fixed coupons count, as it is booked: not their currency's standard."""
+    fixed = not (row["pay_index"] and row["receive_index"])
+    return {**row, "fixed_day_count": "30E/360" if fixed else ""}
+
+
 def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -122,6 +128,7 @@ def main(folder: Path) -> dict[str, int]:
     sets = [(s.name, s.counterparty, s.currency, str(s.netted).lower()) for s in SETS]
     write(folder / "netting_sets.csv", HEADERS["netting_sets"], sets)
     full = book(FULL, SETS, 30.0, 2)
+    full["cross_currency_swaps"] = [with_day_count(row) for row in full["cross_currency_swaps"]]
     demo = book(DEMO, [s for s in SETS if s.name in DEMO_SETS], 20.0, 3)
     write_book(folder / "trades/full", full)
     write_book(folder / "trades/demo", demo)
