@@ -10,9 +10,10 @@ from torch import Tensor
 
 from tests.support.statistics import standard_error, three_sigma
 from xva.errors import MarketDataError
-from xva.exposure.claim_groups import CompiledResets, CompiledSwaption, Flows, Resets, Swaptions
+from xva.exposure.claim_groups import CompiledSwaption, Flows, Swaptions
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import reset_key, state_key
+from xva.exposure.reset_groups import CompiledResets, Resets
 from xva.exposure.state.event_scalars import event_scalars
 from xva.exposure.state.event_state import event_state
 from xva.exposure.state.state import (

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xva.exposure.claim_groups import Caplets, CompiledSwaption, Flows, Resets, Swaptions
+from xva.exposure.claim_groups import Caplets, CompiledSwaption, Flows, Swaptions
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.parts.caplets import caplet_dates, caplet_kinks, on_dates
 from xva.exposure.parts.interpolants import (
@@ -20,6 +20,7 @@ from xva.exposure.parts.interpolants import (
     first_orders,
 )
 from xva.exposure.parts.resets import future_reset_values
+from xva.exposure.reset_groups import Resets
 from xva.exposure.state.frame import Frame
 from xva.models.lgm_swaption import SwaptionTerms, swaption_value
 from xva.numerics.types import Floats, Ints

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import cast, get_args
 
-from xva.exposure.claim_groups import Caplets, EquityUnits, Exchanges, Flows, Resets, Swaptions
+from xva.exposure.claim_groups import Caplets, EquityUnits, Exchanges, Flows, Swaptions
 from xva.exposure.compiled import ClaimGroup
 from xva.exposure.parts.equity_forward import EquityForwards
 from xva.exposure.parts.exchange_option import ExchangeOptions
@@ -19,6 +19,7 @@ from xva.exposure.parts.part import NettingSetSource, ValuePart
 from xva.exposure.parts.plane_polynomial import PlanePolynomials
 from xva.exposure.parts.polynomial import Polynomials
 from xva.exposure.parts.remembered_terms import RememberedTerms
+from xva.exposure.reset_groups import Resets
 
 GROUPS: tuple[type[ClaimGroup], ...] = (Flows, Caplets, Swaptions, Exchanges, EquityUnits, Resets)
 Parts = tuple[

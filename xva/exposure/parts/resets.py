@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.dates import SAME_TIME
-from xva.exposure.claim_groups import CompiledResets, Resets
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.event_keys import reset_key
 from xva.exposure.parts.event_rows import NO_EVENT, EventTerms, event_columns, tie_columns
 from xva.exposure.parts.running_coupons import path_terms
+from xva.exposure.reset_groups import CompiledResets, Resets
 from xva.exposure.state.event_scalars import spot_cross
 from xva.exposure.state.frame import Frame
 from xva.models.lgm import at_unique
