@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 from pathlib import Path
@@ -56,6 +57,32 @@ def test_paths_in_the_docs_are_there() -> None:
     assert len(named) > 20
     gone = [f"{page}: {name}" for page, name in sorted(named) if not (ROOT / name).exists()]
     assert not gone, "\n".join(gone)
+
+
+def test_names_in_the_docs_are_there() -> None:
+    """``xva.market.conventions.TABLE`` in a text is a name that Python finds."""
+    named = {
+        (page.name, name)
+        for page in _pages()
+        for name in re.findall(r"`((?:xva|surrogates|pipelines)\.[\w.]+)`", page.read_text())
+        if not name.endswith((".py", ".zarr", ".csv"))
+    }
+    assert len(named) > 20
+    gone = [f"{page}: {name}" for page, name in sorted(named) if not _found(name)]
+    assert not gone, "\n".join(gone)
+
+
+def _found(name: str) -> bool:
+    """Whether it is a module, or something in one."""
+    for parts in range(name.count(".") + 1, 0, -1):
+        module, rest = ".".join(name.split(".")[:parts]), name.split(".")[parts:]
+        file = ROOT / module.replace(".", "/")
+        if file.is_dir() or file.with_suffix(".py").exists():
+            found: object = importlib.import_module(module)
+            for part in rest:
+                found = getattr(found, part, None)
+            return found is not None
+    return False
 
 
 def test_the_readme_is_short() -> None:

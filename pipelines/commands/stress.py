@@ -13,6 +13,8 @@ from pipelines.commands.outcome import console, exit_codes
 from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from pipelines.results.run import Run
     from xva.scenarios import StressOptions
 
@@ -71,26 +73,40 @@ def stress(
         )  # fmt: skip
         show_stress(finished, console(), measure, netting_set)
         if explain:
-            show_attribution(run, scenarios, options, console(), measure or "CVA", netting_set)
+            data, units = attribution(run, scenarios, options, scheduler, workers, insecure)
+            show_attribution(data, units, console(), measure or "CVA", netting_set)
+            if surrogates is not Surrogates.anew:
+                console().print(
+                    "Explained with surrogates learned anew on every market, whatever --surrogates says.",
+                    soft_wrap=True,
+                )
 
 
-def show_attribution(
+def attribution(
     run: Path,
     scenarios: Path,
     options: StressOptions,
-    out: Console,
-    measure: str,
-    netting_set: str | None,
-) -> None:
-    """A row per scenario, the groups of each, and whose kink a large rest is."""
+    scheduler: str | None,
+    workers: int | None,
+    insecure: bool,
+) -> tuple[xr.Dataset, str]:
+    """What explains the changes, computed where the stress run was; and the currency."""
     from pipelines.jobs.scenarios import read_scenarios
-    from pipelines.results.explain import group_table, kink_notes, one_place, scenario_table
     from pipelines.results.run import open_run
     from pipelines.runs.explain import attribute_stress
     from pipelines.runs.stress import StressJob
 
     job = StressJob(open_run(run), read_scenarios(scenarios), options)
-    data, units = attribute_stress(job), job.loaded.spec.reporting_currency
+    found = attribute_stress(job, executor=scheduler, workers=workers, insecure=insecure)
+    return found, job.loaded.spec.reporting_currency
+
+
+def show_attribution(
+    data: xr.Dataset, units: str, out: Console, measure: str, netting_set: str | None
+) -> None:
+    """A row per scenario, the groups of each, and whose kink a large rest is."""
+    from pipelines.results.explain import group_table, kink_notes, one_place, scenario_table
+
     out.print(scenario_table(data, measure, units, netting_set))
     for name in data["scenario"].values:
         one = data.sel(scenario=name)

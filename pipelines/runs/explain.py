@@ -106,18 +106,25 @@ def explain(
 
 
 def attribute_stress(
-    stress: StressJob, how: Attribution | None = None, executor: Executor | None = None
+    stress: StressJob,
+    how: Attribution | None = None,
+    executor: str | Executor | None = None,
+    *,
+    workers: int | None = None,
+    insecure: bool = False,
 ) -> xr.Dataset:
     """Attribution of a stress run's scenarios, those without a market left out; costs as `Explainer` says.
 
-    Trades without closed form are learned anew on every market, as the stress run itself does by default.
+    Trades without closed form are learned anew on every market, as the stress run itself does by default. ``executor``,
+    ``workers`` and ``insecure`` as `executor_for` has them.
 
     Raises
     ------
     DomainError
         No market on the way, or no certificate there.
     """
-    worker = _Worker(executor_for(stress.loaded.spec.execution, executor), (), stress.base.path.parent)
+    who = executor_for(stress.loaded.spec.execution, executor, workers, insecure)
+    worker = _Worker(who, (), stress.base.path.parent)
     with own_library_state():
         engine = Exposure(stress.loaded).engine
         failed = {case.name for case in stress.plan.cases if case.reason}

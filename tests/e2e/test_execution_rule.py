@@ -76,6 +76,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "what-if": lambda job, run, child, folder, **how: what_if(run, remove=["IRS"], **how),
     "allocate": lambda job, run, child, folder, **how: allocation(run, "A", **how),
     "explain": lambda job, run, child, folder, **how: explain(run, run, **how),
+    "stress, explained": lambda job, run, child, folder, **how: attribute_stress(StressJob(run, UP), **how),
 }
 
 
@@ -96,12 +97,6 @@ def test_the_jobs_executor_unless_an_argument_says_otherwise(
         folder.mkdir()
         COMMANDS[command](job, run, child, folder, **how)
         assert asked == workers
-
-
-def test_the_attribution_of_a_stress_run_too(asked: list[int], run: Run) -> None:
-    asked.clear()
-    attribute_stress(StressJob(run, UP))
-    assert asked == [3]
 
 
 def test_a_job_in_one_process_takes_workers_that_are_asked_for(asked: list[int]) -> None:
