@@ -69,6 +69,8 @@ _DAY_COUNTS: dict[str, Any] = {
     "30U/360": ql.Thirty360(ql.Thirty360.USA),
     "ACT/ACT": ql.ActualActual(ql.ActualActual.ISDA),
 }
+_THIRTY_360 = ("30/360", "30E/360", "30U/360")
+_FEW = 64  # pairs up to which QuantLib, remembered pair by pair, is quicker than columns
 _ACTUAL_OVER = {"A360": 360.0, "ACT/360": 360.0, "A365": 365.0, "A365F": 365.0, "ACT/365": 365.0}
 
 
@@ -138,6 +140,8 @@ def year_fraction(
         known = ", ".join([*_ACTUAL_OVER, *_DAY_COUNTS])
         raise ValueError(f"a day count of {known}, got {day_count!r}")
     first, last = np.broadcast_arrays(_days(start), _days(end))
+    if day_count in _THIRTY_360 and first.size > _FEW:
+        return _thirty_360(day_count, first, last)
     values = [_ql_fraction(day_count, a, b) for a, b in zip(first.ravel().tolist(), last.ravel().tolist())]
     return values[0] if first.ndim == 0 else np.array(values, dtype=np.float64).reshape(first.shape)
 
@@ -365,6 +369,33 @@ def _split(tenor: str) -> tuple[int, str]:
 def _period(tenor: str) -> Any:
     number, unit = _split(tenor)
     return ql.Period(number, _UNITS[unit])
+
+
+def _thirty_360(day_count: str, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+    """QuantLib's rules by columns: months of 30 days, the 31st (and in the USA the end of February) moved to the 30th."""
+    parts = [_year_month_day(days) for days in (start, end)]
+    (year, month, day), (year_end, month_end, day_end) = parts
+    if day_count == "30U/360":
+        february, february_end = (_last_of_february(days) for days in (start, end))
+        day_end = np.where(february & february_end, 30, day_end)
+        day = np.where(february, 30, day)
+    day = np.minimum(day, 30)
+    day_end = np.where((day_end == 31) & ((day == 30) | (day_count == "30E/360")), 30, day_end)
+    whole = 360 * (year_end - year) + 30 * (month_end - month) + (day_end - day)
+    return np.asarray(whole / 360.0, dtype=np.float64)
+
+
+def _year_month_day(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    dates = days.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    number = months.astype(np.int64)
+    return number // 12, number % 12, (dates - months.astype("datetime64[D]")).astype(np.int64) + 1
+
+
+def _last_of_february(days: NDArray[np.int64]) -> NDArray[np.bool_]:
+    _, month, day = _year_month_day(days + 1)
+    found: NDArray[np.bool_] = (month == 2) & (day == 1)
+    return found
 
 
 def _ql_date(day: int) -> Any:

@@ -23,7 +23,7 @@ from pipelines.jobs.two_factor import check_two_factor
 from xva.errors import InputErrors, TradeError
 from xva.market import MarketConfig, quote_info
 from xva.trades import Trade
-from xva.trades.claims import Claim
+from xva.trades.book_claims import book_claims
 from xva.trades.kinds import TradeTypes
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
@@ -150,22 +150,24 @@ def _fitted(
         factors=needs.factors,
         idle_netting_sets=tuple(name for name in sets if name not in used),
     )
-    taken: list[tuple[Trade, tuple[Claim, ...]]] = []
+    wrong: dict[int, TradeError] = {}
+    claims = book_claims(new, found.context, wrong.setdefault)
     watched = [job.dates]
-    for trade in new:
+    for k, trade in enumerate(new):
         try:
-            taken.append((trade, trade.claims(found.context)))
+            if k in wrong:
+                raise wrong[k]
             watched += [t.observation_dates(found.context) for t in living([trade], job.as_of)]
         except TradeError as error:
             problems.add(places[trade.trade_id], "terms and fixings that fit together", error.message)
+    taken = [(trade, claims[k]) for k, trade in enumerate(new) if k not in wrong]
     check_two_factor(job.path.name, job.spec, needs, taken, places, problems)
     days = np.unique(np.concatenate([*watched, _steps(job, trades)]))
     if sees_cashflows(job.spec.simulation.grid) and not len(problems):
         prices = spot_prices(_values(job), job.spec.reporting_currency)
-        added = [claims for _, claims in taken]
         breaks = job.spec.exposure.breaks
-        days = with_cashflows(days, BookTerms(new, added, found.context, prices, len(needs.factors), breaks))
-    return replace(found, claims=(*job.claims, *(claims for _, claims in taken)), dates=days)
+        days = with_cashflows(days, BookTerms(new, claims, found.context, prices, len(needs.factors), breaks))
+    return replace(found, claims=job.claims.followed_by(claims), dates=days)
 
 
 def _parties(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, get_origin
 
 from pipelines.jobs.parties import closest
-from pipelines.jobs.problems import Problems
+from pipelines.jobs.problems import NAME, Problems
 from pipelines.jobs.products import read_documents
 from pipelines.jobs.tables import SUFFIXES, Table, convert, read_table, shown
 from xva.errors import Problem, TradeError
@@ -21,6 +22,7 @@ from xva.trades.kinds import TradeTypes
 DOCUMENTS = ".json"
 """Terms that do not fit into a row: a list of objects."""
 NO_TRADE = "a header and no trade"
+_DEFAULT = object()  # where a cell is empty and its field has one
 
 
 def read_trades(
@@ -70,15 +72,58 @@ def _read_rows(
     table = read_table(path, name, problems, required, optional)
     if table is not None and table.frame.empty:
         problems.notes.append(f"{name}: {NO_TRADE}")
-    return [
-        (
-            _trade(kind, table, row, cells, netting_sets, problems),
-            cells["trade_id"],
-            f"{table.where(row)}, trade {cells['trade_id']}",
-        )
-        for row, cells in (table.rows() if table is not None else ())
-        if table is not None
+    return _rows(kind, table, netting_sets, problems) if table is not None else []
+
+
+def _rows(
+    kind: type[Trade], table: Table, netting_sets: Collection[str] | None, problems: Problems
+) -> list[tuple[Trade | None, str, str]]:
+    """Trades of a table; every text of a column is read once, and a row with anything amiss is read again to say what."""
+    required, _ = _columns(kind)
+    columns = [str(column) for column in table.frame.columns]
+    cells = table.frame.to_numpy().T.tolist()
+    known: dict[str, Collection[str] | None] = {"netting_set": netting_sets}
+    read = [
+        _column(field_names(kind)[c], texts, c in required, known.get(c)) for c, texts in zip(columns, cells)
     ]
+    ids = cells[columns.index("trade_id")]
+    amiss = {k for k, trade_id in enumerate(ids) if not NAME.fullmatch(trade_id)}.union(
+        *(bad for _, bad in read)
+    )
+    found: list[tuple[Trade | None, str, str]] = []
+    rows = zip(table.frame.index.tolist(), zip(*(values for values, _ in read)))
+    for k, (row, values) in enumerate(rows):
+        trade = None
+        if k not in amiss:
+            with suppress(TradeError):
+                trade = kind(**{c: value for c, value in zip(columns, values) if value is not _DEFAULT})
+        if trade is None:
+            texts = dict(zip(columns, (column[k] for column in cells)))
+            trade = _trade(kind, table, row, texts, netting_sets, problems)
+        found.append((trade, ids[k], f"{table.where(row)}, trade {ids[k]}"))
+    return found
+
+
+def _column(
+    wanted: Any, texts: Sequence[str], required: bool, known: Collection[str] | None
+) -> tuple[list[Any], set[int]]:
+    """Values of a column's cells, `_DEFAULT` where the field keeps it, and the rows of which there is something to say.
+
+    ``known`` are the names that may stand there; anything by default.
+    """
+    read: dict[str, Any] = {}
+    wrong: set[str] = set()
+    for text in dict.fromkeys(texts):
+        read[text] = _DEFAULT
+        if text and known is not None and text not in known:
+            wrong.add(text)
+        elif text or required:
+            try:
+                read[text] = convert(text, wanted)
+            except ValueError:
+                wrong.add(text)
+    rows = {k for k, text in enumerate(texts) if text in wrong} if wrong else set()
+    return [read[text] for text in texts], rows
 
 
 def _tables(folder: Path, name: str, problems: Problems, types: TradeTypes) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 
 import numpy as np
 
@@ -82,8 +83,12 @@ def collect_needs(
 
 def _values(trade: Trade, suffix: str) -> list[str]:
     """Non-empty fields named ``suffix`` or ``…_suffix``."""
-    named = [f.name for f in fields(trade) if f.name == suffix or f.name.endswith(f"_{suffix}")]
-    return [value for value in (getattr(trade, name) for name in named) if value]
+    return [value for value in (getattr(trade, name) for name in _named(type(trade), suffix)) if value]
+
+
+@cache
+def _named(kind: type[Trade], suffix: str) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name == suffix or f.name.endswith(f"_{suffix}"))
 
 
 def resolve_credit(

@@ -35,7 +35,8 @@ from xva.exposure import World, WorldBuilder
 from xva.market import MarketConfig, QuoteSet, build_market
 from xva.market.conventions import STANDARD_INDICES
 from xva.models.state_layout import StateLayout
-from xva.trades import Trade, TradeContext
+from xva.trades import PathTrade, Trade, TradeContext
+from xva.trades.book_claims import BookClaims, book_claims
 from xva.trades.claims import Claim
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
@@ -80,7 +81,7 @@ class LoadedJob:
         Those of the netting sets, with their credit curves resolved (own, else proxy).
     trades : tuple of Trade
         By kind and id.
-    claims : tuple of tuple of Claim
+    claims : BookClaims
         What each trade still promises, in the order of ``trades``.
     fixings : mapping of (name, ISO date) to float
     dates : ndarray
@@ -109,7 +110,7 @@ class LoadedJob:
     netting_sets: tuple[NettingSet, ...]
     counterparties: tuple[Counterparty, ...]
     trades: tuple[Trade, ...]
-    claims: tuple[tuple[Claim, ...], ...]
+    claims: BookClaims
     fixings: Fixings
     dates: NDArray[np.datetime64]
     factors: tuple[str, ...]
@@ -202,8 +203,10 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.two_factor)
     parties = _parties(tables, sets, spec, needs, problems)
     config, checked = _market(tables, needs, spec, problems)
-    sound, claims = _claims(tables, as_of, problems)
-    check_two_factor(path.name, spec, needs, zip(sound, claims), tables.places, problems)
+    claims = _claims(tables, as_of, problems)
+    sound = claims.trades
+    if needs.two_factor:
+        check_two_factor(path.name, spec, needs, zip(sound, claims), tables.places, problems)
     days = _grid(path.name, spec, tables, sound, claims, needs, problems)
     problems.done()
     assert config is not None
@@ -336,21 +339,22 @@ def _faults(build: Callable[[], object], where: str) -> list[Problem]:
     return []
 
 
-def _claims(
-    tables: _Tables, as_of: np.datetime64, problems: Problems
-) -> tuple[tuple[Trade, ...], tuple[tuple[Claim, ...], ...]]:
-    """The trades whose terms give schedules and claims, and these."""
+def _claims(tables: _Tables, as_of: np.datetime64, problems: Problems) -> BookClaims:
+    """The claims of the trades whose terms give schedules and claims."""
     context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
-    found: list[tuple[Trade, tuple[Claim, ...]]] = []
-    for trade in tables.trades:
+    wrong: dict[int, TradeError] = {}
+    claims = book_claims(tables.trades, context, wrong.setdefault)
+    for k, trade in enumerate(tables.trades):
+        if k in wrong or not isinstance(trade, PathTrade):
+            continue
         try:
-            claims = trade.claims(context)
             for one in living([trade], as_of):
                 one.observation_dates(context)
-            found.append((trade, claims))
         except TradeError as error:
-            problems.add(tables.places[trade.trade_id], *_told(error))
-    return tuple(trade for trade, _ in found), tuple(claims for _, claims in found)
+            wrong[k] = error
+    for k in sorted(wrong):
+        problems.add(tables.places[tables.trades[k].trade_id], *_told(wrong[k]))
+    return claims.of([k for k in range(len(tables.trades)) if k not in wrong]) if wrong else claims
 
 
 def _told(error: TradeError) -> tuple[str, str, str]:

@@ -16,6 +16,7 @@ from pipelines.jobs.problems import Problems
 from xva.errors import DomainError
 from xva.market import QuoteSet
 from xva.trades import Trade, TradeContext
+from xva.trades.book_claims import book_claims
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import living
 
@@ -137,7 +138,7 @@ class JobPair:
         context = TradeContext(job.as_of, fixings=known)
         last = max(t.maturity for t in (*trades, *job.trades))
         watched = [t.observation_dates(context) for t in living(trades, job.as_of)]
-        claims, grid = tuple(t.claims(context) for t in trades), job.spec.simulation.grid
+        claims, grid = book_claims(trades, context), job.spec.simulation.grid
         days = np.unique(np.concatenate([grid_dates(grid, job.as_of, last), *watched]))
         if sees_cashflows(grid):
             # what both books have is there already: then nothing is added, and the steps share their random numbers

@@ -113,7 +113,7 @@ def _csv(path: Path, name: str, problems: Problems) -> pd.DataFrame | None:
     header = names[:width]
     found, numbers = [], []
     for number, row in body:
-        filled = max((k + 1 for k, cell in enumerate(row) if cell), default=0)
+        filled = len(row) if len(row) <= width else max(k + 1 for k, cell in enumerate(row) if cell)
         if len(row) < width or filled > width:
             got = f"{max(filled, len(row)) if len(row) < width else filled}"
             problems.add(f"{name}, row {number}", f"{width} cells", got, _why(row, width))

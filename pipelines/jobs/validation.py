@@ -109,13 +109,9 @@ def unused_quotes(job: LoadedJob) -> tuple[str, ...]:
 
 def validate_job(job: LoadedJob) -> ValidationReport:
     """The report on a loaded (so valid) job."""
-    resets = {c.start for claims in job.claims for c in claims if isinstance(c, ResetPeriod) and c.start > 0}
-    exercises = {
-        c.expiry
-        for claims in job.claims
-        for c in claims
-        if isinstance(c, SwaptionClaim) and c.settlement == "physical"
-    }
+    claims = [claim for each in job.claims.others.values() for claim in each]
+    resets = {c.start for c in claims if isinstance(c, ResetPeriod) and c.start > 0}
+    exercises = {c.expiry for c in claims if isinstance(c, SwaptionClaim) and c.settlement == "physical"}
     simulation, dates, last = job.spec.simulation, len(job.dates), max(t.maturity for t in job.trades)
     fixings = _fixings(job)
     sizes = Counter(t.netting_set for t in job.trades)
@@ -160,7 +156,8 @@ def validate_job(job: LoadedJob) -> ValidationReport:
 
 def _fixings(job: LoadedJob) -> dict[EventKey, float]:
     spec = job.spec
-    sets = compile_sets(job.netting_sets, job.trades, job.context, spec.exposure.breaks, spec.fixing)
+    breaks, made = spec.exposure.breaks, job.claims
+    sets = compile_sets(job.netting_sets, job.trades, job.context, breaks, spec.fixing, made)
     times = np.asarray((job.dates - job.as_of).astype(np.int64) / 365.0)
     found: dict[EventKey, float] = {}
     for compiled in sets:
@@ -170,7 +167,7 @@ def _fixings(job: LoadedJob) -> dict[EventKey, float]:
 
 def _ended(job: LoadedJob) -> dict[str, str]:
     found = (
-        (trade.trade_id, trade.ended(claims, job.as_of, job.spec.exposure.breaks))
-        for trade, claims in zip(job.trades, job.claims, strict=True)
+        (trade.trade_id, trade.ended(count > 0, job.as_of, job.spec.exposure.breaks))
+        for trade, count in zip(job.trades, job.claims.counts.tolist(), strict=True)
     )
     return {trade_id: why for trade_id, why in found if why}

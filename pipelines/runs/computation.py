@@ -160,6 +160,7 @@ def _book(job: LoadedJob) -> Book:
         job.context,
         job.spec.exposure.breaks,
         job.spec.fixing,
+        job.claims,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ from xva.trades.claims import (
     SwaptionClaim,
 )
 from xva.trades.context import TradeContext
+from xva.trades.flow_table import FlowTable
 
 TIMES = np.array([0.0, 0.25, 0.9, 1.3, 1.75, 2.2, 2.6, 3.1])
 PAIRS = {("IR:EUR", "IR:USD"): 0.3, ("IR:EUR", "FX:USD"): -0.2, ("FX:USD", "EQ:SHARE"): 0.25}
@@ -100,3 +102,9 @@ class Promise:
 
     def claims(self, context: TradeContext) -> tuple[Claim, ...]:
         return self.promised
+
+    @classmethod
+    def claims_by_columns(
+        cls, trades: Mapping[int, Promise], context: TradeContext
+    ) -> tuple[FlowTable, frozenset[int]]:
+        return FlowTable.of(()), frozenset()

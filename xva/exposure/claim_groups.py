@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
-from xva.exposure.compiled import ClaimGroup, Promised
+import numpy as np
+
+from xva.exposure.compiled import ClaimGroup, Promised, PromisedFlows
 from xva.exposure.event_keys import EventKey, state_key
 from xva.exposure.fixing import Fixing, simulated
 from xva.pricing.caplet import CapletBook, caplet_book
 from xva.pricing.cash_swaption import CashBook, cash_book
-from xva.pricing.flow_book import FlowBook, flow_book
+from xva.pricing.flow_book import FlowBook, flow_book, table_book
 from xva.trades import TradeContext
 from xva.trades.claims import (
     Asset,
@@ -23,6 +25,7 @@ from xva.trades.claims import (
     IborFlow,
     SwaptionClaim,
 )
+from xva.trades.flow_table import FlowTable
 
 UnitCurrency = tuple[int, str]
 
@@ -73,13 +76,27 @@ class Flows(ClaimGroup):
 
     @classmethod
     def of(cls, rows: Sequence[Promised], context: TradeContext, fixing: Fixing) -> Flows:
-        found = _by_currency(rows)
-        return cls(
-            {
-                key: flow_book(key[1], [(r.claim, r.stop) for r in mine], [r.own for r in mine])
-                for key, mine in found.items()
-            }
+        flows = FlowTable.of((k, row.claim) for k, row in enumerate(rows))
+        unit = np.array([row.unit for row in rows], dtype=np.int64)
+        stop = np.array([row.stop for row in rows], dtype=np.float64)
+        return cls.by_columns(
+            PromisedFlows(flows, unit, stop, np.array([row.own for row in rows], dtype=bool))
         )
+
+    @classmethod
+    def by_columns(cls, promised: PromisedFlows) -> Flows:
+        """As `of`."""
+        flows, unit, stop, own = promised
+        key = unit * len(flows.names) + flows.currency
+        order = np.argsort(key, kind="stable")
+        first = np.flatnonzero(np.diff(key[order], prepend=-1))
+        books: dict[UnitCurrency, FlowBook] = {}
+        for rows in sorted(np.split(order, first[1:]) if len(order) else (), key=lambda mine: int(mine[0])):
+            currency = flows.names[flows.currency[rows[0]]]
+            books[int(unit[rows[0]]), currency] = table_book(
+                currency, flows.where(rows), stop[rows], own[rows]
+            )
+        return cls(books)
 
     @property
     def currencies(self) -> set[str]:

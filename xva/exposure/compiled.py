@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xva.exposure.event_keys import EventKey
 from xva.exposure.fixing import Fixing
+from xva.numerics.types import Floats, Ints
 from xva.pricing.flow_book import FlowBook
 from xva.trades import TradeContext
+from xva.trades.flow_table import FlowTable
 from xva.trades.netting import NettingSet
 
 Breaks = Literal["truncate", "ignore"]
@@ -28,6 +33,15 @@ class Promised(NamedTuple):
     claim: Any
     stop: float
     own: bool
+
+
+class PromisedFlows(NamedTuple):
+    """Linear flows of a netting set by columns: `Promised` of many, in the order of trades."""
+
+    flows: FlowTable
+    unit: Ints
+    stop: Floats
+    own: NDArray[np.bool_]
 
 
 class ClaimGroup(ABC):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from xva.models.random import brownian_rotation
 from xva.numerics import tree
 from xva.numerics.types import Floats
 from xva.trades import PathTrade, Trade, TradeContext
+from xva.trades.book_claims import BookClaims, book_claims
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
 
@@ -89,7 +91,8 @@ class Simulation:
 class Book:
     """Who owes whom what: netting sets, their counterparties and all trades, as of ``context.as_of``.
 
-    ``fixing`` says whose fixing running coupons have (`xva.exposure.fixing`).
+    ``fixing`` says whose fixing running coupons have (`xva.exposure.fixing`). ``made``: claims that somebody has made of its
+    trades already.
     """
 
     netting_sets: tuple[NettingSet, ...]
@@ -98,9 +101,17 @@ class Book:
     context: TradeContext
     breaks: Breaks = "truncate"
     fixing: Fixing = "auto"
+    made: BookClaims | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Book({len(self.trades):,} trades in {len(self.netting_sets):,} netting sets, as of {self.context.as_of})"
+
+    @cached_property
+    def claims(self) -> BookClaims:
+        """What its trades still promise: what was ``made`` where that is of these trades as of this context."""
+        if self.made is not None and self.made.serves(self.trades, self.context):
+            return self.made
+        return book_claims(self.trades, self.context)
 
     def credit_curves(self) -> tuple[str, ...]:
         """The credit name of each netting set's counterparty.
@@ -177,7 +188,9 @@ class ExposureEngine:
         self.dates = np.union1d([as_of], np.concatenate([dates, *_observed(book)])).astype("datetime64[D]")
         self.times: Floats = np.asarray((self.dates - as_of).astype(np.int64) / 365.0)
         self.day_zero = int(as_of.astype("datetime64[D]").astype(np.int64))
-        self.compiled = compile_sets(book.netting_sets, book.trades, book.context, book.breaks, book.fixing)
+        self.compiled = compile_sets(
+            book.netting_sets, book.trades, book.context, book.breaks, book.fixing, book.claims
+        )
         self.credit = book.credit_curves()
         self.build = AtHorizon(plain(build), HORIZON * float(self.times[-1]))
         self.world = self.build(quotes) if world is None else self.build.at(world)

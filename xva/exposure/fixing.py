@@ -12,7 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from xva.numerics.types import Floats
 from xva.trades.claims import Claim, CompoundedFlow, FixedFlow, IborFlow, ResetPeriod
+from xva.trades.flow_table import FIXED, FlowTable
 
 Plain = Literal["auto", "path", "projected"]
 SHARE = 0.1
@@ -44,6 +49,29 @@ def simulated(fixing: Fixing, claims: Sequence[Claim]) -> list[bool]:
         longest = SHARE * life(claims)
         return [isinstance(c, _RUNNING) and abs(c.end - c.start) > longest for c in claims]
     return [fixing == "path" and isinstance(c, _RUNNING) for c in claims]
+
+
+def simulated_rows(fixing: Fixing, flows: FlowTable) -> NDArray[np.bool_]:
+    """As `simulated`, of linear flows by columns."""
+    if isinstance(fixing, ProjectedIn):
+        projected = [k for k, name in enumerate(flows.names) if name in fixing.currencies]
+        return simulated_rows(fixing.rest, flows) & ~np.isin(flows.currency, projected)
+    running: NDArray[np.bool_] = flows.kind != FIXED
+    if fixing == "auto":
+        longer: NDArray[np.bool_] = np.abs(flows.end - flows.start) > SHARE * _lives(flows)
+        return running & longer
+    return running if fixing == "path" else np.zeros(len(flows), dtype=bool)
+
+
+def _lives(flows: FlowTable) -> Floats:
+    """``(flow,)`` `life` of each flow's trade; of no meaning where it has no coupon that is not yet fixed."""
+    if not len(flows):
+        return np.zeros(0)
+    _, first, place = np.unique(flows.owner, return_index=True, return_inverse=True)
+    starts = np.where(flows.kind != FIXED, np.minimum(flows.start, flows.end), np.inf)
+    begun = np.minimum.reduceat(starts, first)
+    lives = np.maximum.reduceat(flows.pay, first) - np.maximum(0.0, begun)
+    return np.asarray(lives[place], dtype=np.float64)
 
 
 def life(claims: Iterable[Claim]) -> float:

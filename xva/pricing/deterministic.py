@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import DomainError, MarketDataError
+from xva.trades.book_claims import BookClaims
 from xva.trades.claims import Claim, CompoundedFlow, EquityFlow, FixedFlow, IborFlow, ResetPeriod
+from xva.trades.flow_table import LINEAR, FlowTable
 
 Columns = tuple[NDArray[np.float64], ...]
 Names = tuple[str, ...]
+Group = tuple[type[Any], Names]
+Rows = tuple[NDArray[np.int64], Columns]
+"""Numbers of the trades, and the claims' numbers in order."""
 
 
 class Discounting(Protocol):
@@ -69,17 +74,61 @@ def linear_values(book: Sequence[Iterable[Claim]], market: LinearMarket) -> Tens
     MarketDataError
         An equity is quoted in another currency than the claim's.
     """
-    rows: dict[tuple[type[Claim], Names], list[tuple[float, ...]]] = {}
-    for trade, claims in enumerate(book):
+    groups = _column_groups(book) if isinstance(book, BookClaims) else _groups(enumerate(book))
+    total = torch.zeros(len(book), dtype=torch.float64)
+    for (kind, names), (trade, columns) in groups.items():
+        values = _VALUES[kind](names, columns, market) * market.fx_spot(names[0])
+        total = total.index_add(0, torch.from_numpy(trade), values)
+    return total
+
+
+def _groups(book: Iterable[tuple[int, Iterable[Claim]]]) -> dict[Group, Rows]:
+    """Claims of one kind that hang on the same names, in the order in which the book first has one."""
+    rows: dict[Group, list[tuple[float, ...]]] = {}
+    for trade, claims in book:
         for claim in claims:
             names, numbers = _split(claim)
             rows.setdefault((type(claim), names), []).append((trade, *numbers))
-    total = torch.zeros(len(book), dtype=torch.float64)
-    for (kind, names), group in rows.items():
+    found: dict[Group, Rows] = {}
+    for key, group in rows.items():
         trade, *columns = np.array(group, dtype=np.float64).T
-        values = _VALUES[kind](names, tuple(columns), market) * market.fx_spot(names[0])
-        total = total.index_add(0, torch.from_numpy(trade.astype(np.int64)), values)
-    return total
+        found[key] = (trade.astype(np.int64), tuple(columns))
+    return found
+
+
+def _column_groups(book: BookClaims) -> dict[Group, Rows]:
+    """As `_groups`, so that values are the same to the last bit."""
+    whole = _groups(book.others.items())
+    for key, (trade, columns) in _flow_groups(book.flows).items():
+        known = whole.get(key)
+        if known is not None:
+            order = np.argsort(np.concatenate([known[0], trade]), kind="stable")
+            trade = np.concatenate([known[0], trade])[order]
+            columns = tuple(np.concatenate(pair)[order] for pair in zip(known[1], columns))
+        whole[key] = (trade, columns)
+    first = {key: int(trade[0]) for key, (trade, _) in whole.items()}
+    places = {key: _place(book[trade], key) for key, trade in first.items()}
+    return {key: whole[key] for key in sorted(whole, key=lambda k: (first[k], places[k]))}
+
+
+def _place(claims: Sequence[Claim], key: Group) -> int:
+    """Number of the first claim of a group among a trade's."""
+    return next(k for k, claim in enumerate(claims) if (type(claim), _split(claim)[0]) == key)
+
+
+def _flow_groups(flows: FlowTable) -> dict[Group, Rows]:
+    count = len(flows.names) + 1
+    code = (flows.kind * count + flows.currency) * count + flows.index + 1
+    order = np.argsort(code, kind="stable")
+    first = np.flatnonzero(np.diff(code[order], prepend=-1))
+    found: dict[Group, Rows] = {}
+    for rows in np.split(order, first[1:]) if len(order) else ():
+        mine, kind = flows.where(rows), LINEAR[flows.kind[rows[0]]]
+        names = tuple(flows.names[k] for k in (mine.currency[0], mine.index[0]) if k >= 0)
+        columns = (mine.start, mine.end, mine.pay, mine.amount, mine.factor)
+        numbers = {FixedFlow: columns[2:4], IborFlow: (mine.fixing, *columns), CompoundedFlow: columns}
+        found[kind, names] = (mine.owner, numbers[kind])
+    return found
 
 
 def _split(claim: Claim) -> tuple[Names, tuple[float, ...]]:

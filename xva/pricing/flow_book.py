@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xva.numerics.types import Floats
-from xva.trades.claims import CompoundedFlow, FixedFlow, IborFlow
+from xva.numerics.types import Floats, Ints
+from xva.trades.flow_table import COMPOUNDED, FIXED, IBOR, FlowTable, LinearFlow
 
-LinearFlow = FixedFlow | IborFlow | CompoundedFlow
+_A_YEAR, _MANY_DAYS = 365.0, 1 << 17
+_LARGEST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -82,46 +83,74 @@ def flow_book(
 
     ``simulated`` says of each flow whether its fixing is the path's own; of none if omitted.
     """
-    flows = list(flows)
-    bonds: list[tuple[float, float, float]] = []
-    forwards: list[tuple[str, bool, bool, float, float, float, float, float, float]] = []
-    for (flow, stop), own in zip(flows, simulated or [False] * len(flows), strict=True):
-        until = min(flow.pay, stop)
-        match flow:
-            case FixedFlow():
-                bonds.append((flow.pay, until, flow.amount))
-            case IborFlow():
-                scaled = flow.amount / flow.accrual
-                bonds.append((flow.pay, until, -scaled))
-                forwards.append(
-                    (flow.index, False, own, flow.fixing, flow.start, flow.end, flow.pay, until, scaled)
-                )
-            case CompoundedFlow():
-                bonds.append((flow.pay, until, -flow.amount))
-                grown = flow.amount * flow.accrued
-                forwards.append(
-                    (flow.index, True, own, flow.start, flow.start, flow.end, flow.pay, until, grown)
-                )
-    indices = tuple(sorted({f[0] for f in forwards}))
-    rows = [(float(indices.index(f[0])), float(f[1]), float(f[2]), *f[3:]) for f in forwards]
-    table = _add_up(np.array(bonds, dtype=np.float64).reshape(-1, 3))
-    ratio = _add_up(np.array(rows, dtype=np.float64).reshape(-1, 9))
+    pairs = list(flows)
+    table = FlowTable.of((k, flow) for k, (flow, _) in enumerate(pairs))
+    stop = np.array([stop for _, stop in pairs], dtype=np.float64)
+    own = np.zeros(len(pairs), dtype=bool) if simulated is None else np.array(simulated, dtype=bool)
+    return table_book(currency, table, stop, own)
+
+
+def table_book(currency: str, flows: FlowTable, stop: Floats, simulated: NDArray[np.bool_]) -> FlowBook:
+    """As `flow_book`, from columns of one currency; break times and ``simulated`` are ``(flow,)``."""
+    until = np.minimum(flows.pay, stop)
+    floats, ibor = flows.kind != FIXED, flows.kind == IBOR
+    size = np.divide(flows.amount, flows.factor, out=flows.amount.copy(), where=ibor)
+    bonds = _add_up([flows.pay, until], np.where(floats, -size, size))
+    numbers = np.unique(flows.index[floats]).tolist()
+    indices = tuple(sorted(flows.names[k] for k in numbers))
+    to = np.zeros(max(numbers, default=0) + 1)
+    for k in numbers:
+        to[k] = indices.index(flows.names[k])
+    f = flows.where(floats)
+    compounded = f.kind == COMPOUNDED
+    keys: list[Floats] = [
+        np.asarray(to[f.index], dtype=np.float64),
+        compounded.astype(np.float64),
+        simulated[floats].astype(np.float64),
+        np.where(compounded, f.start, f.fixing),
+        f.start,
+        f.end,
+        f.pay,
+        until[floats],
+    ]
+    ratio = _add_up(keys, np.where(compounded, f.amount * f.factor, size[floats]))
     return FlowBook(
         currency,
         indices,
-        BondTable(*table.T),
-        ForwardTable(
-            ratio[:, 0].astype(np.int64),
-            ratio[:, 1].astype(bool),
-            ratio[:, 2].astype(bool),
-            *ratio[:, 3:].T,
-        ),
+        BondTable(*bonds),
+        ForwardTable(ratio[0].astype(np.int64), ratio[1].astype(bool), ratio[2].astype(bool), *ratio[3:]),
     )
 
 
-def _add_up(rows: Floats) -> Floats:
-    """Rows whose first columns agree become one, the last column (the amount) summed."""
-    if not len(rows):
-        return rows
-    keys, inverse = np.unique(rows[:, :-1], axis=0, return_inverse=True)
-    return np.column_stack([keys, np.bincount(inverse.ravel(), weights=rows[:, -1], minlength=len(keys))])
+def _add_up(keys: Sequence[Floats], amounts: Floats) -> list[Floats]:
+    """Rows that agree in all ``keys`` become one, their amounts summed in the order of rows; sorted by the keys."""
+    if not len(amounts):
+        return [*keys, amounts]
+    row, place = _alike(keys)
+    sums: Floats = np.bincount(place, weights=amounts, minlength=len(row)).astype(np.float64)
+    return [*(column[row] for column in keys), sums]
+
+
+def _alike(keys: Sequence[Floats]) -> tuple[Ints, Ints]:
+    """A row of each kind, kinds sorted by the keys, and the kind of each row."""
+    code, size = np.zeros(len(keys[0]), dtype=np.int64), 1
+    for column in keys:
+        rank, count = _ranks(column)
+        if size * count > _LARGEST:
+            found, code = np.unique(code, return_inverse=True)
+            size = len(found)
+        code, size = code * count + rank, size * count
+    _, row, place = np.unique(code, return_index=True, return_inverse=True)
+    return row, place
+
+
+def _ranks(column: Floats) -> tuple[Ints, int]:
+    """Numbers in the order of the values, equal for equal ones, and how many there may be; times are whole days, mostly."""
+    days = np.rint(_A_YEAR * column)
+    if np.array_equal(days / _A_YEAR, column):
+        whole = days.astype(np.int64)
+        first = whole.min()
+        if (count := int(whole.max() - first) + 1) < _MANY_DAYS:
+            return whole - first, count
+    found, place = np.unique(column, return_inverse=True)
+    return place, len(found)

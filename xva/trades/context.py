@@ -82,6 +82,13 @@ class TradeContext:
         """
         return self._complete(name, days, self._lookup(name, days))
 
+    def known(self, name: str, days: Dates) -> Floats:
+        """As `fixed`, but NaN also where a past fixing is missing."""
+        values = self._lookup(name, days)
+        if self.open_today is not None and bool((np.isnan(values) & (days == self.as_of)).any()):
+            self.open_today(name)
+        return values
+
     def fx_fixed(self, base: str, quote: str, days: Dates) -> Floats:
         """Units of ``quote`` per one ``base`` fixed on ``days``, NaN where open; from either quotation."""
         name = f"FX/{base}/{quote}"

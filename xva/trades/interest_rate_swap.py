@@ -11,6 +11,8 @@ import numpy as np
 from xva.market.conventions import standard_swap
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
+from xva.trades.flow_table import FlowTable
+from xva.trades.leg_columns import SwapColumns, fixed_float_table
 from xva.trades.legs import fixed_float_flows, last_payment
 from xva.trades.terms import Terms
 from xva.trades.trade import Trade
@@ -89,3 +91,36 @@ class InterestRateSwap(Trade):
             self.notional if self.side == "payer" else -self.notional,
             self.amortisation == "linear",
         )
+
+    @classmethod
+    def claims_by_columns(
+        cls, trades: Mapping[int, InterestRateSwap], context: TradeContext
+    ) -> tuple[FlowTable, frozenset[int]]:
+        """Of all whose notional is constant."""
+        alike: dict[tuple[str, str, str, str], list[int]] = {}
+        for number, t in trades.items():
+            if t.amortisation == "none":
+                terms = (t.index, t.currency, t.fixed_frequency, t.fixed_day_count)
+                alike.setdefault(terms, []).append(number)
+        tables: list[FlowTable] = []
+        found: list[int] = []
+        for (name, currency, *fixed), numbers in alike.items():
+            index = context.indices.get(name)
+            if index is None or index.currency != currency:
+                continue
+            columns = _columns(numbers, [trades[k] for k in numbers])
+            table, made = fixed_float_table(context, index, (fixed[0], fixed[1]), columns)
+            tables.append(table)
+            found += columns.number[made].tolist()
+        return FlowTable.joined(tables), frozenset(found)
+
+
+def _columns(numbers: Sequence[int], swaps: Sequence[InterestRateSwap]) -> SwapColumns:
+    return SwapColumns(
+        np.array(numbers, dtype=np.int64),
+        np.array([s.start_date for s in swaps], dtype="datetime64[D]"),
+        np.array([s.maturity_date for s in swaps], dtype="datetime64[D]"),
+        np.array([s.fixed_rate for s in swaps], dtype=np.float64),
+        np.array([s.spread for s in swaps], dtype=np.float64),
+        np.array([s.notional if s.side == "payer" else -s.notional for s in swaps], dtype=np.float64),
+    )

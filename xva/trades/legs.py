@@ -90,6 +90,7 @@ def index_periods(
     return periods(start, end, tenor, calendar or index.calendar, lag)
 
 
+@lru_cache(maxsize=1 << 16)
 def last_payment(end: np.datetime64, *index_names: str, calendar: str = "NULL") -> np.datetime64:
     """When legs on these indices that end on ``end`` have paid; only standard indices move it."""
     known = [STANDARD_INDICES[name] for name in index_names if name in STANDARD_INDICES]

@@ -108,8 +108,9 @@ class Terms:
 
     def increasing(self, early: str, late: str) -> None:
         """Both are dates and ``late`` is after ``early``."""
+        before = len(self._problems)
         self.date(early, late)
-        if self._date(early) and self._date(late):
+        if len(self._problems) == before:
             first = getattr(self._trade, early)
             if not getattr(self._trade, late) > first:
                 self.reject(late, f"a date after the {early} {first}")
@@ -229,6 +230,7 @@ class Terms:
         return _is_date(getattr(self._trade, field))
 
 
+_DAY = np.dtype("datetime64[D]")
 _RATE_WORDS = "a rate as a decimal (0.025 is 2.5 %, 0.0025 is 25 bp) between -1 and 1"
 _MOST = 10.0
 _PERFORMANCE_WORDS = "a share of the first price as a decimal (0.7 is 70 %), above 0 and at most 10"
@@ -245,5 +247,5 @@ def _is_number(value: object) -> bool:
 
 def _is_date(value: object) -> bool:
     return (
-        isinstance(value, np.datetime64) and np.datetime_data(value)[0] == "D" and not bool(np.isnat(value))
-    )
+        isinstance(value, np.datetime64) and value.dtype == _DAY and bool(value == value)
+    )  # NaT is not itself

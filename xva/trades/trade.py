@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 import numpy as np
 
 from xva.errors import TradeError
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
+from xva.trades.flow_table import FlowTable
 from xva.trades.terms import Terms
 
 MATURED, BROKEN = "matured", "broken off"
@@ -79,20 +80,38 @@ class Trade(ABC):
         except TradeError as error:
             raise error.within(f"trade {self.trade_id}", [self.trade_id]) from None
 
+    @classmethod
+    def claims_by_columns(
+        cls, trades: Mapping[int, Self], context: TradeContext
+    ) -> tuple[FlowTable, frozenset[int]]:
+        """Claims of many trades of the class at once, where it knows how; the others are asked one by one.
+
+        Parameters
+        ----------
+        trades : mapping
+            By the number that is the table's ``owner``, increasing.
+
+        Returns
+        -------
+        FlowTable
+            The same flows in the same order as `claims` gives them.
+        frozenset
+            Numbers of the trades that are in it: none whose `claims` would raise.
+        """
+        return FlowTable.of(()), frozenset()
+
     @final
     def matured(self, as_of: np.datetime64) -> bool:
         """Whether the last payment was on or before ``as_of``: nothing is left of the trade, it is worth 0."""
         return bool(self.maturity <= as_of)
 
     @final
-    def ended(
-        self, claims: Sequence[Claim], as_of: np.datetime64, breaks: Literal["truncate", "ignore"]
-    ) -> str:
+    def ended(self, promises: bool, as_of: np.datetime64, breaks: Literal["truncate", "ignore"]) -> str:
         """Why nothing is left of the trade, which counts as 0; empty where something is.
 
-        ``claims`` are the trade's own as of ``as_of``.
+        ``promises``: whether it has any claims as of ``as_of``.
         """
-        if self.matured(as_of) and not claims:
+        if not promises and self.matured(as_of):
             return f"{MATURED} on {self.maturity}"
         if breaks == "truncate" and self.break_date is not None and self.break_date <= as_of:
             return f"{BROKEN} on {self.break_date}"

@@ -26,6 +26,7 @@ from xva.numerics import tree
 from xva.numerics.types import Floats
 from xva.pricing.deterministic import linear_values
 from xva.trades import PathTrade, Trade
+from xva.trades.book_claims import BookClaims
 from xva.trades.claims import Asset, Claim, CompoundedFlow, EquityFlow, ExchangeOption, FixedFlow, IborFlow
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import living
@@ -75,7 +76,7 @@ def reconcile(book: Book, world: World, simulated: Mapping[str, Simulated] | Non
     """
     flat = tree.map_tensors(world, lambda t: t.detach())
     with torch.no_grad():
-        claims = [trade.claims(book.context) for trade in book.trades]
+        claims = book.claims
         values, errors = _with_simulated(_values(book, claims, flat).numpy(), book, simulated or {})
         at_quotes = _at_quotes(book, claims, flat)
     booked = [np.nan if t.booked_value is None else t.booked_value for t in book.trades]
@@ -92,7 +93,8 @@ def reconcile(book: Book, world: World, simulated: Mapping[str, Simulated] | Non
             "model_minus_quoted": values - quoted,
             "value_se": errors,
             "note": [
-                _note(book, t, c, q.note, simulated or {}) for t, c, q in zip(book.trades, claims, at_quotes)
+                _note(book, t, n > 0, q.note, simulated or {})
+                for t, n, q in zip(book.trades, claims.counts.tolist(), at_quotes)
             ],
         },
         pd.Index([t.trade_id for t in book.trades], name="trade_id"),
@@ -111,10 +113,10 @@ def _with_simulated(values: Floats, book: Book, simulated: Mapping[str, Simulate
 
 
 def _note(
-    book: Book, trade: Trade, claims: Sequence[Claim], at_quotes: str, simulated: Mapping[str, Simulated]
+    book: Book, trade: Trade, promises: bool, at_quotes: str, simulated: Mapping[str, Simulated]
 ) -> str:
     """Why a trade counts as 0, how it is valued, or what there is to say of its quoted volatility."""
-    if why := trade.ended(claims, book.context.as_of, book.breaks):
+    if why := trade.ended(promises, book.context.as_of, book.breaks):
         return why
     if not isinstance(trade, PathTrade):
         return at_quotes
@@ -127,15 +129,15 @@ def trade_values(book: Book, world: World) -> Tensor:
 
     Linear trades come off the curves, options and FX resets from the model.
     """
-    return _values(book, [trade.claims(book.context) for trade in book.trades], world)
+    return _values(book, book.claims, world)
 
 
-def _values(book: Book, claims: Sequence[Sequence[Claim]], world: World) -> Tensor:
+def _values(book: Book, claims: BookClaims, world: World) -> Tensor:
     """Options, and resets (whose spread has a convexity), go through the engine's kernel, one unit each."""
-    modelled = [k for k, parts in enumerate(claims) if _needs_model(parts)]
-    by_curves = set(range(len(claims))).difference(modelled)
-    kept = [parts if k in by_curves and _counts(book, k) else () for k, parts in enumerate(claims)]
-    values = linear_values(kept, world.market)
+    modelled = [k for k, parts in claims.others.items() if _needs_model(parts)]
+    kept = np.array([_counts(book, k) for k in range(len(book.trades))], dtype=bool)
+    kept[modelled] = False
+    values = linear_values(claims.where(kept), world.market)
     if not modelled:
         return values
     found = _by_kernel(book, [book.trades[k] for k in modelled], world)
@@ -171,10 +173,10 @@ def _number(value: Tensor | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def _at_quotes(book: Book, claims: Sequence[Sequence[Claim]], world: World) -> list[QuotedValue]:
+def _at_quotes(book: Book, claims: BookClaims, world: World) -> list[QuotedValue]:
     """``(trade,)`` values at quoted volatilities; without value or note for what never was an option."""
     found = [QuotedValue(None, None, _NOTHING_LEFT if t.kind in OPTION_KINDS else "") for t in book.trades]
-    live = [k for k, parts in enumerate(claims) if is_option(parts)]
+    live = [k for k, parts in claims.others.items() if is_option(parts)]
     options = [k for k in live if _counts(book, k)]
     trades, parts = [book.trades[k] for k in options], [claims[k] for k in options]
     quoted = quoted_values(trades, parts, book.context, world.market)
