@@ -18,10 +18,11 @@ from xva.market.conventions import convention_of
 from xva.market.factors import equity_factor, fx_factor
 from xva.models import CrossAssetModel, Lgm, LognormalAsset
 from xva.models.g2pp import G2Terms, with_second_factors
-from xva.models.lgm_calibration import StripSwap, calibrate_lgm, strip_swap
+from xva.models.lgm_calibration import calibrate_lgm
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
 from xva.models.rates_model import RatesModel
 from xva.models.state_layout import StateLayout
+from xva.models.swaption_strip import StripSwap, strip_swap
 from xva.numerics import tree
 
 

@@ -7,55 +7,15 @@ to the graph by the implicit function theorem. Every quote of the strip is repri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from xva import dates
 from xva.errors import CalibrationError
-from xva.market.conventions import swap_convention
-from xva.market.indices import RateIndex
 from xva.models.lgm import Lgm
 from xva.models.lgm_swaption import swaption_terms, swaption_value
-from xva.numerics.types import Floats
-
-
-class LogDiscount(Protocol):
-    def log_discount(self, time: Any) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class StripSwap:
-    """Times of one underlying swap of the strip: the fixed leg of swaps quoted on ``index``, floating leg on it."""
-
-    expiry: float
-    tenor: float
-    fixed_pay: Floats
-    fixed_accrual: Floats
-    float_start: Floats
-    float_end: Floats
-
-
-def strip_swap(as_of: np.datetime64, index: RateIndex, expiry: float, maturity: np.datetime64) -> StripSwap:
-    """The underlying that starts ``fixing_lag`` days after ``expiry`` and ends at ``maturity``."""
-    expiry_date = dates.adjust(as_of + np.timedelta64(round(365.0 * expiry), "D"), index.calendar, "F")
-    start = dates.business_days(expiry_date, index.fixing_lag, index.calendar)
-    convention = swap_convention(index)
-    fixed = dates.schedule(start, maturity, convention.fixed_frequency, index.calendar)
-    floating = fixed if index.overnight else dates.schedule(start, maturity, index.tenor, index.calendar)
-    accrual = [dates.year_fraction(convention.fixed_day_count, a, b) for a, b in zip(fixed[:-1], fixed[1:])]
-    float_times = np.asarray(dates.years(as_of, floating))
-    return StripSwap(
-        float(dates.years(as_of, expiry_date)),
-        float(dates.years(expiry_date, maturity)),
-        np.asarray(dates.years(as_of, fixed[1:])),
-        np.asarray(accrual, dtype=np.float64),
-        float_times[:-1],
-        float_times[1:],
-    )
+from xva.models.swaption_strip import LogDiscount, StripSwap, at_the_money
 
 
 def calibrate_lgm(
@@ -104,31 +64,13 @@ def calibrate_lgm(
     return Lgm(currency, mean_reversion, times, torch.sqrt(variance))
 
 
-def atm_terms(
-    swap: StripSwap, shell: Lgm, discount: LogDiscount, projection: LogDiscount
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """``(weight, h, q)`` of the at-the-money payer swap, and its annuity ``()``."""
-    log_float = (
-        projection.log_discount(swap.float_start)
-        - projection.log_discount(swap.float_end)
-        + discount.log_discount(swap.float_end)
-    )
-    forward = torch.exp(log_float)
-    paid = torch.exp(discount.log_discount(swap.float_end))
-    fixed = torch.from_numpy(swap.fixed_accrual) * torch.exp(discount.log_discount(swap.fixed_pay))
-    annuity = fixed.sum()
-    strike = (forward - paid).sum() / annuity
-    h_start, h_end, h_fixed = shell.h(swap.float_start), shell.h(swap.float_end), shell.h(swap.fixed_pay)
-    weight = torch.cat([forward, -paid, -strike * fixed])
-    h = torch.cat([h_start, h_end, h_fixed])
-    return weight, h, h**2, annuity
-
-
 def _implied_zeta(
     swap: StripSwap, vol: Tensor, shell: Lgm, discount: LogDiscount, projection: LogDiscount
 ) -> Tensor:
     """zeta at the swaption's expiry that gives the quoted price, ``()``; first and second derivatives exact."""
-    weight, h, q, annuity = atm_terms(swap, shell, discount, projection)
+    weight, annuity = at_the_money(swap, discount, projection)
+    h = shell.h(swap.times)
+    q = h**2
     target = annuity * vol * np.sqrt(swap.expiry / (2.0 * np.pi))
 
     def price(zeta: Tensor, w: Tensor, hh: Tensor, qq: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import QuantLib as ql
 
 from xva.market.conventions import STANDARD_INDICES
 from xva.market.indices import RateIndex
-from xva.models.lgm_calibration import strip_swap
+from xva.models.swaption_strip import strip_swap
 
 AS_OF = np.datetime64("2026-01-15")
 CURVE = ql.YieldTermStructureHandle(ql.FlatForward(ql.Date(15, 1, 2026), 0.02, ql.Actual365Fixed()))

@@ -16,7 +16,7 @@ from xva.exposure.engine import Book
 from xva.exposure.reconciliation.reconciliation import trade_values
 from xva.exposure.world import World
 from xva.market.conventions import convention_of
-from xva.models.lgm_calibration import atm_terms, strip_swap
+from xva.models.swaption_strip import at_the_money, strip_swap
 from xva.trades.equity_option import EquityOption
 from xva.trades.fx_option import FxOption
 from xva.trades.netting import NettingSet
@@ -96,8 +96,9 @@ def test_the_co_terminal_strip(demo: LoadedJob, world: World, currency: str) -> 
     assert len(strip) >= 4
     curves = (market.discount_curve(currency), market.projection_curve(index))
     for swap in strip:
-        weight, h, q, annuity = (t.numpy() for t in atm_terms(swap, lgm, *curves))
-        price = _integrated(weight, h, q, float(lgm.zeta(swap.expiry)))
+        weight, annuity = (t.numpy() for t in at_the_money(swap, *curves))
+        h = lgm.h(swap.times).numpy()
+        price = _integrated(weight, h, h**2, float(lgm.zeta(swap.expiry)))
         vol = float(vols.vol(np.array([swap.expiry]), np.array([swap.tenor]))[0])
         expected = float(annuity) * vol * np.sqrt(swap.expiry / (2.0 * np.pi))
         assert price == pytest.approx(expected, abs=1e-10)
