@@ -3,8 +3,10 @@
 Dates are numpy ``datetime64[D]``; QuantLib objects neither leave this module nor get pickled. Holidays are
 read from QuantLib once per calendar and rolled by numpy, schedules and tenors are QuantLib's own, cached.
 
-Calendars: ``TARGET``, ``US`` (SOFR publication days), ``US-SETTLEMENT``, ``UK``, ``JP``, ``WEEKENDS``,
-``NULL`` (every day is a business day), or joined (all must be open) as ``TARGET+US``.
+Calendars: ``TARGET``, ``US`` (SOFR publication days), ``US-SETTLEMENT``, by country ``UK``, ``JP``, ``AU``, ``CA``, ``CH``,
+``CN`` (inter-bank), ``CZ``, ``DK``, ``HK``, ``HU``, ``IL`` (SHIR), ``IN``, ``KR``, ``MX``, ``NO``, ``NZ`` (Wellington),
+``PL``, ``SE``, ``SG``, ``TH``, ``TR``, ``ZA``, then ``WEEKENDS``, ``NULL`` (every day is one), or joined (all must be
+open) as ``TARGET+US``.
 Conventions: ``MF`` modified following, ``F`` following, ``P`` preceding, ``MP`` modified preceding,
 ``U`` unadjusted. Tenors: ``2D``, ``1W``, ``3M``, ``10Y``, up to ``9999D``, ``999W``, ``999M`` and ``100Y``: what QuantLib's
 calendars, which end in 2199, hold of terms that begin in this century.
@@ -43,6 +45,26 @@ _CALENDARS: dict[str, Any] = {
     "US-SETTLEMENT": ql.UnitedStates(ql.UnitedStates.Settlement),
     "UK": ql.UnitedKingdom(),
     "JP": ql.Japan(),
+    "AU": ql.Australia(ql.Australia.Settlement),
+    "CA": ql.Canada(ql.Canada.Settlement),
+    "CH": ql.Switzerland(),
+    "CN": ql.China(ql.China.IB),
+    "CZ": ql.CzechRepublic(),
+    "DK": ql.Denmark(),
+    "HK": ql.HongKong(),
+    "HU": ql.Hungary(),
+    "IL": ql.Israel(ql.Israel.SHIR),
+    "IN": ql.India(),
+    "KR": ql.SouthKorea(ql.SouthKorea.Settlement),
+    "MX": ql.Mexico(),
+    "NO": ql.Norway(),
+    "NZ": ql.NewZealand(ql.NewZealand.Wellington),
+    "PL": ql.Poland(ql.Poland.Settlement),
+    "SE": ql.Sweden(),
+    "SG": ql.Singapore(),
+    "TH": ql.Thailand(),
+    "TR": ql.Turkey(),
+    "ZA": ql.SouthAfrica(),
     "WEEKENDS": ql.WeekendsOnly(),
     "NULL": ql.NullCalendar(),
 }
@@ -72,6 +94,8 @@ _DAY_COUNTS: dict[str, Any] = {
 _THIRTY_360 = ("30/360", "30E/360", "30U/360")
 _FEW = 64  # pairs up to which QuantLib, remembered pair by pair, is quicker than columns
 _ACTUAL_OVER = {"A360": 360.0, "ACT/360": 360.0, "A365": 365.0, "A365F": 365.0, "ACT/365": 365.0}
+CALENDARS_IN_WORDS = f"a calendar of {', '.join(_CALENDARS)} (or several joined by +)"
+DAY_COUNTS_IN_WORDS = f"a day count of {', '.join([*_ACTUAL_OVER, *_DAY_COUNTS])}"
 
 
 class OutOfCalendarError(ValueError):
@@ -137,8 +161,7 @@ def year_fraction(
     if day_count in _ACTUAL_OVER:
         return _over(start, end, _ACTUAL_OVER[day_count])
     if day_count not in _DAY_COUNTS:
-        known = ", ".join([*_ACTUAL_OVER, *_DAY_COUNTS])
-        raise ValueError(f"a day count of {known}, got {day_count!r}")
+        raise ValueError(f"{DAY_COUNTS_IN_WORDS}, got {day_count!r}")
     first, last = np.broadcast_arrays(_days(start), _days(end))
     if day_count in _THIRTY_360 and first.size > _FEW:
         return _thirty_360(day_count, first, last)
@@ -329,7 +352,7 @@ def _to_numpy(dates: Any) -> Dates:
 @lru_cache(maxsize=64)
 def _ql_calendar(name: str) -> Any:
     if not is_calendar(name):
-        raise ValueError(f"a calendar of {', '.join(_CALENDARS)} (or several joined by +), got {name!r}")
+        raise ValueError(f"{CALENDARS_IN_WORDS}, got {name!r}")
     parts = [_CALENDARS[part] for part in name.split("+") if part != "NULL"]
     if not parts:
         return ql.NullCalendar()

@@ -28,6 +28,7 @@ RATES = {  # level and slope of the zero rate
     "GBP-SONIA": (0.0365, 0.0003),
     "JPY-TONA": (0.0045, 0.0006),
 }
+INDICES = tuple(name for name in RATES if name in STANDARD_INDICES)
 SPOT = {"EUR": 1.0, "USD": 0.86, "GBP": 1.15, "JPY": 0.0057}
 PAST = np.arange(np.datetime64("2019-01-01"), np.datetime64("2026-12-31"))
 QL_CURRENCY = {
@@ -79,9 +80,7 @@ def rate_fixing(name: str, day: np.datetime64) -> float:
     return low - 0.003 + 0.002 * np.sin(float(day.astype(int)) / 17.0)
 
 
-def fixings(
-    names: tuple[str, ...] = tuple(STANDARD_INDICES), until: str = "2026-12-31"
-) -> dict[tuple[str, str], float]:
+def fixings(names: tuple[str, ...] = INDICES, until: str = "2026-12-31") -> dict[tuple[str, str], float]:
     """Fixings of every calendar day before ``until``; FX ones for USD, GBP and JPY per EUR."""
     days = PAST[np.datetime64(until) > PAST]
     known = {(name, str(day)): rate_fixing(name, day) for name in names for day in days}

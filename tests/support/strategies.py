@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.support.bench_market import fixings
+from tests.support.bench_market import INDICES, fixings
 from xva.market.conventions import STANDARD_INDICES
 from xva.trades import (
     BasisSwap,
@@ -52,7 +52,7 @@ sizes = st.floats(1e3, 1e8)
 rates = st.floats(-0.01, 0.08)
 spreads = st.sampled_from([0.0, 0.0012, -0.0005])
 frequencies = st.sampled_from(["3M", "6M", "1Y"])
-indices = st.sampled_from(sorted(STANDARD_INDICES))
+indices = st.sampled_from(sorted(INDICES))
 ibors = st.sampled_from(["EUR-EURIBOR-3M", "EUR-EURIBOR-6M"])
 day_counts = st.sampled_from(["A360", "A365", "30/360", "30E/360", "ACT/ACT"])
 

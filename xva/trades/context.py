@@ -59,8 +59,10 @@ class TradeContext:
         try:
             index = self.indices[name]
         except KeyError:
-            known = ", ".join(sorted(self.indices))
-            raise TradeError.of("index", f"one of {known}", repr(name), ids=[name]) from None
+            near = sorted(n for n, i in self.indices.items() if i.currency == currency) or sorted(
+                self.indices
+            )
+            raise TradeError.of("index", f"one of {', '.join(near)}", repr(name), ids=[name]) from None
         if currency and index.currency != currency:
             raise TradeError.of("index", f"one in {currency}", f"{name} in {index.currency}", ids=[name])
         return index

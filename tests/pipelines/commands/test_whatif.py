@@ -149,11 +149,11 @@ def test_what_the_market_does_not_have_is_refused(run: Run) -> None:
     francs = FxForward(
         trade_id="CHF_1",
         netting_set="CP_A",
-        buy_currency="CHF",
+        buy_currency="XXX",
         settlement_date=np.datetime64("2027-01-15"),
         **terms,
     )
-    with pytest.raises(InputErrors, match=r"currency CHF: expected a currency of .*needed by trade CHF_1"):
+    with pytest.raises(InputErrors, match=r"currency XXX: expected a currency of .*needed by trade CHF_1"):
         pipelines.what_if(run, [francs])
     with pytest.raises(InputErrors, match="trade CHF_1: expected each trade id once"):
         pipelines.what_if(run, [francs, francs])

@@ -226,10 +226,11 @@ def test_missing_ibor_curve_names_the_trade(bank):
 
 
 def test_currency_without_curve(bank):
-    bank.set("netting_sets.csv", "CP_H", "currency", "CHF")
+    bank.set("netting_sets.csv", "CP_H", "currency", "XXX")
     told = str(bank.problem())
     assert told == (
-        f"{QUOTES}, currency CHF: expected a currency of EUR, GBP, JPY, USD, got CHF -> "
+        f"{QUOTES}, currency XXX: expected a currency of AUD, CAD, CHF, CZK, DKK, EUR, GBP, HKD, HUF, ILS, INR, "
+        "JPY, KRW, MXN, NOK, NZD, PLN, SEK, SGD, THB, TRY, USD, ZAR, got XXX -> "
         "needed by netting set CP_H"
     )
 
