@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.outcome import console, exit_codes
-from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
+from pipelines.commands.run import BLOCK_TIMEOUT, INSECURE, SCHEDULER, WORKERS
 
 
 def resume(
@@ -16,6 +16,7 @@ def resume(
     workers: Annotated[int | None, WORKERS] = None,
     scheduler: Annotated[str | None, SCHEDULER] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    block_timeout: Annotated[float | None, BLOCK_TIMEOUT] = None,
 ) -> None:
     """Compute what is missing, torn or damaged in a run, and nothing else."""
     with exit_codes():
@@ -25,7 +26,12 @@ def resume(
 
         finished = drive(
             lambda sink: resume_any(
-                run, executor=scheduler, workers=workers, insecure=insecure, sinks=(sink,)
+                run,
+                executor=scheduler,
+                workers=workers,
+                insecure=insecure,
+                block_timeout=block_timeout,
+                sinks=(sink,),
             )
         )
         (show_stress if finished.is_stress else show)(finished, console())

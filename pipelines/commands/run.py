@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 WORKERS: Final = typer.Option(min=1, help="Processes on this machine (executor local).")
 SCHEDULER: Final = typer.Option(help="serial, local, or the address of a Dask scheduler, tls://host:8786.")
 INSECURE: Final = typer.Option("--insecure", help="Accept a plain tcp:// scheduler beyond this machine.")
+BLOCK_TIMEOUT: Final = typer.Option(
+    min=1.0, help="Seconds after which a worker's block is given up; by default 20 times their median."
+)
 _LARGEST: Final = 10
 
 
@@ -27,6 +30,7 @@ def run(
     scheduler: Annotated[str | None, SCHEDULER] = None,
     output: Annotated[Path | None, typer.Option(help="Folder of the runs; the job's own by default.")] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    block_timeout: Annotated[float | None, BLOCK_TIMEOUT] = None,
 ) -> None:
     """Run a job: validate everything, compute, show adjustments and sensitivities.
 
@@ -38,7 +42,12 @@ def run(
         exposure_job = ExposureJob.from_toml(job)
         finished = drive(
             lambda sink: exposure_job.run(
-                executor=scheduler, workers=workers, insecure=insecure, output=output, sinks=(sink,)
+                executor=scheduler,
+                workers=workers,
+                insecure=insecure,
+                block_timeout=block_timeout,
+                output=output,
+                sinks=(sink,),
             )
         )
         show(finished, console())

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from pipelines.commands.outcome import console, exit_codes
-from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
+from pipelines.commands.run import BLOCK_TIMEOUT, INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,6 +54,7 @@ def stress(
         Path | None, typer.Option(help="Folder of the run; beside its base by default.")
     ] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    block_timeout: Annotated[float | None, BLOCK_TIMEOUT] = None,
 ) -> None:
     """Run a set of scenarios: base, stressed and change by scenario, on the same random numbers.
 
@@ -67,8 +68,8 @@ def stress(
         options = StressOptions(skip_failing, cube, surrogates.value)
         finished = drive(
             lambda sink: run_stress(
-                run, scenarios, scheduler, workers=workers, insecure=insecure, output=output, options=options,
-                sinks=(sink,),
+                run, scenarios, scheduler, workers=workers, insecure=insecure, block_timeout=block_timeout,
+                output=output, options=options, sinks=(sink,),
             )
         )  # fmt: skip
         show_stress(finished, console(), measure, netting_set)

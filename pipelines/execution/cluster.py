@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import distributed
 
-from pipelines.execution.errors import ClusterError
+from pipelines.execution.deadline import Deadline
+from pipelines.execution.errors import ClusterError, NoWorkersError
 from pipelines.execution.events import Sink, WorkersChanged
 from pipelines.execution.session import Outcome, Session, WorkerMemory
 from pipelines.execution.tasks import BlockTask, Fault, Receipt, worker_name
@@ -26,8 +27,9 @@ class Patience:
     """How long to wait for what, in seconds.
 
     ``poll`` between two looks at the cluster; ``scheduler`` for an answer or a reconnection; ``no_workers``
-    with no worker at all; ``worker`` for a heartbeat of a worker before it is taken for dead; ``restart`` for
-    a local worker that died to come back by itself before the cluster makes a new one.
+    with no worker at all; ``worker`` until a local worker without heartbeat is noticed (from half of it on) and
+    restarted; ``restart`` for a local worker that died to come back by itself before the cluster makes a new one;
+    ``block`` for a block, None: as long as those that are done let expect (`Deadline`).
     """
 
     poll: float = 0.5
@@ -35,9 +37,11 @@ class Patience:
     no_workers: float = 120.0
     worker: float = 120.0
     restart: float = 15.0
+    block: float | None = None
 
     def __post_init__(self) -> None:
-        if min(self.poll, self.scheduler, self.no_workers, self.worker, self.restart) <= 0.0:
+        times = (self.poll, self.scheduler, self.no_workers, self.worker, self.restart)
+        if min(*times, 1.0 if self.block is None else self.block) <= 0.0:
             raise ClusterError(f"expected waiting times above 0 seconds, got {self}")
 
 
@@ -66,6 +70,10 @@ class ClusterSession(Session):
         self._wanted = wanted
         self._heal = heal
         self._futures: dict[Any, int] = {}
+        self._deadline = Deadline(patience.block, task.alike)
+        self._started: dict[str, tuple[float, str]] = {}  # by key: when, and on which worker
+        self._topic = f"xva-{uuid4().hex}"
+        client.subscribe_topic(self._topic, self._note_start)
         self._bell: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads: dict[str, int] = {}
         self._last_worker_seen = self._last_look = time.monotonic()
@@ -90,7 +98,9 @@ class ClusterSession(Session):
 
     def submit(self, block: int) -> None:
         key = f"block-{block}-{uuid4().hex}"
-        future = self._client.submit(self._task, block, key=key, pure=False, retries=0)
+        future = self._client.submit(
+            _announced, self._task, block, self._topic, key, key=key, pure=False, retries=0
+        )
         future.add_done_callback(self._bell.put)
         self._futures[future] = block
 
@@ -102,6 +112,8 @@ class ClusterSession(Session):
             done = [future for future in self._futures if future.done()]
             if done:
                 return [self._collect(future) for future in done]
+            if late := self._late():
+                return [self._give_up(future) for future in late]
             self._pause()
 
     def cancel(self) -> None:
@@ -109,6 +121,8 @@ class ClusterSession(Session):
         for future in self._futures:
             future.release()  # not Client.cancel: that would wait for an answer
         self._futures.clear()
+        if self._client.status == "running":
+            self._client.unsubscribe_topic(self._topic)
 
     def _collect(self, future: Any) -> Outcome:
         block = self._futures.pop(future)
@@ -121,8 +135,40 @@ class ClusterSession(Session):
         except (Exception, CancelledError) as error:
             outcome = Fault(block, f"{type(error).__name__}: {error}", "unknown")
         future.release()
+        self._started.pop(future.key, None)
+        if isinstance(outcome, Receipt):
+            self._deadline.note(outcome.seconds)
         return (
             outcome if isinstance(outcome, Receipt | Fault) else Fault(block, f"got {outcome!r}", "unknown")
+        )
+
+    def _note_start(self, event: Any) -> None:
+        _, told = event
+        self._started[told["key"]] = (time.monotonic(), told["worker"])
+
+    def _late(self) -> list[Any]:
+        """Blocks that have taken longer than a block may."""
+        latest = time.monotonic() - self._deadline.limit
+        unknown = (time.monotonic(), "")
+        return [future for future in self._futures if self._started.get(future.key, unknown)[0] < latest]
+
+    def _give_up(self, future: Any) -> Outcome:
+        """Take a block back from its worker, which is restarted: nothing else ends a thread that does not return."""
+        block, (_, worker) = self._futures.pop(future), self._started.pop(future.key)
+        future.release()
+        with contextlib.suppress(TimeoutError, OSError):
+            self._client.sync(
+                self._client.scheduler.restart_workers,
+                workers=[worker],
+                timeout=self._patience.scheduler,
+                wait_for_workers=False,
+                on_error="return",
+                stimulus_id=self._topic,
+                callback_timeout=self._patience.scheduler,
+            )
+        limit, why = self._deadline.limit, self._deadline.why()
+        return Fault(
+            block, f"not done after {limit:.3g} s, the limit ({why}); its worker was restarted", worker
         )
 
     def _pause(self) -> None:
@@ -154,7 +200,7 @@ class ClusterSession(Session):
         if threads:
             self._last_worker_seen = time.monotonic()
         elif time.monotonic() - self._last_worker_seen > self._patience.no_workers:
-            raise ClusterError(
+            raise NoWorkersError(
                 f"no workers at {self._address()} for {self._patience.no_workers:g} s; start workers, then "
                 f"resume the run"
             )
@@ -181,6 +227,13 @@ class ClusterSession(Session):
 
     def _address(self) -> str:
         return str(getattr(self._client.scheduler, "address", "unknown address"))
+
+
+def _announced(task: BlockTask, block: int, topic: str, key: str) -> Outcome:
+    """Tell the driver that a block has begun, and do it: a scheduler knows only that it was handed over."""
+    worker = distributed.get_worker()
+    worker.log_event(topic, {"key": key, "worker": worker.address})
+    return task(block)
 
 
 def _address(worker: Any) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Security, Status
 
 from pipelines.execution.allocator import KEPT_BYTES
 from pipelines.execution.cluster import ClusterSession, Patience
@@ -54,15 +54,14 @@ class LocalExecutor(Executor):
             self._cluster() as cluster,
             Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
         ):
-            session = ClusterSession(
-                client, task, emit, self.patience, self.workers, lambda: cluster.scale(self.workers)
-            )
+            heal = partial(_heal, cluster, self.workers)
+            session = ClusterSession(client, task, emit, self.patience, self.workers, heal)
             with _cancelling(session):
                 yield session
 
     def _cluster(self) -> Any:
         return LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=self.workers,
+            n_workers=0,  # they come by `_heal`: one that dies while it starts would end the cluster here
             threads_per_worker=1,
             processes=True,
             memory_limit=self.memory_limit,
@@ -77,7 +76,8 @@ class LocalExecutor(Executor):
             # a block whose worker died is counted and tried again by the driver, not by the scheduler
             "distributed.scheduler.allowed-failures": 0,
             "distributed.scheduler.no-workers-timeout": f"{self.patience.no_workers}s",
-            "distributed.scheduler.worker-ttl": f"{self.patience.worker}s",
+            # the scheduler looks once in that time: a worker without heartbeat is seen after one to two of them
+            "distributed.scheduler.worker-ttl": f"{self.patience.worker / 2.0}s",
             "distributed.deploy.lost-worker-timeout": f"{self.patience.restart}s",
             "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
             # distributed's default (64 kB) hands every freed array back to the system: half of a block's time
@@ -163,6 +163,18 @@ class AddressExecutor(Executor):
                 f"{self.address}: expected this client's certificate and key, got none -> name them in Dask's "
                 f"configuration: distributed.comm.tls.ca-file, .client.cert, .client.key"
             )
+
+
+def _heal(cluster: Any, workers: int) -> None:
+    """Bring a local cluster to its size, workers included whose process died before the scheduler knew it."""
+
+    async def replace() -> None:
+        for name, nanny in list(cluster.workers.items()):
+            if nanny.status in (Status.failed, Status.closed):
+                del cluster.workers[name]
+        cluster.scale(workers)
+
+    cluster.loop.add_callback(replace)
 
 
 def _within(seconds: float, connect: Callable[[], Any]) -> Any:

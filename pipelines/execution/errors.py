@@ -9,6 +9,10 @@ class ClusterError(XvaError):
     """The scheduler or all workers are gone, or cannot do what the run needs. The run can be resumed."""
 
 
+class NoWorkersError(ClusterError):
+    """No worker came, or none came back, within the time that a run waits for one."""
+
+
 class InsecureClusterError(ClusterError):
     """A scheduler that anybody on the network could use to run code here."""
 

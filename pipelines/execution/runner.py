@@ -12,6 +12,7 @@ from pathlib import Path
 import xarray as xr
 
 from pipelines.execution.blocks import BlockDriver
+from pipelines.execution.errors import NoWorkersError
 from pipelines.execution.events import (
     BlockDiscarded,
     BlocksFinished,
@@ -72,11 +73,14 @@ class RunSettings:
         Modules outside ``xva`` and ``surrogates`` whose plans may be loaded.
     max_attempts : int
         Attempts per block.
+    alike : bool
+        Whether blocks take about the same time, so that finished ones say when one is stuck.
     """
 
     sinks: tuple[Sink, ...] = ()
     trusted_modules: tuple[str, ...] = ()
     max_attempts: int = 3
+    alike: bool = True
 
 
 def execute(
@@ -159,6 +163,8 @@ def resume(
 def _undone_if(fresh: bool, layout: RunLayout) -> Iterator[None]:
     try:
         yield
+    except NoWorkersError:
+        raise  # workers may come later, for the same directory
     except Exception:
         if fresh:
             shutil.rmtree(layout.root)
@@ -253,7 +259,9 @@ class _Run:
             tuple(sorted(manifest.identity.environment.items())),
         )
         threads = manifest.identity.threads_per_task
-        return StoreTask(str(self._layout.root), manifest.run_id, manifest.variables, plan, threads)
+        return StoreTask(
+            str(self._layout.root), manifest.run_id, manifest.variables, plan, threads, self._settings.alike
+        )
 
     def _completion(self, root: str) -> Completion | None:
         try:

@@ -78,6 +78,8 @@ class BlockTask(ABC):
     """A function of the block number that does not raise: it returns a `Receipt` or a `Fault`."""
 
     threads: int
+    alike: bool = False
+    """Whether blocks take about the same time."""
 
     def __call__(self, block: int) -> Receipt | Fault:
         started = time.perf_counter()
@@ -104,6 +106,7 @@ class StoreTask(BlockTask):
     variables: tuple[str, ...]
     plan: PlanAddress
     threads: int = 1
+    alike: bool = True
 
     def work(self, block: int) -> Marker:
         """Run, write, read back, flush, mark."""

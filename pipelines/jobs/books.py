@@ -55,7 +55,7 @@ def read_trades(
     if not places:
         empty = [note.partition(":")[0] for note in problems.notes if note.endswith(NO_TRADE)]
         for table in empty:
-            problems.add(table, "trades below the header", "none")
+            problems.add(table, "trades below the header", "none", "fill it, or add a table of another type")
     return tuple(sorted(trades, key=lambda trade: (trade.kind, trade.trade_id))), places
 
 

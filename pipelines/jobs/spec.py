@@ -217,12 +217,16 @@ class Xva(Section):
 
 
 class Execution(Section):
-    """Where and how it runs; never part of a run's identity. ``output`` is relative to the job file."""
+    """Where and how it runs; never part of a run's identity. ``output`` is relative to the job file.
+
+    ``block_timeout``: seconds after which a block on a worker is given up; measured where nothing is said.
+    """
 
     executor: str = Field(default="serial", pattern=_EXECUTOR)
     workers: int = Field(default=2, ge=1)
     output: File = "runs"
     insecure: bool = False
+    block_timeout: float | None = Field(default=None, gt=0.0)
 
 
 class JobSpec(Section):

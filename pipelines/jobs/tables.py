@@ -47,7 +47,7 @@ class Table:
     def has_rows(self, problems: Problems) -> bool:
         """Whether there is anything below the header; if not, says so."""
         if self.frame.empty:
-            problems.add(self.name, "rows below the header", "none")
+            problems.add(self.name, "rows below the header", "none", "fill it, or name another file")
         return not self.frame.empty
 
     def rows(self) -> list[tuple[int, dict[str, str]]]:

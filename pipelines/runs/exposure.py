@@ -144,6 +144,7 @@ class ExposureJob:
         *,
         workers: int | None = None,
         insecure: bool = False,
+        block_timeout: float | None = None,
         output: Path | None = None,
         sinks: tuple[Sink, ...] = (),
     ) -> Run:
@@ -157,6 +158,9 @@ class ExposureJob:
             Processes of a local cluster; given alone it asks for one.
         insecure : bool
             Accept a plain ``tcp://`` scheduler beyond this machine.
+        block_timeout : float, optional
+            Seconds after which a block that workers have not done is given up and its worker restarted; by default the
+            job's, or 20 times the median of the finished blocks, at least 60 s.
         output : path, optional
             Folder of the runs; the job's own by default.
         sinks : tuple of callables
@@ -169,7 +173,7 @@ class ExposureJob:
         """
         folder, chosen = (
             self.identity.folder(output or self.output),
-            self._executor(executor, workers, insecure),
+            self._executor(executor, workers, insecure, block_timeout),
         )
         exposure = self.trained(chosen, output=output, sinks=sinks)
         outcome = execute(
@@ -185,9 +189,13 @@ class ExposureJob:
         return open_run(outcome.folder)
 
     def _executor(
-        self, asked: str | Executor | None, workers: int | None = None, insecure: bool = False
+        self,
+        asked: str | Executor | None,
+        workers: int | None = None,
+        insecure: bool = False,
+        block_timeout: float | None = None,
     ) -> Executor:
-        return executor_for(self.loaded.spec.execution, asked, workers, insecure)
+        return executor_for(self.loaded.spec.execution, asked, workers, insecure, block_timeout)
 
     def submit(self, client: Client | None = None, *, output: Path | None = None) -> RunHandle:
         """Run in the background.
@@ -214,6 +222,7 @@ def resume_run(
     *,
     workers: int | None = None,
     insecure: bool = False,
+    block_timeout: float | None = None,
     sinks: tuple[Sink, ...] = (),
 ) -> Run:
     """Bring a run to its end from its directory alone; arguments as in `ExposureJob.run`.
@@ -225,7 +234,7 @@ def resume_run(
     """
     run = open_run(folder)
     with job_of(run) as loaded:
-        chosen = executor_for(loaded.spec.execution, executor, workers, insecure)
+        chosen = executor_for(loaded.spec.execution, executor, workers, insecure, block_timeout)
         products = loaded.spec.inputs.products
     was, now = run.manifest.identity.job.get("products", {}), _products(loaded).get("products", {})
     if differences := differing_keys(was, now):

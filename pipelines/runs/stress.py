@@ -60,6 +60,7 @@ def stress(
     *,
     workers: int | None = None,
     insecure: bool = False,
+    block_timeout: float | None = None,
     output: Path | None = None,
     options: StressOptions | None = None,
     sinks: tuple[Sink, ...] = (),
@@ -72,7 +73,7 @@ def stress(
         The base run.
     scenarios : ScenarioSet or path
         Of a scenario file, TOML.
-    executor, workers, insecure, sinks
+    executor, workers, insecure, block_timeout, sinks
         As in `ExposureJob.run`; the base run's job's own by default.
     output : path, optional
         Folder of the child run; beside the base run by default.
@@ -95,11 +96,11 @@ def stress(
     found = scenarios if isinstance(scenarios, ScenarioSet) else read_scenarios(scenarios)
     job = StressJob(base, found, options or StressOptions())
     folder = job.identity.folder(output or base.path.parent)
-    chosen = executor_for(job.loaded.spec.execution, executor, workers, insecure)
+    chosen = executor_for(job.loaded.spec.execution, executor, workers, insecure, block_timeout)
     products = job.loaded.spec.inputs.products
     kept = (base.path.parent / SURROGATES, base.path / SURROGATES)
     job = replace(job, training=Training(kept, chosen, sinks, products))
-    settings = RunSettings(sinks, products)
+    settings = RunSettings(sinks, products, alike=False)
     if (folder / "run.json").exists():
         refuse_foreign(RunLayout(folder), job.identity)
         return _resumed(folder, chosen, settings)
@@ -125,15 +126,25 @@ def resume_any(
     *,
     workers: int | None = None,
     insecure: bool = False,
+    block_timeout: float | None = None,
     sinks: tuple[Sink, ...] = (),
 ) -> Run:
     """Bring a run of either kind to its end from its directory alone; arguments as in `ExposureJob.run`."""
     run = open_run(folder)
     if not run.is_stress:
-        return resume_run(folder, executor, workers=workers, insecure=insecure, sinks=sinks)
+        return resume_run(
+            folder,
+            executor,
+            workers=workers,
+            insecure=insecure,
+            block_timeout=block_timeout,
+            sinks=sinks,
+        )
     execution, products = _base_job(run)
     return _resumed(
-        folder, executor_for(execution, executor, workers, insecure), RunSettings(sinks, products)
+        folder,
+        executor_for(execution, executor, workers, insecure, block_timeout),
+        RunSettings(sinks, products, alike=False),
     )
 
 

@@ -30,7 +30,7 @@ def asked() -> Iterator[list[int]]:
     """Workers of the local clusters that were asked for; this process stands in for them."""
     found: list[int] = []
 
-    def local(workers: int) -> SerialExecutor:
+    def local(workers: int, block_timeout: float | None) -> SerialExecutor:
         found.append(workers)
         return SerialExecutor()
 

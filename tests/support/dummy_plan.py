@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from xva.blocks.plan import Arrays, BlockResult, CubeSchema, Plan
 from xva.trades.kinds import PLATFORM, Kinds
 
+_MISDEEDS = ("poisoned", "deadly", "stuck", "frozen")
 SETS = ("CP_A", "CP_B:1", "Größe")
 
 
@@ -31,6 +32,8 @@ class DummyPlan(Plan):
     seed: int = 42
     poisoned: tuple[int, ...] = ()  # blocks that raise
     deadly: tuple[int, ...] = ()  # blocks that kill their process
+    stuck: tuple[int, ...] = ()  # blocks that never return, their process being well
+    frozen: tuple[int, ...] = ()  # blocks that stop their process
     delay: float = 0.0  # seconds per block
     once: str = ""  # folder: a deadly or poisoned block misbehaves only the first time
     cure: str = ""  # file: and not at all while it exists
@@ -74,7 +77,8 @@ class DummyPlan(Plan):
         return BlockResult({"value": value, "exposure": exposure}, sums)
 
     def _misbehave(self, block: int) -> None:
-        if block not in self.poisoned + self.deadly or (self.cure and Path(self.cure).exists()):
+        bad = self.poisoned + self.deadly + self.stuck + self.frozen
+        if block not in bad or (self.cure and Path(self.cure).exists()):
             return
         if self.once:
             try:
@@ -83,18 +87,22 @@ class DummyPlan(Plan):
                 return
         if block in self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
+        if block in self.frozen:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        while block in self.stuck:
+            time.sleep(0.05)
         raise ZeroDivisionError(f"block {block} is poisoned")
 
     def payload(self) -> tuple[Arrays, dict[str, Any]]:
         names = ("blocks", "size", "n_dates", "seed", "delay", "once", "cure", "promise")
         meta = {name: getattr(self, name) for name in names}
-        return {"level": self.level}, {**meta, "poisoned": list(self.poisoned), "deadly": list(self.deadly)}
+        return {"level": self.level}, {**meta, **{name: list(getattr(self, name)) for name in _MISDEEDS}}
 
     @classmethod
     def from_payload(
         cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], kinds: Kinds = PLATFORM
     ) -> DummyPlan:
-        options = {**meta, "poisoned": tuple(meta["poisoned"]), "deadly": tuple(meta["deadly"])}
+        options = {**meta, **{name: tuple(meta[name]) for name in _MISDEEDS}}
         return cls(**options, level=arrays["level"])
 
 

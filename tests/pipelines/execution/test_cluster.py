@@ -18,6 +18,7 @@ import pytest
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
+from pipelines.commands.outcome import exit_code
 from pipelines.execution.cluster import Patience
 from pipelines.execution.dask_executors import AddressExecutor, ClientExecutor, LocalExecutor, require_private
 from pipelines.execution.errors import ClusterError, InsecureClusterError, MemoryPromiseError, QuarantineError
@@ -119,6 +120,48 @@ def test_a_block_that_kills_its_worker_is_quarantined_and_resumed_later(
     assert resume(folder, SerialExecutor(), finish, settings=SETTINGS).computed == (3,)
     assert status(folder).root_hash == reference[0]
     assert data(folder).keys() == reference[1].keys()
+
+
+@pytest.mark.slow
+def test_a_block_that_never_returns_is_given_up_and_the_others_finish(
+    tmp_path: Path, reference: tuple[str, dict[str, bytes]]
+) -> None:
+    """Its worker answers all the while, so that only the time it takes tells."""
+    folder, cure = tmp_path / "run", tmp_path / "cured"
+    plan = dataclasses.replace(PLAN, stuck=(3,), cure=str(cure))
+    patience = Patience(poll=0.1, restart=2.0, block=10.0)  # a worker's first block imports torch
+    started = time.monotonic()
+    with pytest.raises(
+        QuarantineError, match=r"block 3: not done after 10 s, the limit \(as stated\)"
+    ) as caught:
+        run(plan, folder, LocalExecutor(1, patience=patience), max_attempts=2)
+    assert time.monotonic() - started < 90.0
+    assert exit_code(caught.value) == 1
+    assert (status(folder).done, status(folder).failed.keys()) == (7, {3})
+    cure.touch()
+    assert resume(folder, SerialExecutor(), finish, settings=SETTINGS).computed == (3,)
+    assert status(folder).root_hash == reference[0]
+
+
+@pytest.mark.slow
+def test_a_frozen_worker_is_noticed_within_the_time_stated(
+    tmp_path: Path, reference: tuple[str, dict[str, bytes]]
+) -> None:
+    once = tmp_path / "once"
+    once.mkdir()
+    plan = dataclasses.replace(PLAN, frozen=(2,), once=str(once))
+    seen: dict[str, float] = {}
+
+    def note(event: Event) -> None:
+        if isinstance(event, BlockDone | BlockFailed):
+            seen.setdefault(type(event).__name__, time.monotonic())
+
+    patience = Patience(poll=0.1, worker=20.0)
+    outcome = run(plan, tmp_path / "run", LocalExecutor(1, patience=patience), sinks=(note,))
+    assert outcome.root_hash == reference[0]
+    assert (
+        seen["BlockFailed"] - seen["BlockDone"] < 20.0 + 6.0
+    )  # a process that does not end is killed after 4 s
 
 
 @pytest.mark.slow

@@ -94,7 +94,9 @@ def test_a_table_with_a_header_only_is_named(tmp_path: Path) -> None:
         assert reader(path, "t.csv", problems) is None
     path.write_text("name,date,value\n")
     assert read_fixings(path, "t.csv", STANDARD_INDICES, problems) == {}
-    assert [str(p) for p in problems._found] == ["t.csv: expected rows below the header, got none"] * 3
+    assert [str(p) for p in problems._found] == [
+        "t.csv: expected rows below the header, got none -> fill it, or name another file"
+    ] * 3
 
 
 FRAS = "trade_id,netting_set,currency,notional,side,rate,index,start_date,maturity_date\n"
@@ -108,7 +110,8 @@ def test_trade_tables_without_trades_are_noted_or_refused_where_there_is_no_othe
     problems = Problems()
     read_trades(tmp_path, "trades", None, problems)
     assert sorted(map(str, problems._found)) == [
-        f"trades/{name}.csv: expected trades below the header, got none" for name in ("fras", "swaps")
+        f"trades/{name}.csv: expected trades below the header, got none -> fill it, or add a table of another type"
+        for name in ("fras", "swaps")
     ]
     (tmp_path / "fras.csv").write_text(FRAS + FRA)
     problems = Problems()
