@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +24,7 @@ def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -
     with exit_codes():
         from pipelines.jobs.inputs import load_job
         from pipelines.jobs.validation import validate_job
+        from pipelines.results.calibration import calibration_lines
         from pipelines.results.left_out import left_out_lines
         from pipelines.results.open_fixings import in_words
         from pipelines.results.reconciliation import reconciliation_table
@@ -31,20 +32,26 @@ def validate(job: Annotated[Path, typer.Argument(help="The job file, TOML.")]) -
 
         loaded, out = load_job(job), console()
         exposure = Exposure(loaded)
-        out.print(report_table(validate_job(loaded), in_words(exposure.open_fixings())))
+        told = calibration_lines(exposure.repriced())
+        out.print(report_table(validate_job(loaded), in_words(exposure.open_fixings()), told))
         for line in left_out_lines(exposure.left_out()):
             out.print(line)
         out.print()
         out.print(reconciliation_table(exposure.reconciliation(), loaded.spec.reporting_currency))
 
 
-def report_table(report: ValidationReport, open_fixings: str = "") -> Table:
-    """The report in words, one row per subject; ``open_fixings`` are those that the market stands in for."""
+def report_table(report: ValidationReport, open_fixings: str = "", calibration: Sequence[str] = ()) -> Table:
+    """The report in words, one row per subject.
+
+    ``open_fixings`` are those that the market stands in for, ``calibration`` what rates make of their quotes.
+    """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
     for subject, text in _rows(report):
         table.add_row(subject, Text(text))
+    for line in calibration:
+        table.add_row("calibration", Text(line))
     if open_fixings:
         table.add_row(
             "filled in", Text(f"fixings of the valuation date, by the market's own: {open_fixings}")

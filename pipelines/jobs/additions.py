@@ -18,8 +18,8 @@ from pipelines.jobs.inputs import LoadedJob
 from pipelines.jobs.parties import closest, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
+from pipelines.jobs.rates import check_rates
 from pipelines.jobs.tables import SUFFIXES
-from pipelines.jobs.two_factor import check_two_factor
 from xva.errors import InputErrors, TradeError
 from xva.market import MarketConfig, quote_info
 from xva.trades import Trade
@@ -138,7 +138,7 @@ def _fitted(
     trades = (*job.trades, *new)
     used = {t.netting_set for t in trades}
     homes = tuple(s for s in sets.values() if s.name in used)
-    needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.two_factor)
+    needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.terms_of)
     parties = _parties(job, homes, needs, problems)
     config = _market(job, needs, problems)
     found = replace(
@@ -161,7 +161,10 @@ def _fitted(
         except TradeError as error:
             problems.add(places[trade.trade_id], "terms and fixings that fit together", error.message)
     taken = [(trade, claims[k]) for k, trade in enumerate(new) if k not in wrong]
-    check_two_factor(job.path.name, job.spec, needs, taken, places, problems)
+    fixing = job.spec.simulation.fixing
+    check_rates(
+        job.path.name, job.spec.model.by_currency, fixing, needs.ordered_currencies, taken, places, problems
+    )
     days = np.unique(np.concatenate([*watched, _steps(job, trades)]))
     if sees_cashflows(job.spec.simulation.grid) and not len(problems):
         prices = spot_prices(_values(job), job.spec.reporting_currency)
@@ -185,7 +188,7 @@ def _market(job: LoadedJob, needs: Needs, problems: Problems) -> MarketConfig | 
     config = market_config(job.as_of, needs, where, problems, job.spec.market.points_factor)
     if config is not None:
         quotes = [quote_info(i) for i in job.quotes.ids]
-        check_coverage(needs, config, quotes, where, problems, job.spec.model.stated)
+        check_coverage(needs, config, quotes, where, problems)
     return config
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 
@@ -17,7 +17,8 @@ from xva.market.conventions import STANDARD_INDICES, convention_of
 from xva.market.indices import RateIndex
 from xva.market.layout import layout
 from xva.market.scope import Scope
-from xva.models.g2pp import G2Terms
+from xva.models.lgm_terms import LgmTerms
+from xva.models.rates_terms import RatesTerms
 from xva.models.state_layout import StateLayout
 from xva.trades import CapFloor, FxOption, PathTrade, Trade
 from xva.trades.netting import NettingSet
@@ -33,7 +34,7 @@ class Needs:
     credit: dict[str, str] = field(default_factory=dict)
     caps: set[str] = field(default_factory=set)
     crosses: set[frozenset[str]] = field(default_factory=set)
-    two_factor: tuple[str, ...] = ()
+    terms_of: Callable[[str], RatesTerms] = lambda currency: LgmTerms()
 
     @property
     def ordered_currencies(self) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ class Needs:
     def factors(self) -> tuple[str, ...]:
         """Brownian motions of the model."""
         currencies, equities = self.ordered_currencies, tuple(name for name, _ in sorted(self.equities))
-        counts = tuple(2 if c in self.two_factor else 1 for c in currencies)
+        counts = tuple(self.terms_of(c).factors for c in currencies)
         return StateLayout(currencies, counts, equities).labels
 
 
@@ -53,10 +54,10 @@ def collect_needs(
     reporting_currency: str,
     trades: Iterable[Trade],
     netting_sets: Iterable[NettingSet],
-    two_factor: Iterable[G2Terms] = (),
+    terms_of: Callable[[str], RatesTerms],
 ) -> Needs:
     """Currencies, indices and equities of a book (credit is added by `resolve_credit`)."""
-    needs = Needs(two_factor=tuple(terms.currency for terms in two_factor))
+    needs = Needs(terms_of=terms_of)
     needs.currencies[reporting_currency] = "the reporting currency"
     for home in netting_sets:
         needs.currencies.setdefault(home.currency, f"netting set {home.name}")
@@ -152,7 +153,6 @@ def check_coverage(
     quotes: Sequence[QuoteInfo],
     where: str,
     problems: Problems,
-    stated: bool = False,
 ) -> bool:
     """Every missing piece of market as a problem that says who needs it.
 
@@ -167,7 +167,7 @@ def check_coverage(
         found = layout(tuple(q.quote_id for q in quotes), config).problems
         problems.extend(Problem(f"{where}, {p.where}", p.expected, p.got, _needed(p, needs)) for p in found)
         told = [p.where for p in found]
-    _check_volatilities(shelf, needs, config, stated)
+    _check_volatilities(shelf, needs, config)
     for name, who in needs.indices.items():
         if name in config.projection and not any(name in place for place in told):
             _check_projection(shelf, config.indices[name], config.projection[name], who)
@@ -239,20 +239,15 @@ def _check_names(shelf: _Shelf, needs: Needs, config: MarketConfig) -> None:
         shelf.want(f"funding curve {name}", "the funding adjustments", form, ("funding", mine))
 
 
-def _check_volatilities(shelf: _Shelf, needs: Needs, config: MarketConfig, stated: bool) -> None:
+def _check_volatilities(shelf: _Shelf, needs: Needs, config: MarketConfig) -> None:
     """What the model of each currency is calibrated to, or stated by."""
     reporting = config.reporting_currency
     for currency, who in needs.currencies.items():
         if currency not in config.discount:
             continue
         mine, item = {"currency": currency}, f"currency {currency}"
-        if stated:
-            form, family = f"HULL_WHITE/VOLATILITY/{currency}/<pillar>", "short-rate vol"
-        else:
-            form, family = f"SWAPTION/RATE_NVOL/{currency}/<expiry>/<tenor>/ATM", "swaption vol"
-        if currency not in needs.two_factor:
-            shelf.want(item, who, form, (family, mine))
-            shelf.want(item, who, f"MEAN_REVERSION/RATE/{currency}", ("mean reversion", mine))
+        for need in needs.terms_of(currency).needs(currency):
+            shelf.want(item, who, need.form, (need.family, mine))
         if currency != reporting:
             pairs = ((reporting, currency), (currency, reporting))
             kinds = [("FX vol", {"base": base, "currency": quoted}) for base, quoted in pairs]

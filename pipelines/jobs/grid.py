@@ -35,20 +35,20 @@ def check_grid(grid: str | list[date]) -> None:
     """Raise FieldError where the grid makes no sense."""
     if isinstance(grid, list):
         if not grid or any(b <= a for a, b in pairwise(grid)):
-            raise FieldError("grid", "dates in increasing order", "another order or none", "sort them")
+            raise FieldError.of("grid", "dates in increasing order", "another order or none", "sort them")
         if grid[0] < dates.EARLIEST.item() or grid[-1] > dates.LATEST.item():
             allowed = f"dates from {dates.EARLIEST} to {dates.LATEST}"
-            raise FieldError("grid", allowed, f"{grid[0]} to {grid[-1]}", "correct them")
+            raise FieldError.of("grid", allowed, f"{grid[0]} to {grid[-1]}", "correct them")
         return
     reached = 0.0
     for piece in _pieces(grid):
         match = _PIECE.fullmatch(piece)
         if match is None:
             fix = 'write STEP..END or TENOR, with "+ cashflows" at the end or without'
-            raise FieldError("grid", 'steps such as "1M..5Y, 3M..10Y"', repr(piece), fix)
+            raise FieldError.of("grid", 'steps such as "1M..5Y, 3M..10Y"', repr(piece), fix)
         end = _days(match["end"] or match["step"])
         if end <= reached:
-            raise FieldError("grid", "pieces that end later and later", repr(piece), "put them in order")
+            raise FieldError.of("grid", "pieces that end later and later", repr(piece), "put them in order")
         reached = end
 
 

@@ -25,10 +25,10 @@ from pipelines.jobs.grid import (
 from pipelines.jobs.parties import Party, closest, read_fixings, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
-from pipelines.jobs.quotes import QuoteTable, read_quotes
+from pipelines.jobs.quotes import QuoteTable, read_quotes, with_stated
+from pipelines.jobs.rates import check_rates
 from pipelines.jobs.snapshot import taken
 from pipelines.jobs.spec import JobSpec, Model, read_spec
-from pipelines.jobs.two_factor import check_two_factor
 from pipelines.library_state import own_library_state
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure import World, WorldBuilder
@@ -200,13 +200,14 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
     sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
-    needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.two_factor)
+    needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.terms_of)
     parties = _parties(tables, sets, spec, needs, problems)
     config, checked = _market(tables, needs, spec, problems)
     claims = _claims(tables, as_of, problems)
     sound = claims.trades
-    if needs.two_factor:
-        check_two_factor(path.name, spec, needs, zip(sound, claims), tables.places, problems)
+    booked = zip(sound, claims)
+    own, fixing, currencies = spec.model.by_currency, spec.simulation.fixing, needs.ordered_currencies
+    check_rates(path.name, own, fixing, currencies, booked, tables.places, problems)
     days = _grid(path.name, spec, tables, sound, claims, needs, problems)
     problems.done()
     assert config is not None
@@ -258,7 +259,9 @@ def _read(path: Path, spec: JobSpec, problems: Problems) -> _Tables:
     if inputs.fixings is not None:
         fixings = read_fixings(base / inputs.fixings, inputs.fixings, STANDARD_INDICES, problems)
     return _Tables(
-        quotes=read_quotes(base / inputs.quotes, inputs.quotes, problems, factors),
+        quotes=with_stated(
+            read_quotes(base / inputs.quotes, inputs.quotes, problems, factors), spec.model.quotes, problems
+        ),
         netting_sets=sets,
         parties=read_parties(base / inputs.counterparties, inputs.counterparties, problems),
         fixings=fixings,
@@ -304,8 +307,7 @@ def _market(
     wrong = [fault for quote_id, fault in tables.quotes.faults if quote_id in needed]
     problems.extend(wrong)
     sound = tables.quotes.sound and not wrong
-    stated = spec.model.stated
-    planned = check_coverage(needs, config, tables.quotes.infos, where, problems, stated)
+    planned = check_coverage(needs, config, tables.quotes.infos, where, problems)
     if sound and planned:
         quotes = QuoteSet.from_mapping(tables.quotes.values)
         if len(problems) == before:
@@ -321,9 +323,7 @@ def _market(
 def world_builder(config: MarketConfig, factors: Sequence[str], model: Model) -> WorldBuilder:
     """What makes a job's market and its model, with the ``factors`` that its book needs, from quotes."""
     layout = StateLayout.of(factors)
-    return WorldBuilder(
-        config, layout.currencies, layout.equities, model.coterminal, model.stated, model.two_factor
-    )
+    return WorldBuilder(config, layout.currencies, layout.equities, model.terms, model.by_currency)
 
 
 def _faults(build: Callable[[], object], where: str) -> list[Problem]:

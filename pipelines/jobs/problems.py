@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import final
+from typing import Self, final
 
 from xva.errors import InputErrors, Problem
 
@@ -15,11 +15,16 @@ SHOWN = 200
 
 
 class FieldError(ValueError):
-    """What is wrong with a field of a file's section, in parts; pydantic collects ValueErrors and keeps them whole."""
+    """What is wrong with fields of a file's section, in parts; pydantic collects ValueErrors and keeps them whole."""
 
-    def __init__(self, field: str, expected: str, got: str, fix: str = "") -> None:
-        self.problem = Problem(field, expected, got, fix)
-        super().__init__(str(self.problem))
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(str(p) for p in problems))
+
+    @classmethod
+    def of(cls, field: str, expected: str, got: str, fix: str = "") -> Self:
+        """One field's."""
+        return cls(Problem(field, expected, got, fix))
 
 
 @final

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +112,18 @@ def read_quotes(
     ids = dict.fromkeys(read.renamed.get(info.quote_id, info.quote_id) for info in infos)
     named = tuple(quote_info(i) for i in ids)
     return QuoteTable(read.values, named, tuple(faults), len(problems) == before, tuple(read.renamed))
+
+
+def with_stated(
+    table: QuoteTable | None, stated: Mapping[str, float], problems: Problems
+) -> QuoteTable | None:
+    """The quotes with parameters that the job states behind them, quotes like any other."""
+    if table is None or not stated:
+        return table
+    for quote_id in stated.keys() & table.values.keys():
+        problems.add(f"quote {quote_id}", "one value", "one in the quotes and one in [model]", "remove one")
+    infos = tuple(quote_info(i) for i in stated if i not in table.values)
+    return replace(table, values={**table.values, **stated}, infos=(*table.infos, *infos))
 
 
 def _info(quote_id: str, where: str, problems: Problems) -> QuoteInfo | None:

@@ -128,7 +128,7 @@ class JobPair:
         parties = {n.counterparty for n in homes}
         known = job.fixings if fixings is None else fixings
         problems = Problems()
-        needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.two_factor)
+        needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.terms_of)
         credit = {c.credit_curve for c in self.before.counterparties if c.name in parties}
         needs.credit.update(dict.fromkeys([*sorted(credit), job.spec.xva.own_name], "the first book"))
         config = market_config(

@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipelines.jobs.grid import check_grid
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, FieldError, Problems
+from pipelines.jobs.rates import Terms
 from pipelines.jobs.toml import read_toml
 from xva import dates
 from xva.adjustments import Funding, Quadrature, Variant
 from xva.blocks.plan import MOST_BLOCKS
 from xva.exposure.fixing import Fixing, ProjectedIn
-from xva.models.g2pp import SMALLEST_REVERSION, G2Terms
+from xva.models.lgm_terms import LgmTerms
+from xva.models.rates_terms import RatesTerms
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2090, 12, 31)
 """Valuation dates whose grids, up to a century long, end within the calendars."""
@@ -34,9 +36,6 @@ File = Annotated[str, Field(min_length=1)]
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 Module = Annotated[str, Field(pattern=_MODULE)]
 Tenor = Annotated[str, Field(pattern=_TENOR)]
-
-
-MOST_VOLATILITY = 0.1
 
 
 class Section(BaseModel):
@@ -83,7 +82,7 @@ class Simulation(Section):
         block, scrambles = self.block_size, self.scrambles
         if self.paths // block > MOST_BLOCKS:
             up = -(-self.paths // MOST_BLOCKS)
-            raise FieldError(
+            raise FieldError.of(
                 "block_size",
                 f"at most {MOST_BLOCKS:,} blocks, each of them files of its own",
                 f"{self.paths:,} / {block} = {self.paths // block:,}",
@@ -92,10 +91,10 @@ class Simulation(Section):
         if self.paths % block:
             up = -(-self.paths // block) * block
             whole = f"a whole number of blocks of {block}"
-            raise FieldError("paths", whole, f"{self.paths} paths", f"{up} paths would do")
+            raise FieldError.of("paths", whole, f"{self.paths} paths", f"{up} paths would do")
         blocks = self.paths // block
         if blocks % scrambles:
-            raise FieldError(
+            raise FieldError.of(
                 "block_size",
                 f"a number of blocks that is a multiple of the {scrambles} scrambles",
                 f"{self.paths} / {block} = {blocks} blocks",
@@ -104,50 +103,15 @@ class Simulation(Section):
         return self
 
 
-class TwoFactor(Section):
-    """Two-factor Gaussian rates (G2++) of one currency, constant parameters per year; rho in (-1, 1).
-
-    ``dx = -a x dt + sigma dW``, ``dy = -b y dt + eta dZ``, ``dW dZ = rho dt``, ``r = x + y + phi``.
-    """
-
-    kind: Literal["g2++"]
-    a: float
-    b: float
-    sigma: float = Field(gt=0.0)
-    eta: float = Field(gt=0.0)
-    rho: float = Field(gt=-1.0, lt=1.0)
-
-    @model_validator(mode="after")
-    def _per_year(self) -> Self:
-        for name, value, most in (("a", self.a, 5.0), ("b", self.b, 5.0)):
-            if not SMALLEST_REVERSION <= value <= most:
-                raise FieldError(
-                    name,
-                    f"a mean reversion per year, {SMALLEST_REVERSION:g} to {most:g}",
-                    f"{value:g}",
-                    "0.05 is a half-life of 14 years",
-                )
-        for name, value in (("sigma", self.sigma), ("eta", self.eta)):
-            if value > MOST_VOLATILITY:
-                raise FieldError(
-                    name,
-                    f"an absolute volatility per square root of a year, up to {MOST_VOLATILITY:g}",
-                    f"{value:g}",
-                    "write one per cent as 0.01",
-                )
-        return self
-
-
 class Model(Section):
-    """Where the rates' parameters come from; ``[model.EUR]`` states another model of one currency's rates.
+    """Where the rates' parameters come from; ``[model.EUR]`` states those of one currency, of whatever kind of model.
 
-    ``calibration = "coterminal"``: volatilities from the swaption strip whose expiry and length add up to ``coterminal``;
-    ``"stated"``: they are the quotes ``HULL_WHITE/VOLATILITY/<currency>/<pillar>``. Mean reversions are quotes either way.
+    The others have LGM, by `LgmTerms`: ``calibration`` and ``coterminal`` are its options.
     """
 
     calibration: Literal["coterminal", "stated"] = "coterminal"
     coterminal: Tenor = "20Y"
-    by_currency: dict[Currency, TwoFactor] = {}
+    by_currency: dict[Currency, Terms] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -160,14 +124,18 @@ class Model(Section):
         return rest | ({"by_currency": rest.get("by_currency", {}) | own} if own else {})
 
     @property
-    def two_factor(self) -> tuple[G2Terms, ...]:
-        """Parameters of the currencies whose rates have two factors."""
-        return tuple(G2Terms(c, t.a, t.b, t.sigma, t.eta, t.rho) for c, t in sorted(self.by_currency.items()))
+    def terms(self) -> RatesTerms:
+        """Of the currencies without a table of their own."""
+        return LgmTerms(self.calibration, self.coterminal)
+
+    def terms_of(self, currency: str) -> RatesTerms:
+        """What is stated of a currency's rates."""
+        return self.by_currency.get(currency, self.terms)
 
     @property
-    def stated(self) -> bool:
-        """Whether volatilities are stated instead of calibrated."""
-        return self.calibration == "stated"
+    def quotes(self) -> dict[str, float]:
+        """Parameters that the tables state, by quote id."""
+        return {i: v for c, terms in self.by_currency.items() for i, v in terms.quotes(c).items()}
 
 
 class Market(Section):
@@ -246,8 +214,8 @@ class JobSpec(Section):
 
     @property
     def fixing(self) -> Fixing:
-        """Whose fixing running coupons have: where rates have two factors, their mean given the state."""
-        projected = tuple(terms.currency for terms in self.model.two_factor)
+        """Whose fixing running coupons have: where a model has only that, their mean given the state."""
+        projected = tuple(c for c, terms in sorted(self.model.by_currency.items()) if terms.linear_only)
         return ProjectedIn(self.simulation.fixing, projected) if projected else self.simulation.fixing
 
 
@@ -283,7 +251,10 @@ def read_spec(path: Path, problems: Problems) -> JobSpec | None:
             _explain(path.name, fault, problems)
             _drop(raw, fault["loc"])
             told.add(fault["loc"])
-        if not fresh or any(fault["loc"][0] in _NEEDED for fault in faults):
+        rates = any(
+            "by_currency" in fault["loc"] for fault in faults
+        )  # which quotes are asked for hangs on them
+        if not fresh or rates or any(fault["loc"][0] in _NEEDED for fault in faults):
             return None
 
 
@@ -302,8 +273,8 @@ def _explain(file: str, item: Any, problems: Problems) -> None:
     elif item["type"] == "string_pattern_mismatch":
         problems.add(where, _WORDS[item["ctx"]["pattern"]], repr(item["input"]))
     elif isinstance(told := item.get("ctx", {}).get("error"), FieldError):
-        p = told.problem
-        problems.add(f"{file}, [{'.'.join(loc)}] {p.where}", p.expected, p.got, p.fix)
+        for p in told.problems:
+            problems.add(f"{file}, [{'.'.join(loc)}] {p.where}", p.expected, p.got, p.fix)
     else:
         expected = message.removeprefix("Input should be ")
         got = item["input"]
@@ -313,8 +284,6 @@ def _explain(file: str, item: Any, problems: Problems) -> None:
 def _fields(section: list[str]) -> list[str]:
     model: type[BaseModel] = JobSpec
     for part in section:
-        if part not in model.model_fields:  # [model.EUR]
-            return list(TwoFactor.model_fields)
         annotation = model.model_fields[part].annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break

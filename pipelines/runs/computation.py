@@ -31,6 +31,7 @@ from xva.exposure import Book, ExposureEngine, Simulation
 from xva.exposure.block import ExposurePlan
 from xva.exposure.market_fixings import OpenFixing, open_fixings
 from xva.exposure.reconciliation import reconcile
+from xva.models.rates_terms import Repriced
 from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.results import results
 from xva.results.left_out import left_out
@@ -93,6 +94,13 @@ class Exposure:
             if self.learned.requests:
                 return self.learned.plan(adjoint=adjoint)
             return self.engine.plan(adjoint=adjoint)
+
+    def repriced(self) -> dict[str, Repriced]:
+        """By currency, what calibrated rates make of the quotes that they were calibrated to."""
+        job = self.job
+        with own_library_state():
+            builder = world_builder(job.market_config, job.factors, job.spec.model)
+            return builder.repriced(self.engine.world)
 
     def reconciliation(self) -> pd.DataFrame:
         """Every trade's value at t = 0, beside its booked value and, for options, its quoted volatility's.

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
 
 from tests.support.flat_world import FlatWorld
 from xva.market.correlation import correlation_matrix
 from xva.market.market import Market
 from xva.market.quotes import QuoteSet
 from xva.models.cross_asset import CrossAssetModel
-from xva.models.g2pp import G2Terms, with_second_factors
+from xva.models.factor_correlations import with_own_factors
+from xva.models.g2pp import G2pp
 from xva.models.state_layout import StateLayout
+
+
+class G2Terms(NamedTuple):
+    """Constant parameters of a currency."""
+
+    currency: str
+    a: float
+    b: float
+    sigma: float
+    eta: float
+    rho: float
+
+    def model(self) -> G2pp:
+        """The model with these, not connected to any quote."""
+        kappa, sigmas, rho = (
+            torch.tensor(x, dtype=torch.float64)
+            for x in ([self.a, self.b], [[self.sigma, self.eta]], self.rho)
+        )
+        return G2pp(self.currency, kappa, np.ones(1), sigmas, rho)
 
 
 @dataclass(frozen=True)
@@ -24,9 +48,7 @@ class TwoFactorWorld(FlatWorld):
         two = {terms.currency: terms.model() for terms in self.two_factor}
         rates = {c: two.get(c, lgm) for c, lgm in plain.rates.items()}
         layout = StateLayout(tuple(rates), tuple(m.n_factors for m in rates.values()), tuple(plain.equities))
-        joined = with_second_factors(
-            market.correlations, layout, {c: m.correlation for c, m in two.items() if c in rates}
-        )
+        joined = with_own_factors(market.correlations, layout, rates)
         return replace(plain, rates=rates, correlation=correlation_matrix(joined, layout.labels))
 
 

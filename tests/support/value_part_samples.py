@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support.two_factor_world import TwoFactorWorld
+from tests.support.two_factor_world import G2Terms, TwoFactorWorld
 from xva.exposure.fixing import ProjectedIn
 from xva.exposure.parts.equity_forward import EquityForwards
 from xva.exposure.parts.exchange_option import ExchangeOptions
@@ -17,7 +17,6 @@ from xva.exposure.parts.part import ValuePart
 from xva.exposure.parts.plane_polynomial import PlanePolynomials
 from xva.exposure.parts.polynomial import Polynomials
 from xva.exposure.parts.remembered_terms import RememberedTerms
-from xva.models.g2pp import G2Terms
 from xva.trades.claims import (
     Asset,
     Caplet,

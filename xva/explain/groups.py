@@ -32,13 +32,14 @@ _GROUPS: Final = {
     "recovery": "credit",
     "funding": "funding",
     "mean reversion": "mean reversion",
+    "rates parameter": "rates parameter",
     "correlation": "correlation",
 }
 
 
 def risk_group(quote_id: str, own_name: str = "", funding: tuple[str, ...] = ()) -> str:
     """``IR EUR``, ``FX``, ``FX basis``, ``EQ``, ``IR vol``, ``FX vol``, ``EQ vol``, ``credit``, ``own credit``, ``funding``,
-    ``mean reversion`` or ``correlation``.
+    ``mean reversion``, ``rates parameter`` or ``correlation``.
 
     Parameters
     ----------

@@ -279,7 +279,7 @@ class ExposureEngine:
             adjoint,
             s.dtype,
             s.device,
-            measure=measure_name(frame.model.domestic, self.dates[0], self.build.years),
+            measure=measure_name(frame.model, self.dates[0], self.build.years),
         )
 
     def _path_trades(self, compiled: CompiledSet) -> list[PathTrade]:

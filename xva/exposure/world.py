@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from xva import dates
-from xva.errors import CalibrationError, MarketDataError
 from xva.market import Market, MarketConfig, QuoteSet, build_market, correlation_matrix
-from xva.market.conventions import convention_of
 from xva.market.factors import equity_factor, fx_factor
-from xva.models import CrossAssetModel, Lgm, LognormalAsset
-from xva.models.g2pp import G2Terms, with_second_factors
-from xva.models.lgm_calibration import calibrate_lgm
+from xva.models import CrossAssetModel, LognormalAsset
+from xva.models.factor_correlations import with_own_factors
+from xva.models.lgm_terms import LgmTerms
 from xva.models.lognormal_calibration import RateLeg, calibrate_lognormal
 from xva.models.rates_model import RatesModel
+from xva.models.rates_terms import RatesTerms, Repriced
 from xva.models.state_layout import StateLayout
-from xva.models.swaption_strip import StripSwap, strip_swap
 from xva.numerics import tree
 
 
@@ -60,10 +56,11 @@ class AtHorizon:
         return self.at(self.plain(quotes, previous))
 
 
-def measure_name(currency: str, as_of: np.datetime64, horizon: float) -> str:
+def measure_name(model: CrossAssetModel, as_of: np.datetime64, horizon: float) -> str:
     """Of the measure that a horizon makes, with the bond's maturity."""
+    currency = model.domestic
     maturity = as_of.astype("datetime64[D]") + np.timedelta64(round(365.0 * horizon), "D")
-    return f"forward measure of the {currency} zero bond of {maturity} (LGM)"
+    return f"forward measure of the {currency} zero bond of {maturity} ({model.rates[currency].title})"
 
 
 def plain(build: BuildWorld) -> BuildWorld:
@@ -73,7 +70,7 @@ def plain(build: BuildWorld) -> BuildWorld:
 
 @dataclass(frozen=True)
 class WorldBuilder:
-    """The standard chain: bootstraps, a co-terminal swaption strip per currency, ATM FX and equity volatilities.
+    """The standard chain: bootstraps, every currency's rates by its terms, ATM FX and equity volatilities.
 
     Parameters
     ----------
@@ -81,36 +78,37 @@ class WorldBuilder:
     currencies : tuple of str
         The model's, the reporting currency first.
     equities : tuple of str
-    coterminal : str
-        Expiry plus swap length of the swaptions that LGM is calibrated to, ``"20Y"``.
-    stated : bool
-        Nothing is calibrated to swaptions: LGM has the ``HULL_WHITE/VOLATILITY`` quotes for volatilities.
-    two_factor : tuple of G2Terms
-        Of the currencies whose rates have two factors.
+    terms : RatesTerms
+        Of rates, where a currency has none of its own.
+    own_terms : mapping of currency to RatesTerms
     """
 
     config: MarketConfig
     currencies: tuple[str, ...]
     equities: tuple[str, ...]
-    coterminal: str = "20Y"
-    stated: bool = False
-    two_factor: tuple[G2Terms, ...] = ()
+    terms: RatesTerms = field(default_factory=LgmTerms)
+    own_terms: Mapping[str, RatesTerms] = field(default_factory=dict)
 
     def __call__(self, quotes: QuoteSet, previous: World | None = None) -> World:
         reusable = None if quotes.values.requires_grad else previous
         market = build_market(quotes, self.config, reusable.market if reusable else None)
         return World(market, self._model(market, reusable))
 
+    def repriced(self, world: World) -> dict[str, Repriced]:
+        """By currency, what rates that are calibrated make of the quotes that they were calibrated to."""
+        rates = world.model.rates
+        found = {c: self.terms_of(c).repriced(world.market, c, rates[c]) for c in self.currencies}
+        return {c: one for c, one in found.items() if one is not None}
+
+    def terms_of(self, currency: str) -> RatesTerms:
+        """What is stated of a currency's rates."""
+        return self.own_terms.get(currency, self.terms)
+
     def _model(self, market: Market, previous: World | None) -> CrossAssetModel:
         home = self.currencies[0]
-        two = {terms.currency: terms.model() for terms in self.two_factor}
-        rates: dict[str, RatesModel] = {
-            c: two.get(c) or self._lgm(market, c, previous) for c in self.currencies
-        }
+        rates = {c: self._rates(market, c, previous) for c in self.currencies}
         layout = StateLayout(self.currencies, tuple(m.n_factors for m in rates.values()), self.equities)
-        own = {c: model.correlation for c, model in two.items() if c in rates}
-        joined = with_second_factors(market.correlations, layout, own)
-        correlation = correlation_matrix(joined, layout.labels)
+        correlation = correlation_matrix(with_own_factors(market.correlations, layout, rates), layout.labels)
 
         def legs_of(asset: int, *signed: tuple[float, str]) -> tuple[list[RateLeg], Tensor]:
             """Rates factors in an asset's forward, and the correlation between them."""
@@ -138,49 +136,11 @@ class WorldBuilder:
             equities[e] = LognormalAsset(e, c, spot, vols.times, sigmas, carry)
         return CrossAssetModel(home, rates, fx, equities, correlation)
 
-    def _lgm(self, market: Market, currency: str, previous: World | None) -> Lgm:
-        if previous and tree.equal(self._behind(market, currency), self._behind(previous.market, currency)):
-            return tree.map_tensors(previous.model.lgm(currency), lambda t: t.detach())
-        if self.stated:
-            given = market.short_rate_vol(currency)
-            return Lgm(currency, market.mean_reversion(currency), given.times, given.vols)
-        vols = market.swaption_vol(currency)
-        index = convention_of(currency).swaption_index
-        if index not in market.config.indices:
-            raise MarketDataError(
-                f"LGM {currency}: expected the index of the currency's quoted swaptions, got {index or 'none'} -> use "
-                'currencies of the conventions table, or state the model (calibration = "stated")',
-                [currency],
-            )
-        strip = _strip(self.config, index, tuple(vols.expiries.tolist()), self.coterminal)
-        if not strip:
-            raise CalibrationError(
-                f"LGM {currency}: expected swaption expiries at least a year before {self.coterminal}, got "
-                f"{', '.join(f'{e:.2f}y' for e in vols.expiries)}",
-                [currency],
-            )
-        quoted = vols.vol(np.array([s.expiry for s in strip]), np.array([s.tenor for s in strip]))
-        return calibrate_lgm(
-            currency,
-            market.mean_reversion(currency),
-            strip,
-            quoted,
-            market.discount_curve(currency),
-            market.projection_curve(index),
-            [f"SWAPTION/RATE_NVOL/{currency} at {s.expiry:.2f}y x {s.tenor:.2f}y" for s in strip],
-        )
-
-    def _behind(self, market: Market, currency: str) -> tuple[object, ...]:
-        """What an LGM is calibrated to."""
-        if self.stated:
-            return market.short_rate_vol(currency), market.mean_reversion(currency)
-        index = convention_of(currency).swaption_index
-        return (
-            market.swaption_vol(currency),
-            market.mean_reversion(currency),
-            market.discount_curve(currency),
-            market.projection_curve(index) if index in market.config.indices else (),
-        )
+    def _rates(self, market: Market, currency: str, previous: World | None) -> RatesModel:
+        terms = self.terms_of(currency)
+        if previous and tree.equal(terms.behind(market, currency), terms.behind(previous.market, currency)):
+            return tree.map_tensors(previous.model.rates[currency], lambda t: t.detach())
+        return terms.model(market, currency)
 
 
 def paths_move(base: World, other: World) -> bool:
@@ -193,16 +153,3 @@ def paths_move(base: World, other: World) -> bool:
     config = base.market.config
     names = {*config.discount.values(), *config.projection.values()}
     return any(not tree.equal(other.market.curves.get(n), base.market.curves.get(n)) for n in names)
-
-
-@lru_cache(maxsize=64)
-def _strip(
-    config: MarketConfig, index: str, expiries: Sequence[float], coterminal: str
-) -> tuple[StripSwap, ...]:
-    """Underlyings of the co-terminal strip: they depend on dates only."""
-    end = dates.add_tenor(config.as_of, coterminal)
-    last = float(dates.years(config.as_of, end))
-    terms = config.indices[index]
-    return tuple(
-        strip_swap(config.as_of, terms, e, end) for e in sorted(np.unique(expiries)) if e <= last - 0.99
-    )

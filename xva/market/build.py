@@ -82,6 +82,7 @@ def build_market(quotes: QuoteSet, config: MarketConfig, previous: Market | None
         short_rate_vols={
             c: ShortRateVols(s.times, picked.select(s.quote_ids)) for c, s in plan.short_rate_vols.items()
         },
+        rates_parameters={key: quotes[i] for key, i in plan.rates_parameters.items()},
         correlations=correlations,
         sources=builder.sources,
         unused=tuple(i for i in quotes.ids if i not in plan.used),

@@ -46,6 +46,7 @@ _RANGES: dict[str, Range] = {
     "recovery": Range(0.0, 1.0, "a recovery rate in [0, 1)", strict_high=True),
     "swaption vol": _NORMAL_VOL,
     "short-rate vol": _NORMAL_VOL,
+    "rates parameter": Range(-10.0, 10.0, "a parameter of a rates model between -10 and 10"),
     "cap vol": _NORMAL_VOL,
     "FX vol": _VOL,
     "equity vol": _VOL,

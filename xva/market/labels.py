@@ -40,6 +40,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ("dividend", "EQUITY_DIVIDEND/RATE/{name}/{currency}"),
     ("mean reversion", "MEAN_REVERSION/RATE/{currency}"),
     ("short-rate vol", "HULL_WHITE/VOLATILITY/{currency}/{pillar}"),
+    ("rates parameter", "RATES_MODEL/{name}/{currency}/{parameter}"),
     ("correlation", "CORRELATION/{first}/{second}"),
 )
 _PARTS = {
@@ -52,6 +53,7 @@ _PARTS = {
     "index_tenor": _INDEX_TENOR,
     "pillar": _PILLAR,
     "name": NAME,
+    "parameter": NAME,
     "first": FACTOR,
     "second": FACTOR,
 }
@@ -77,7 +79,8 @@ class QuoteInfo:
     family : str
         ``OIS``, ``IBOR swap``, ``deposit``, ``XCCY basis``, ``FX forward`` (points), ``FX outright``,
         ``zero rate``, ``funding``, ``FX``, ``CDS``, ``hazard rate``, ``recovery``, ``swaption vol``, ``cap vol``,
-        ``FX vol``, ``equity``, ``equity vol``, ``dividend``, ``mean reversion``, ``short-rate vol`` or ``correlation``.
+        ``FX vol``, ``equity``, ``equity vol``, ``dividend``, ``mean reversion``, ``short-rate vol``, ``rates parameter`` or
+        ``correlation``.
     curve : str
         Curve or object that the quote belongs to: ``EUR-ESTR``, ``CPTY_A``, ``EUR/USD``, ``IR:EUR/FX:USD`` …
     currency : str
@@ -140,6 +143,8 @@ def _curve(family: str, terms: Mapping[str, str]) -> str:
         return f"{terms['first']}/{terms['second']}"
     if family == "cap vol":
         return f"{currency}/{terms['index_tenor']}"
+    if family == "rates parameter":
+        return f"{currency}/{terms['name']}"
     return terms.get("name") or currency
 
 

@@ -33,6 +33,7 @@ class Layout:
     caps: Mapping[tuple[str, str], Strip]
     mean_reversions: Mapping[str, str]
     short_rate_vols: Mapping[str, Strip]
+    rates_parameters: Mapping[tuple[str, str, str], str]
     correlations: Mapping[tuple[str, str], str]
     ranges: RangeTable
     problems: tuple[Problem, ...]
@@ -48,6 +49,7 @@ class Layout:
         strips += [q.vols for q in self.equities.values() if q.vols is not None]
         shares = [i for q in self.equities.values() for i in (q.price, q.dividend) if i is not None]
         flat = [*self.recoveries.values(), *self.mean_reversions.values(), *self.correlations.values()]
+        flat += self.rates_parameters.values()
         return frozenset([*curves, *spots, *(i for s in strips for i in s.quote_ids), *shares, *flat])
 
 
@@ -78,6 +80,10 @@ def layout(ids: tuple[str, ...], config: MarketConfig) -> Layout:
         caps=strips(config.as_of, caps, lambda q: (q.currency, q.terms["index_tenor"]), problems),
         mean_reversions={q.currency: q.quote_id for q in quotes.get("mean reversion", ())},
         short_rate_vols=strips(config.as_of, short, lambda q: q.currency, problems),
+        rates_parameters={
+            (q.terms["name"], q.currency, q.terms["parameter"]): q.quote_id
+            for q in quotes.get("rates parameter", ())
+        },
         correlations={
             (q.terms["first"], q.terms["second"]): q.quote_id for q in quotes.get("correlation", ())
         },

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,8 @@ class Market:
         By (currency, index tenor).
     short_rate_vols : dict
         Stated Hull-White volatilities by currency, each up to its pillar.
+    rates_parameters : dict
+        Stated parameters of rates models by (model, currency, parameter), 0-dim.
     correlations : dict
         Quoted pairs (factor, factor) to 0-dim tensors; a pair without a quote has correlation 0.
     sources : dict
@@ -93,6 +95,7 @@ class Market:
     correlations: dict[tuple[str, str], Tensor]
     sources: dict[str, Source]
     unused: tuple[str, ...]
+    rates_parameters: dict[tuple[str, str, str], Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         parts = (
@@ -192,6 +195,12 @@ class Market:
         form = f"quotes HULL_WHITE/VOLATILITY/{currency}/<pillar>"
         return _need(self.short_rate_vols, currency, f"short-rate volatility of {currency}", form)
 
+    def rates_parameter(self, model: str, currency: str, parameter: str) -> Tensor:
+        """A stated parameter of a currency's rates model, 0-dim."""
+        form = f"a quote RATES_MODEL/{model}/{currency}/{parameter}"
+        what = f"{parameter} of {model} rates of {currency}"
+        return _need(self.rates_parameters, (model, currency, parameter), what, form)
+
     def quote_ids(self, curve: str) -> tuple[str, ...]:
         """Quotes that a curve depends on, those of the curves beneath it included.
 
@@ -208,8 +217,7 @@ class Market:
         return _need(self.equities, name, f"equity {name}", form)
 
 
-def _need(found: Mapping[str, T] | Mapping[tuple[str, str], T], key: object, what: str, form: str) -> T:
+def _need(found: Mapping[Any, T], key: object, what: str, form: str) -> T:
     if key not in found:
         raise MarketDataError(f"{what}: expected {form}, got none -> add it to the market", [str(key)])
-    value: T = found[key]  # type: ignore[index]
-    return value
+    return found[key]

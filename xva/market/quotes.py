@@ -22,6 +22,7 @@ _UNITS: tuple[tuple[str, float, str], ...] = (
     ("SWAPTION/RATE_NVOL/", 1e-4, "1 bp of normal vol"),
     ("CAPFLOOR/RATE_NVOL/", 1e-4, "1 bp of normal vol"),
     ("HULL_WHITE/VOLATILITY/", 1e-4, "1 bp of short-rate vol"),
+    ("RATES_MODEL/", 1e-4, "0.0001"),
     ("RECOVERY_RATE/", 0.01, "1 %"),
     ("CORRELATION/", 0.01, "0.01"),
 )

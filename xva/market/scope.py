@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from xva.market.factors import factor as read
 from xva.market.labels import QuoteInfo
 
 
@@ -37,7 +38,7 @@ class Scope:
                 return info.terms["name"] in self.credit
             case "equity" | "equity vol" | "dividend":
                 return info.terms["name"] in self.equities
-            case "swaption vol" | "mean reversion" | "short-rate vol":
+            case "swaption vol" | "mean reversion" | "short-rate vol" | "rates parameter":
                 return info.currency in currencies
             case "cap vol":
                 return info.currency in self.caps
@@ -49,5 +50,5 @@ class Scope:
         return True
 
     def _has(self, factor: str, currencies: Collection[str]) -> bool:
-        kind, _, of = factor.partition(":")
-        return of in (self.equities if kind == "EQ" else currencies)
+        found = read(factor)
+        return found.name in (self.equities if found.kind == "EQ" else currencies)

@@ -8,9 +8,9 @@ exchange rate the same exact steps as one-factor rates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
@@ -18,9 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from xva.errors import MarketDataError
-from xva.market.factors import rates_factor
 from xva.models.rates_model import RatesModel, as_tensor, pillar_edges
-from xva.models.state_layout import StateLayout
 
 SMALLEST_REVERSION = 1e-6
 
@@ -44,6 +42,8 @@ class G2pp(RatesModel):
     horizon : float
         Years to maturity of the zero bond that is the numeraire.
     """
+
+    title: ClassVar[str] = "G2++"
 
     currency: str
     mean_reversions: Tensor
@@ -98,16 +98,14 @@ class G2pp(RatesModel):
         lower, upper = (x[:, None, None] for x in self._edges)
         t = as_tensor(time)[..., None, None, None]
         grown = torch.exp(rate * torch.minimum(t, upper)) - torch.exp(rate * torch.minimum(t, lower))
-        return self._joint * (self.sigmas[:, :, None] * self.sigmas[:, None, :] * grown).sum(-3) / rate
+        return (
+            self.own_correlations * (self.sigmas[:, :, None] * self.sigmas[:, None, :] * grown).sum(-3) / rate
+        )
 
     def covariance_integral(self, time: ArrayLike | Tensor) -> Tensor:
-        """``int_0^t Z dH``, closed form, ``(..., 2)`` beside the shape of ``time``: covariance of x with ``int x . dH``.
-
-        It gives the conditional law of a running compounded overnight rate.
-        """
         kappa, start = self.mean_reversions, self._edges[0]
         rate = kappa[:, None] + kappa[None, :]
-        scale = self._joint * self.sigmas[:, :, None] * self.sigmas[:, None, :] / rate
+        scale = self.own_correlations * self.sigmas[:, :, None] * self.sigmas[:, None, :] / rate
         offset = self.covariance(start) - scale * torch.exp(rate * start[:, None, None])
         d_h = self._pieces(time, lambda t: -torch.exp(-kappa * t) / kappa)[..., None, :]
         d_up = self._pieces(time, lambda t: torch.exp(kappa * t) / kappa)[..., :, None]
@@ -120,8 +118,7 @@ class G2pp(RatesModel):
         return primitive(torch.minimum(t, upper)) - primitive(torch.minimum(t, lower))
 
     @property
-    def _joint(self) -> Tensor:
-        """``(2, 2)`` correlations of the factors."""
+    def own_correlations(self) -> Tensor:
         one = torch.ones_like(self.correlation)
         return torch.stack([one, self.correlation])[torch.tensor([[0, 1], [1, 0]])]
 
@@ -131,50 +128,3 @@ class G2pp(RatesModel):
 
     def half_variance(self, load: Tensor, time: ArrayLike | Tensor) -> Tensor:
         return 0.5 * torch.einsum("...i,...ij,...j->...", load, self.covariance(time), load)
-
-
-@dataclass(frozen=True)
-class G2Terms:
-    """Stated constant parameters of a currency, per year; they depend on no quote."""
-
-    currency: str
-    a: float
-    b: float
-    sigma: float
-    eta: float
-    rho: float
-
-    def model(self) -> G2pp:
-        """The model with these.
-
-        Raises
-        ------
-        MarketDataError
-            They are out of range.
-        """
-        kappa, sigmas, rho = (
-            torch.tensor(x, dtype=torch.float64)
-            for x in ([self.a, self.b], [[self.sigma, self.eta]], self.rho)
-        )
-        return G2pp(self.currency, kappa, np.ones(1), sigmas, rho)
-
-
-def with_second_factors(
-    correlations: Mapping[tuple[str, str], Tensor], layout: StateLayout, own: Mapping[str, Tensor]
-) -> dict[tuple[str, str], Tensor]:
-    """Correlations of all of a layout's factors: those quoted, and of second factors what follows from the first.
-
-    A currency's second factor is ``rho`` (``own``) times its first plus something independent of everything else: a quoted
-    matrix stays positive definite. Quoted correlations of a second factor itself stand.
-    """
-    found = dict(correlations)
-    for currency, rho in own.items():
-        first, second = rates_factor(currency), rates_factor(currency, 1)
-        for other in layout.labels:
-            known = (second, other) in correlations or (other, second) in correlations
-            joint = found.get((first, other), found.get((other, first)))
-            if other not in (first, second) and not known and joint is not None:
-                found[second, other] = rho * joint
-        found.pop((second, first), None)
-        found[first, second] = rho
-    return found

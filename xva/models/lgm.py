@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class Lgm(RatesModel):
     horizon : float
         Years to maturity of the zero bond that is the numeraire.
     """
+
+    title: ClassVar[str] = "LGM"
 
     currency: str
     mean_reversion: Tensor
@@ -79,6 +81,9 @@ class Lgm(RatesModel):
 
     def covariance(self, time: ArrayLike | Tensor) -> Tensor:
         return self.zeta(time)[..., None, None]
+
+    def covariance_integral(self, time: ArrayLike | Tensor) -> Tensor:
+        return self.zeta_integral(time)[..., None]
 
     def half_variance(self, load: Tensor, time: ArrayLike | Tensor) -> Tensor:
         return 0.5 * load[..., 0] * load[..., 0] * self.zeta(time)

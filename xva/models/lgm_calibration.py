@@ -64,6 +64,18 @@ def calibrate_lgm(
     return Lgm(currency, mean_reversion, times, torch.sqrt(variance))
 
 
+def lgm_vols(lgm: Lgm, strip: Sequence[StripSwap], discount: LogDiscount, projection: LogDiscount) -> Tensor:
+    """At-the-money normal volatilities ``(swaption,)`` of a strip under a model."""
+    found = []
+    for swap in strip:
+        weight, annuity = at_the_money(swap, discount, projection)
+        h = lgm.h(swap.times)
+        terms = swaption_terms(weight, h, h**2, lgm.zeta(swap.expiry))
+        zero = weight.new_zeros(())
+        found.append(swaption_value(terms, zero, zero) / (annuity * np.sqrt(swap.expiry / (2.0 * np.pi))))
+    return torch.stack(found)
+
+
 def _implied_zeta(
     swap: StripSwap, vol: Tensor, shell: Lgm, discount: LogDiscount, projection: LogDiscount
 ) -> Tensor:

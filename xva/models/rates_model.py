@@ -9,7 +9,7 @@ since x is Gaussian. Lichters, Stamm & Gallagher (2015), ch. 11 and 12.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ def pillar_edges(times: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
 class RatesModel(ABC):
     """Rates of one currency; implementations are frozen dataclasses of tensors connected to the market."""
 
+    title: ClassVar[str]
+    """In messages and descriptions."""
     currency: str
 
     @property
@@ -46,6 +48,11 @@ class RatesModel(ABC):
         """Times at which a volatility jumps."""
 
     @property
+    def own_correlations(self) -> Tensor:
+        """``(factor, factor)`` of its Brownian motions."""
+        return torch.ones(1, 1, dtype=torch.float64)
+
+    @property
     def smooth_years(self) -> float:
         """Years over which a quadrature of few points integrates its volatilities to machine precision."""
         return 0.5
@@ -53,6 +60,10 @@ class RatesModel(ABC):
     @abstractmethod
     def covariance(self, time: ArrayLike | Tensor) -> Tensor:
         """``Z``, ``(..., factor, factor)`` beside the shape of ``time``."""
+
+    @abstractmethod
+    def covariance_integral(self, time: ArrayLike | Tensor) -> Tensor:
+        """``int_0^t Z dH``, ``(..., factor)``: covariance of x with ``int x . dH``, which running compounded coupons have."""
 
     @abstractmethod
     def at_horizon(self, years: float) -> Self:

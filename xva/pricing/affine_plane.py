@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva.errors import DomainError
-from xva.models.g2pp import G2pp
 from xva.models.lgm import at_unique
+from xva.models.rates_model import RatesModel
 from xva.numerics.types import Floats, Ints
 from xva.pricing.affine import CurveSource, forward_weights
 from xva.pricing.flow_book import FlowBook
@@ -56,7 +56,7 @@ class PlaneTerms:
         return weight, torch.cat([self.load[pick], self.running_load[first:last]])
 
 
-def plane_terms(book: FlowBook, curves: CurveSource, rates: G2pp, times: Floats) -> PlaneTerms:
+def plane_terms(book: FlowBook, curves: CurveSource, rates: RatesModel, times: Floats) -> PlaneTerms:
     """Bonds, forwards until they fix, and then the conditional mean of coupons given the state, on ``times`` ``(date,)``.
 
     Raises
@@ -89,7 +89,7 @@ def plane_terms(book: FlowBook, curves: CurveSource, rates: G2pp, times: Floats)
     )
 
 
-def _running(book: FlowBook, row: Ints, time: Floats, rates: G2pp) -> tuple[Tensor, Tensor]:
+def _running(book: FlowBook, row: Ints, time: Floats, rates: RatesModel) -> tuple[Tensor, Tensor]:
     """``(load, shift)`` of the conditional mean of coupons ``row`` seen at ``time``, as `affine.running_exponents`.
 
     ``E[x_F | x_t] = Z_F Z_t^-1 x_t``; a compounded coupon integrates ``x . dH`` the same way.

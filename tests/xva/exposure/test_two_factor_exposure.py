@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from tests.support.flat_book import swap
 from tests.support.flat_world import make_engine, run
 from tests.support.statistics import assert_within
-from tests.support.two_factor_world import EUR, USD, two_factor_world
+from tests.support.two_factor_world import EUR, USD, G2Terms, two_factor_world
 from xva.adjustments.measures import XvaSpec
 from xva.exposure.block.data import block_noise, noise_paths
 from xva.exposure.claim_groups import Flows
 from xva.exposure.engine import ExposureEngine
-from xva.models.g2pp import G2Terms
 from xva.models.lgm import Lgm
 from xva.pricing.affine import node_values
 from xva.pricing.affine_plane import plane_terms

@@ -8,10 +8,12 @@ import QuantLib as ql
 import torch
 from torch import Tensor
 
+from tests.support.two_factor_world import G2Terms
 from xva.errors import MarketDataError
 from xva.market.correlation import correlation_matrix
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
-from xva.models.g2pp import G2pp, G2Terms, with_second_factors
+from xva.models.factor_correlations import with_own_factors
+from xva.models.g2pp import G2pp
 from xva.models.g2pp_swaption import g2pp_swaption
 from xva.models.lgm import Lgm
 from xva.models.state_layout import StateLayout
@@ -147,7 +149,6 @@ def joint() -> CrossAssetModel:
         ("IR:GBP", "FX:GBP"): number(0.35), ("FX:USD", "FX:GBP"): number(0.5), ("FX:USD", "EQ:S"): number(-0.4),
         ("IR:EUR", "IR:GBP"): number(0.6), ("IR:EUR", "EQ:S"): number(0.3),
     }  # fmt: skip
-    own = {c: m.correlation for c, m in rates.items() if isinstance(m, G2pp)}
     vol, pillar, nothing = number(0.12)[None], np.ones(1), number(0.0)
     return CrossAssetModel(
         "EUR",
@@ -157,7 +158,7 @@ def joint() -> CrossAssetModel:
             "GBP": LognormalAsset("GBP", "GBP", number(1.15), pillar, 0.7 * vol, nothing),
         },
         {"S": LognormalAsset("S", "GBP", number(50.0), pillar, 2.0 * vol, number(0.02))},
-        correlation_matrix(with_second_factors(quoted, layout, own), layout.labels),
+        correlation_matrix(with_own_factors(quoted, layout, rates), layout.labels),
     )
 
 

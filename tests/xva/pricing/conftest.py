@@ -24,7 +24,7 @@ def builder(demo: LoadedJob) -> WorldBuilder:
     home = demo.spec.reporting_currency
     equities = tuple(f[3:] for f in demo.factors if f.startswith("EQ:"))
     order = (home, *(c for c in currencies if c != home))
-    return WorldBuilder(demo.market_config, order, equities, demo.spec.model.coterminal)
+    return WorldBuilder(demo.market_config, order, equities, demo.spec.model.terms)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import cast, final
+from typing import final
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from xva.exposure.parts.part import (
     add_rows,
 )
 from xva.exposure.parts.plane_interpolants import Plane, at_orders, decided, plane
-from xva.models.g2pp import G2pp
 from xva.numerics import chebyshev
 from xva.numerics.types import Floats, Ints
 from xva.pricing.affine_plane import PlaneTerms, plane_terms
@@ -49,7 +48,7 @@ class PlanePolynomials(ValuePart):
     @classmethod
     def of(cls, source: NettingSetSource, held: PlanePolynomials | None) -> PlanePolynomials:
         frame, books = source.frame, source.compiled.of(Flows).books
-        two = [k for k, c in enumerate(frame.currencies) if isinstance(frame.model.rates[c], G2pp)]
+        two = [k for k, c in enumerate(frame.currencies) if frame.model.rates[c].n_factors == 2]
         pairs = sorted((k, unit) for unit, c in books for k in two if frame.currencies[k] == c)
         last = source.compiled.last_times
         numbers = sorted({k for k, _ in pairs})
@@ -58,7 +57,7 @@ class PlanePolynomials(ValuePart):
         bound, functions = np.zeros(source.n_dates), []
         for p, (k, unit) in enumerate(pairs):
             currency = frame.currencies[k]
-            book, rates = books[unit, currency], cast(G2pp, frame.model.rates[currency])
+            book, rates = books[unit, currency], frame.model.rates[currency]
             where = (held.planes if held else planes)[numbers.index(k)]
             terms = plane_terms(book, frame.curves, rates, frame.times)
 
