@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
@@ -23,7 +23,8 @@ SOBOL_LIMIT = 21_201
 MOST_DATES = 240
 """Dates up to which ``+ cashflows`` adds the book's own (its steps alone may be more)."""
 MOST_FINE = 200
-"""Dates on which what a grid leaves out is measured."""
+MORE_FINE = 80
+"""Dates on which what a grid leaves out is measured, and how many more of the book's own where the grid has as many itself."""
 
 _FINE = "1W..1M, 1M..5Y, 3M..10Y, 6M..30Y + cashflows"
 _PIECE = re.compile(rf"(?P<step>{dates.LENGTH})(\.\.(?P<end>{dates.LENGTH}))?")
@@ -92,6 +93,11 @@ class BookTerms:
     factors: int
     breaks: Breaks
 
+    def of_sets(self, names: Sequence[str]) -> BookTerms:
+        """Those of some netting sets' trades."""
+        own = [k for k, trade in enumerate(self.trades) if trade.netting_set in names]
+        return replace(self, trades=[self.trades[k] for k in own], claims=[self.claims[k] for k in own])
+
 
 def most_dates(factors: int) -> int:
     """Up to how many dates ``+ cashflows`` adds the book's own."""
@@ -99,31 +105,32 @@ def most_dates(factors: int) -> int:
 
 
 def with_cashflows(
-    days: NDArray[np.datetime64], book: BookTerms, most: int | None = None
+    days: NDArray[np.datetime64], book: BookTerms, most: int | None = None, enough: float = 1e-3
 ) -> NDArray[np.datetime64]:
     """Dates ``(time,)`` after ``as_of`` with those of the book that help most.
 
-    Each with the day before it. They are added up to ``most`` (`most_dates`), until 0.1 % is left unseen.
+    Each with the day before it. They are added up to ``most`` (`most_dates`), until no more than ``enough`` is left unseen.
     """
     as_of = book.context.as_of.astype("datetime64[D]")
     found = flow_dates(book.trades, book.claims, book.context, book.prices, book.breaks)
     grid = np.union1d([0], (days - as_of).astype(np.int64)).astype(np.int64)
-    dated: NDArray[np.datetime64] = as_of + found.added(grid, most or most_dates(book.factors))[1:].astype(
-        "timedelta64[D]"
-    )
+    dated: NDArray[np.datetime64] = as_of + found.added(grid, most or most_dates(book.factors), enough)[
+        1:
+    ].astype("timedelta64[D]")
     return dated
 
 
 def fine_dates(days: NDArray[np.datetime64], book: BookTerms) -> NDArray[np.datetime64]:
     """A grid ``(time,)`` to measure against what ``days`` leave out: they, steps of their own, and the book's dates.
 
-    A third of `MOST_FINE` or what Sobol points cover is kept for the book's own.
+    A third of `MOST_FINE` is kept for the book's own, or `MORE_FINE` dates more than ``days`` has, as far as Sobol points reach.
     """
-    as_of, most = book.context.as_of, min(MOST_FINE, SOBOL_LIMIT // max(book.factors, 1))
+    limit = SOBOL_LIMIT // max(book.factors, 1)
+    as_of, most = book.context.as_of, min(max(MOST_FINE, len(days) + MORE_FINE), limit)
     last = max((t.maturity for t in book.trades), default=as_of)
     steps = grid_dates(_FINE, as_of, last)
     every = np.union1d(days, steps).astype("datetime64[D]")
-    return with_cashflows(every if len(every) <= 2 * most // 3 else days, book, max(most, len(days)))
+    return with_cashflows(every if len(every) <= 2 * most // 3 else days, book, max(most, len(days)), 0.0)
 
 
 def spot_prices(quotes: Mapping[str, float], home: str) -> dict[str, float]:

@@ -29,8 +29,7 @@ def left_out_lines(results: xr.Dataset) -> Iterator[Text]:
 def _shares(results: xr.Dataset) -> Text:
     share, error = (results[name].values for name in ("left_out_share", "left_out_share_se"))
     names = results["netting_set"].values
-    known = np.flatnonzero(~np.isnan(share))
-    ordered = known[np.argsort(-np.abs(share[known]), kind="stable")]
+    ordered = np.argsort(-np.abs(share), kind="stable")
     large = [k for k in ordered if abs(share[k]) >= _WORTH_SAYING]
     told = [f"{names[k]} {100.0 * share[k]:.1f} % ± {100.0 * error[k]:.1f} %" for k in large]
     line = Text("Left out by the grid's dates, of CVA: ", style="yellow" if large else "dim")
@@ -38,10 +37,6 @@ def _shares(results: xr.Dataset) -> Text:
         line.append(_short(told))
     elif len(ordered):
         line.append(f"{100.0 * np.abs(share[ordered[0]]):.1f} % at most ({names[ordered[0]]})")
-    if unknown := [str(name) for name in names[np.isnan(share)]]:
-        line.append(
-            f"{'; ' if len(known) else ''}not measured where trades have no closed form: {_short(unknown)}"
-        )
     return line
 
 

@@ -22,16 +22,19 @@ from pipelines.runs.training import Training
 from pipelines.storage.identity import mathematics
 from surrogates.book import LearnedBook, training_requests
 from surrogates.book.book import Place
-from surrogates.book.value_today import values_today
+from surrogates.book.pilot import pilot_residuals
+from surrogates.book.value_today import train_policies, values_today
 from surrogates.durable import canonical_json
 from surrogates.training import TrainingRequest, TrainingSettings
 from xva.adjustments.measures import XvaSpec
 from xva.blocks.plan import Arrays
 from xva.exposure import Book, ExposureEngine, Simulation
-from xva.exposure.block import ExposurePlan
+from xva.exposure.block import ExposureData, ExposurePlan
 from xva.exposure.market_fixings import OpenFixing, open_fixings
+from xva.exposure.parts.conditional import Residual
 from xva.exposure.reconciliation import reconcile
 from xva.models.rates_terms import Repriced
+from xva.pricing.exercise import ExercisePolicy
 from xva.profiles import accessor as _accessor  # noqa: F401  registers ``ds.xva``
 from xva.results import results
 from xva.results.left_out import left_out
@@ -108,16 +111,26 @@ class Exposure:
         Trades without closed form are simulated; nothing but exercise policies is trained for that where nothing was yet.
         """
         with own_library_state():
-            if "learned" in vars(self):
-                simulated = self.learned.values_today()
-            else:
-                simulated = values_today(self.training_requests().values())
+            simulated = values_today(self.training_requests().values(), self.policies)
             return reconcile(self.engine.book, self.engine.world, simulated)
+
+    @cached_property
+    def policies(self) -> dict[str, ExercisePolicy | None]:
+        """Exercise policies of the trades without closed form, by id; nothing but them is trained where nothing was yet."""
+        with own_library_state():
+            if "learned" in vars(self):
+                return self.learned.policies
+            return train_policies(self.training_requests().values())
 
     def left_out(self) -> xr.Dataset:
         """What the grid leaves out of every measure by netting set (`xva.results.left_out`), and by trade in words."""
         with own_library_state():
-            found = left_out(self.engine, fine_dates(self.job.dates, self.job.terms))
+            dates, terms = self.job.dates, self.job.terms
+
+            def pilot(engine: ExposureEngine, data: ExposureData) -> dict[int, Residual]:
+                return pilot_residuals(engine, data, self.policies)
+
+            found = left_out(self.engine, lambda names: fine_dates(dates, terms.of_sets(names)), pilot)
         trades = [t.trade_id for t in self.job.trades]
         return found.assign_coords(trade=trades).assign(trade_unseen=("trade", unseen_trades(self.job)))
 

@@ -9,7 +9,6 @@ from typing import final
 import torch
 from torch import Tensor
 
-from surrogates.book.value_today import value_today
 from surrogates.certificate.nested_pricer import NestedPricer
 from surrogates.registry import Trained
 from surrogates.training import TrainingRequest, TrainingSettings
@@ -19,7 +18,6 @@ from xva.exposure import ExposureEngine, World
 from xva.exposure.block import ExposurePlan
 from xva.exposure.engine import path_trades
 from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
-from xva.exposure.reconciliation.reconciliation import Simulated
 from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
 from xva.numerics import tree
 from xva.pricing.exercise import ExercisePolicy
@@ -80,12 +78,10 @@ class LearnedBook:
         context = self.engine.book.context
         return {i: Residual(tuple(items), units[i], context) for i, items in found.items()}
 
-    def values_today(self) -> dict[str, Simulated]:
-        """Values at t = 0 by trade id, under the policies that were learned, on paths that nothing was learned on."""
-        return {
-            request.trade.trade_id: value_today(request, self.trained[place].policy)
-            for place, request in self.requests.items()
-        }
+    @property
+    def policies(self) -> dict[str, ExercisePolicy | None]:
+        """By trade id; None without decisions."""
+        return {self.requests[p].trade.trade_id: trained.policy for p, trained in self.trained.items()}
 
     def pullback(self) -> ResidualPullback:
         """How derivatives of the plan go on to quotes."""

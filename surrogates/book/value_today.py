@@ -7,7 +7,7 @@ what the policy makes of it, and the policy's own error is not in the standard e
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -47,18 +47,22 @@ def value_today(request: TrainingRequest, policy: ExercisePolicy | None, points:
     return Simulated(float(found.value), float(found.error), policy is not None)
 
 
-def values_today(requests: Iterable[TrainingRequest]) -> dict[str, Simulated]:
-    """By trade id, exercise policies being trained where there are decisions; the same numbers as a run's.
+def values_today(
+    requests: Iterable[TrainingRequest], policies: Mapping[str, ExercisePolicy | None]
+) -> dict[str, Simulated]:
+    """By trade id, under ``policies`` by trade id."""
+    return {r.trade.trade_id: value_today(r, policies[r.trade.trade_id]) for r in requests}
 
-    Trades of the same terms are trained once.
-    """
-    policies: dict[str, ExercisePolicy | None] = {}
+
+def train_policies(requests: Iterable[TrainingRequest]) -> dict[str, ExercisePolicy | None]:
+    """By trade id, None without decisions; a run's training finds the same. Trades of the same terms are trained once."""
+    trained: dict[str, ExercisePolicy | None] = {}
     found = {}
     for request in requests:
         key = request.identity.key
-        if key not in policies:
-            policies[key] = train_exercise(request)
-        found[request.trade.trade_id] = value_today(request, policies[key])
+        if key not in trained:
+            trained[key] = train_exercise(request)
+        found[request.trade.trade_id] = trained[key]
     return found
 
 

@@ -169,6 +169,8 @@ class ExposureEngine:
         components by default. Another one shares its numbers with another grid.
     world : World, optional
         What ``build`` makes of ``quotes``, where somebody has made it already.
+    horizon : float, optional
+        Years of the numeraire's bond; by default `HORIZON` of the last date. Another engine's makes its measure.
     """
 
     def __init__(
@@ -181,6 +183,7 @@ class ExposureEngine:
         simulation: Simulation,
         rotation: Tensor | None = None,
         world: World | None = None,
+        horizon: float | None = None,
     ) -> None:
         self.book, self.quotes = book, quotes
         self.xva, self.simulation = xva, simulation
@@ -192,7 +195,8 @@ class ExposureEngine:
             book.netting_sets, book.trades, book.context, book.breaks, book.fixing, book.claims
         )
         self.credit = book.credit_curves()
-        self.build = AtHorizon(plain(build), HORIZON * float(self.times[-1]))
+        own = HORIZON * float(self.times[-1])
+        self.build = AtHorizon(plain(build), own if horizon is None else horizon)
         self.world = self.build(quotes) if world is None else self.build.at(world)
         self.rotation = brownian_rotation(self.times[1:]) if rotation is None else rotation
         if len(self.rotation) != len(self.times) - 1:

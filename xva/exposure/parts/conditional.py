@@ -66,16 +66,17 @@ class ResidualTrade:
 
 @dataclass(frozen=True)
 class Residual:
-    """All of a netting set; ``units`` is the number of its exposure units."""
+    """All of a netting set; ``units`` is the number of its exposure units. Where ``sharp``, soft values are the exact ones."""
 
     trades: tuple[ResidualTrade, ...]
     units: int
     context: TradeContext
+    sharp: bool = False
 
     @property
     def soft(self) -> bool:
         """Whether a decision or a jump makes soft values differ from exact ones."""
-        return any(t.policy is not None or t.trade.jumps for t in self.trades)
+        return not self.sharp and any(t.policy is not None or t.trade.jumps for t in self.trades)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ def unpack_residuals(arrays: Stored, meta: Mapping[str, Any], kinds: Kinds) -> d
 
 def _pack_residual(residual: Residual, prefix: str, arrays: Arrays) -> dict[str, Any]:
     trades = [_pack_trade(item, f"{prefix}/{j}", arrays) for j, item in enumerate(residual.trades)]
-    return {"units": residual.units, "context": context_document(residual.context), "trades": trades}
+    meta = {"units": residual.units, "sharp": residual.sharp}
+    return meta | {"context": context_document(residual.context), "trades": trades}
 
 
 def _unpack_residual(meta: Mapping[str, Any], prefix: str, arrays: Stored, kinds: Kinds) -> Residual:
@@ -86,7 +87,7 @@ def _unpack_residual(meta: Mapping[str, Any], prefix: str, arrays: Stored, kinds
     items = (
         _unpack_trade(item, f"{prefix}/{j}", arrays, context, kinds) for j, item in enumerate(meta["trades"])
     )
-    return Residual(tuple(items), int(meta["units"]), context)
+    return Residual(tuple(items), int(meta["units"]), context, bool(meta["sharp"]))
 
 
 def _pack_trade(item: ResidualTrade, prefix: str, arrays: Arrays) -> dict[str, Any]:
