@@ -123,7 +123,7 @@ def with_cashflows(
 def fine_dates(days: NDArray[np.datetime64], book: BookTerms) -> NDArray[np.datetime64]:
     """A grid ``(time,)`` to measure against what ``days`` leave out: they, steps of their own, and the book's dates.
 
-    A third of `MOST_FINE` is kept for the book's own, or `MORE_FINE` dates more than ``days`` has, as far as Sobol points reach.
+    A third of `MOST_FINE` is kept for the book's own, or `MORE_FINE` dates more than ``days`` has, as Sobol points allow.
     """
     limit = SOBOL_LIMIT // max(book.factors, 1)
     as_of, most = book.context.as_of, min(max(MOST_FINE, len(days) + MORE_FINE), limit)

@@ -101,7 +101,7 @@ def _exercised_first(volatility=0.25, rate=0.03, carry=0.01, strike=100.0, first
 
 
 def test_bermudan_put_between_dates(tmp_path):
-    """Exposure is V0 until the first exercise date, then less by what was exercised; both dates lie between two of the grid."""
+    """Exposure is V0 until the first exercise date, then less by what was exercised; both lie between dates of the grid."""
     put = american("PUT", "PUT", "2026-11-16", exercise=["2026-06-16", "2026-11-16"])
     found = exposure(tmp_path / "job", {"american_options": [put]}).left_out()
     rest = 1.0 - _exercised_first()
