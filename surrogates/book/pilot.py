@@ -1,8 +1,8 @@
 """Rough values of trades without closed form on many dates, from few paths: what a pilot of an exposure run is made with.
 
 A pilot tells how much of a measure a grid of dates leaves out, of which the values are on both sides: they only decide on
-which side of zero a netting set is, what is added up are the paths' own cash flows. So low-degree polynomials in the states and
-in what the trade remembers are enough, fitted to the cash flows of other paths than the pilot's own.
+which side of zero a netting set is, what is added up are the paths' own cash flows. So low-degree polynomials in the states
+and in what the trade remembers are enough, fitted to the cash flows of other paths than the pilot's own.
 """
 
 from __future__ import annotations
