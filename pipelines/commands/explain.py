@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.outcome import console, exit_codes
+from pipelines.commands.products import PRODUCTS, import_products
 from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
 
 
@@ -25,9 +26,11 @@ def explain(
     workers: Annotated[int | None, WORKERS] = None,
     scheduler: Annotated[str | None, SCHEDULER] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    products: Annotated[list[str] | None, PRODUCTS] = None,
 ) -> None:
     """Explain the change between two runs: time, fixings, trades, market by risk factor group, and the rest."""
     with exit_codes():
+        import_products(products)
         from pipelines.execution.progress import ProgressBar
         from pipelines.runs.explain import explain as explain_runs
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.outcome import console, exit_codes
+from pipelines.commands.products import PRODUCTS, import_products
 from pipelines.commands.run import BLOCK_TIMEOUT, INSECURE, SCHEDULER, WORKERS
 
 
@@ -16,10 +17,12 @@ def resume(
     workers: Annotated[int | None, WORKERS] = None,
     scheduler: Annotated[str | None, SCHEDULER] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    products: Annotated[list[str] | None, PRODUCTS] = None,
     block_timeout: Annotated[float | None, BLOCK_TIMEOUT] = None,
 ) -> None:
     """Compute what is missing, torn or damaged in a run, and nothing else."""
     with exit_codes():
+        import_products(products)
         from pipelines.commands.run import drive, show
         from pipelines.commands.stress import show_stress
         from pipelines.runs.stress import resume_any

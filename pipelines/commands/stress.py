@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from pipelines.commands.outcome import console, exit_codes
+from pipelines.commands.products import PRODUCTS, import_products
 from pipelines.commands.run import BLOCK_TIMEOUT, INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def stress(
         Path | None, typer.Option(help="Folder of the run; beside its base by default.")
     ] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    products: Annotated[list[str] | None, PRODUCTS] = None,
     block_timeout: Annotated[float | None, BLOCK_TIMEOUT] = None,
 ) -> None:
     """Run a set of scenarios: base, stressed and change by scenario, on the same random numbers.
@@ -61,6 +63,7 @@ def stress(
     The same set again opens its finished run, or continues a half-finished one.
     """
     with exit_codes():
+        import_products(products)
         from pipelines.commands.run import drive
         from pipelines.runs.stress import stress as run_stress
         from xva.scenarios import StressOptions

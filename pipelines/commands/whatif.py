@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from pipelines.commands.outcome import console, exit_codes
+from pipelines.commands.products import PRODUCTS, import_products
 from pipelines.commands.run import INSECURE, SCHEDULER, WORKERS
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def whatif(
     workers: Annotated[int | None, WORKERS] = None,
     scheduler: Annotated[str | None, SCHEDULER] = None,
     insecure: Annotated[bool, INSECURE] = False,
+    products: Annotated[list[str] | None, PRODUCTS] = None,
 ) -> None:
     """Show the change of CVA, DVA and FVA by new or removed trades, or each trade's marginal contribution.
 
@@ -49,6 +51,7 @@ def whatif(
     if netting_set is not None and not allocate:
         raise typer.BadParameter("--netting-set goes with --allocate; trades name their own netting sets")
     with exit_codes():
+        import_products(products)
         from pipelines.execution.progress import ProgressBar
         from pipelines.runs.what_if import allocation, what_if
 

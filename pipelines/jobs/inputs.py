@@ -172,8 +172,8 @@ class _Tables:
     places: dict[str, str]
 
 
-def load_job(path: Path | str) -> LoadedJob:
-    """Read a job and all its inputs.
+def load_job(path: Path | str, *, stored: bool = False) -> LoadedJob:
+    """Read a job and all its inputs; a ``stored`` one, out of a run's folder, cannot make modules of products be imported.
 
     Raises
     ------
@@ -183,12 +183,12 @@ def load_job(path: Path | str) -> LoadedJob:
     path = Path(path).absolute()
     with taken(path) as copy:
         try:
-            return replace(_loaded(copy.job, path.parent), path=path, files=copy.files)
+            return replace(_loaded(copy.job, path.parent, stored), path=path, files=copy.files)
         except InputErrors as error:
             raise InputErrors([copy.original(p) for p in error.problems]) from None
 
 
-def _loaded(path: Path, base: Path) -> LoadedJob:
+def _loaded(path: Path, base: Path, stored: bool) -> LoadedJob:
     """The job at ``path``; its output is relative to ``base``."""
     problems = Problems()
     spec = read_spec(path, problems)
@@ -196,7 +196,7 @@ def _loaded(path: Path, base: Path) -> LoadedJob:
         problems.done()
         raise InputErrors([])  # unreachable: a missing spec has a problem
     _check_machine(path.name, spec, base, problems)
-    tables = _read(path, spec, problems)
+    tables = _read(path, spec, problems, stored)
     as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
     sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
@@ -249,10 +249,10 @@ def _unused(quotes: QuoteTable, config: MarketConfig) -> dict[str, str]:
     return {i: f"expected {faults[i].expected}, got {faults[i].got}" if i in faults else "" for i in left}
 
 
-def _read(path: Path, spec: JobSpec, problems: Problems) -> _Tables:
+def _read(path: Path, spec: JobSpec, problems: Problems, stored: bool) -> _Tables:
     inputs, factors = spec.inputs, spec.market.points_factor
     base, where = path.parent, f"{path.name}, [inputs] products"
-    types = trade_types(inputs.products, where, problems)
+    types = trade_types(inputs.products, where, problems, stored)
     sets = read_netting_sets(base / inputs.netting_sets, inputs.netting_sets, problems)
     trades, places = read_trades(base / inputs.trades, inputs.trades, sets, problems, types)
     fixings: Fixings = {}

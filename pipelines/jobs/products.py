@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,13 +20,20 @@ from xva.trades.documents import read_terms
 from xva.trades.kinds import TradeTypes, products_of
 
 
-def trade_types(modules: Sequence[str], where: str, problems: Problems) -> TradeTypes:
+def trade_types(modules: Sequence[str], where: str, problems: Problems, stored: bool = False) -> TradeTypes:
     """The platform's trade types and the path-dependent products defined in ``modules``, by kind.
 
-    The modules are imported here and on every worker: they have to be on the Python path of both.
+    The modules are imported here and on every worker: they have to be on the Python path of both. Those that a ``stored``
+    job names are not: only what the process has imported for another reason, the user's own, is taken.
     """
     found = dict(TRADE_TYPES)
     for name in modules:
+        if stored and name not in sys.modules:
+            fix = f"if you trust it: --products {name}, or in Python import {name} first"
+            problems.add(
+                where, "modules that you name yourself, since opening a run executes none", name, fix
+            )
+            continue
         try:
             module = importlib.import_module(name)
         except ImportError as error:

@@ -255,13 +255,15 @@ def job_of(run: Run) -> Iterator[LoadedJob]:
 
     Raises
     ------
+    InputErrors
+        The job names modules of products that this process has not imported by itself: opening a run executes none.
     StoreError
         The run was not made from a job, its inputs are damaged, or they say something else than the run's identity.
     """
     attachments = run.manifest.attachments
     files: Mapping[str, bytes] = {n: get_bytes(run.layout.inputs, file) for n, file in attachments.items()}
     with tempfile.TemporaryDirectory(prefix="xva-job-") as aside:
-        job = load_job(restore(files, Path(aside)))
+        job = load_job(restore(files, Path(aside)), stored=True)
         _check_identity(run, job)
         yield job
 

@@ -15,6 +15,8 @@ from pipelines.execution.executors import executor_for
 from pipelines.execution.runner import RunSettings, execute, resume
 from pipelines.execution.session import Executor
 from pipelines.jobs.inputs import LoadedJob
+from pipelines.jobs.problems import Problems
+from pipelines.jobs.products import trade_types
 from pipelines.jobs.scenarios import read_scenarios, scenario_document
 from pipelines.jobs.spec import Execution
 from pipelines.library_state import own_library_state
@@ -274,7 +276,10 @@ def _base_job(run: Run) -> tuple[Execution, tuple[str, ...]]:
     if file is None:
         return Execution(), ()
     document = json.loads(get_bytes(run.layout.inputs, file))
-    return Execution(**document["execution"]), tuple(document["products"])
+    products, problems = tuple(document["products"]), Problems()
+    trade_types(products, f"{run.path}, products", problems, stored=True)
+    problems.done()
+    return Execution(**document["execution"]), products
 
 
 def _resumed(folder: Path, executor: Executor, settings: RunSettings) -> Run:
