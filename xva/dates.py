@@ -39,6 +39,18 @@ LENGTH = r"(?:[1-9]\d{0,3}D|[1-9]\d{0,2}[WM]|[1-9]\d?Y|100Y)"
 _TENOR = re.compile(TENOR)
 _A_YEAR = {"D": 365.0, "W": 365.0 / 7.0, "M": 12.0, "Y": 1.0}
 _UNITS = {"D": ql.Days, "W": ql.Weeks, "M": ql.Months, "Y": ql.Years}
+KNOWN_TO = {
+    "CN": 2026,
+    "HK": 2026,
+    "IL": 2050,
+    "IN": 2026,
+    "KR": 2050,
+    "NZ": 2052,
+    "SG": 2027,
+    "TH": 2025,
+    "TR": 2034,
+}
+"""Last year whose moving holidays QuantLib 1.44 lists, of calendars that do not go by rule; then only fixed ones are known."""
 _CALENDARS: dict[str, Any] = {
     "TARGET": ql.TARGET(),
     "US": ql.UnitedStates(ql.UnitedStates.SOFR),
@@ -196,6 +208,11 @@ def add_tenor(date: np.datetime64, tenor: str) -> np.datetime64:
 def is_calendar(name: str) -> bool:
     """Whether `adjust` knows the calendar, joint calendars included."""
     return bool(name) and all(part in _CALENDARS for part in name.split("+"))
+
+
+def known_to(calendar: str) -> dict[str, int]:
+    """Of those of a joint calendar whose moving holidays are listed and end (`KNOWN_TO`): the last year that is known."""
+    return {part: KNOWN_TO[part] for part in calendar.split("+") if part in KNOWN_TO}
 
 
 def joint_calendar(*names: str) -> str:

@@ -69,6 +69,8 @@ def show(run: Run, out: Console) -> None:
     out.print(XvaTable(run.xva))
     if fixings := from_dataset(run.xva):
         out.print(f"Fixings of the valuation date filled in by the market's own: {in_words(fixings)}")
+    for note in run.xva.attrs.get("notes", ()):
+        out.print(f"Note: {note}", markup=False, soft_wrap=True)
     if "total_sensitivity" in run.xva:
         out.print()
         out.print(sensitivity_table(run.sensitivities("CVA"), _LARGEST))

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.jobs.books import read_trades
+from pipelines.jobs.calendar_notes import calendar_notes
 from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market_config, resolve_credit
 from pipelines.jobs.grid import (
     SOBOL_LIMIT,
@@ -227,7 +228,7 @@ def _loaded(path: Path, base: Path, stored: bool) -> LoadedJob:
         idle_netting_sets=tuple(s for s in tables.netting_sets or () if s not in used),
         unused=_unused(tables.quotes, config),
         outrights=tables.quotes.outrights,
-        notes=tuple(problems.notes),
+        notes=(*problems.notes, *calendar_notes(sound)),
         checked=checked,
     )
 

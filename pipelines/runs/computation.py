@@ -151,7 +151,8 @@ class Exposure:
         found = found.merge(self.left_out())
         found = found.merge(open_fixing_results.as_dataset(self.open_fixings()))
         unused = list(self.job.unused)
-        return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name, unused_quotes=unused)
+        told = {"unused_quotes": unused, "notes": list(self.job.notes)}
+        return found.assign_attrs(breaks=spec.exposure.breaks, job=spec.name, **told)
 
 
 def settings_of(job: LoadedJob) -> TrainingSettings:
