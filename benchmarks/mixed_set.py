@@ -28,7 +28,6 @@ from xva.adjustments.registry import MEASURES, SIDES
 from xva.exposure.block.data import block_noise, date_view, noise_paths
 from xva.exposure.parts.conditional import PathStates, Residual, positions
 from xva.exposure.parts.kernel import date_values
-from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.models.path_model import Walk
 from xva.pricing.nested import InnerPaths, nested_values
 
@@ -103,7 +102,7 @@ def nested_residual(
     """``(time, path)`` values of a netting set's residual by two independent halves of the inner paths."""
     halves = [torch.zeros(len(at.days), at.n_paths, dtype=torch.float64) for _ in range(2)]
     for item in residual.trades:
-        model = CrossAssetPathModel(item.market)
+        model = item.market
         known = positions(item, residual.context, at, 0.0)
         rows = [at.factors.index(name) for name in model.states]
         states = tuple(s[rows] for s in at.states)

@@ -18,7 +18,7 @@ from xva.exposure import ExposureEngine, World
 from xva.exposure.block import ExposurePlan
 from xva.exposure.engine import path_trades
 from xva.exposure.parts.conditional import ConditionalPricer, Residual, ResidualTrade
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.numerics import tree
 from xva.pricing.exercise import ExercisePolicy
 from xva.pricing.exercise.adjoint import policy_cotangents
@@ -96,7 +96,7 @@ class LearnedBook:
         unit = 0 if compiled.netting_set.netted else compiled.units.index(trade.trade_id)
         pricer: ConditionalPricer = trained.pricer
         if trained.route.outcome == "nested":
-            model = CrossAssetPathModel(request.market)
+            model = request.market
             pricer = NestedPricer(model, trade, request.context, _FALLBACK, trained.policy)
         stop = trade.break_date if self.engine.book.breaks == "truncate" else None
         width = request.settings.jump_width if trade.jumps else 0.0
@@ -110,7 +110,7 @@ class LearnedBook:
 
         def pull(market: PathMarket, bars: Tensor) -> Sequence[Tensor]:
             with torch.enable_grad():
-                return policy_cotangents(policy_paths(request), policy, CrossAssetPathModel(market), bars)
+                return policy_cotangents(policy_paths(request), policy, market, bars)
 
         return pull
 

@@ -32,7 +32,6 @@ from xva.exposure.parts.conditional import (
 )
 from xva.exposure.state.state import state_paths
 from xva.models import PathNoise
-from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.numerics import tree
 from xva.numerics.types import Dates
 from xva.pricing.exercise import ExercisePolicy
@@ -137,7 +136,7 @@ def _fitted(item: ResidualTrade, engine: ExposureEngine, at: PathStates) -> Roug
 
 def _names(item: ResidualTrade, engine: ExposureEngine, at: PathStates) -> tuple[str, ...]:
     """The states of the trade's market, and what it remembers."""
-    model = CrossAssetPathModel(item.market)
+    model = item.market
     observer = model.observe_factors(at.times, at.states[:, :, :1], at.factors)
     memory = item.trade.state(Paths(engine.book.context, observer, at.days, 1))
     return (*model.states, *memory)

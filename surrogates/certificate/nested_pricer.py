@@ -14,7 +14,6 @@ from xva.blocks.packing import pack, unpack
 from xva.blocks.plan import Arrays
 from xva.exposure.parts.conditional_stored import Priced, Stored, StoredPricer
 from xva.models import PathModel
-from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.models.path_model import Walk
 from xva.numerics.types import Dates
 from xva.pricing.exercise import ExercisePolicy
@@ -81,7 +80,7 @@ class NestedPricer(StoredPricer):
 
     @classmethod
     def from_payload(cls, arrays: Stored, meta: Mapping[str, Any], priced: Priced) -> NestedPricer:
-        model = CrossAssetPathModel(priced.market)
+        model = priced.market
         return cls(model, priced.trade, priced.context, unpack(InnerPaths, {}, meta), priced.policy)
 
     @property

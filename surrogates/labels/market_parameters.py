@@ -47,13 +47,12 @@ def moved(market: PathMarket, names: Sequence[str], values: Tensor) -> PathMarke
 
 def _curves(shape: Callable[[Tensor], Tensor]) -> Callable[[PathMarket, str, Tensor], PathMarket]:
     def move(market: PathMarket, currency: str, amount: Tensor) -> PathMarket:
-        own = market.currency(currency)
-        discounts = [_shifted(c, shape, amount) if k == own else c for k, c in enumerate(market.discounts)]
-        projections = [
-            _shifted(c, shape, amount) if home == currency else c
-            for c, home in zip(market.projections, market.index_currencies, strict=True)
-        ]
-        return replace(market, discounts=tuple(discounts), projections=tuple(projections))
+        moved = _shifted(market.discount(currency), shape, amount)
+        projections = {
+            name: replace(on, curve=_shifted(on.curve, shape, amount)) if on.currency == currency else on
+            for name, on in market.projections.items()
+        }
+        return replace(market, discounts=market.discounts | {currency: moved}, projections=projections)
 
     return move
 
@@ -64,23 +63,18 @@ def _shifted(curve: DiscountCurve, shape: Callable[[Tensor], Tensor], amount: Te
 
 
 def _rate_vol(market: PathMarket, currency: str, factor: Tensor) -> PathMarket:
-    own = market.currency(currency)
-    rates = [replace(r, sigmas=factor * r.sigmas) if k == own else r for k, r in enumerate(market.rates)]
-    return replace(market, rates=tuple(rates))
+    lgm = market.lgm(currency)
+    return replace(market, rates=market.rates | {currency: replace(lgm, sigmas=factor * lgm.sigmas)})
 
 
 def _assets(group: str, number: str) -> Callable[[PathMarket, str, Tensor], PathMarket]:
     def move(market: PathMarket, name: str, factor: Tensor) -> PathMarket:
-        assets: tuple[LognormalAsset, ...] = getattr(market, group)
-        if name not in [a.name for a in assets]:
-            known = ", ".join(a.name for a in assets) or "none"
+        assets: dict[str, LognormalAsset] = getattr(market, group)
+        if name not in assets:
+            known = ", ".join(assets) or "none"
             raise DomainError(f"market parameter of {name}: expected one of {known}", [name])
-        change: dict[str, Any] = {}
-        found = []
-        for asset in assets:
-            change[number] = factor * getattr(asset, number)
-            found.append(replace(asset, **change) if asset.name == name else asset)
-        whole: dict[str, Any] = {group: tuple(found)}
+        change: dict[str, Any] = {number: factor * getattr(assets[name], number)}
+        whole: dict[str, Any] = {group: assets | {name: replace(assets[name], **change)}}
         return replace(market, **whole)
 
     return move

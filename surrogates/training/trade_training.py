@@ -24,7 +24,7 @@ from surrogates.regression.domain import Domain
 from surrogates.regression.pricer import SurrogatePricer
 from surrogates.regression.selection import Selection
 from surrogates.regression.training import DatesFitter
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.numerics.types import Dates
 from xva.pricing.exercise import ExercisePolicy, train_policy
 from xva.pricing.exercise.features import exercise_features
@@ -95,9 +95,9 @@ class TrainingRequest:
     settings: TrainingSettings
 
     @property
-    def model(self) -> CrossAssetPathModel:
+    def model(self) -> PathMarket:
         """What the trade's paths are simulated with."""
-        return CrossAssetPathModel(self.market)
+        return self.market
 
     @property
     def learned_days(self) -> Dates:

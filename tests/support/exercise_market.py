@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket, Projection
 from xva.models.lgm import Lgm
 from xva.models.path_model import join_times, walk
 from xva.models.random import PathNoise, brownian_rotation
@@ -39,14 +39,12 @@ def context(lag: int = 0, fixings: dict[tuple[str, str], float] | None = None) -
     return TradeContext(AS_OF, {INDEX: index}, fixings or {})
 
 
-def rates(quotes: Tensor = QUOTES) -> CrossAssetPathModel:
+def rates(quotes: Tensor = QUOTES) -> PathMarket:
     """One currency, one curve."""
     curve = DiscountCurve("EUR", PILLARS, -quotes[:6] * torch.from_numpy(PILLARS))
     lgm = Lgm("EUR", quotes[7], np.ones(1), quotes[6:7])
     correlation = torch.eye(1, dtype=torch.float64)
-    return CrossAssetPathModel(
-        PathMarket("EUR", ("EUR",), (curve,), (INDEX,), ("EUR",), (curve,), (lgm,), (), (), correlation)
-    )
+    return PathMarket({"EUR": curve}, {INDEX: Projection("EUR", curve)}, {"EUR": lgm}, {}, {}, correlation)
 
 
 BERMUDAN = BermudanSwaption(
@@ -155,7 +153,7 @@ def paths_of(
 
 def swap_value(trade: Trade, at: TradeContext) -> float:
     """Claims off today's curve."""
-    curve, total = rates().market.discounts[0], 0.0
+    curve, total = rates().discounts["EUR"], 0.0
     for claim in trade.claims(at):
         pay = float(curve.discount(np.array([claim.pay]))[0])
         if isinstance(claim, FixedFlow):

@@ -57,6 +57,8 @@ def _pack(value: Any, path: str, arrays: Arrays) -> Any:
             f.name: _pack(getattr(value, f.name), f"{path}/{f.name}", arrays)
             for f in dataclasses.fields(value)
         }
+    if isinstance(value, dict):  # as pairs: JSON's objects have no order of their own
+        return [[key, _pack(item, f"{path}/{k}", arrays)] for k, (key, item) in enumerate(value.items())]
     if isinstance(value, tuple):
         return [_pack(item, f"{path}/{k}", arrays) for k, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
@@ -79,6 +81,9 @@ def _unpack(kind: Any, arrays: Mapping[str, NDArray[Any]], meta: Any, path: str)
             for f in dataclasses.fields(kind)
         }
         return kind(**values)  # type: ignore[operator]
+    if origin is dict:
+        item = typing.get_args(kind)[1]
+        return {key: _unpack(item, arrays, m, f"{path}/{k}") for k, (key, m) in enumerate(meta)}
     if origin is tuple:
         inner = typing.get_args(kind)
         item = [inner[0]] * len(meta) if inner[-1] is Ellipsis else inner

@@ -13,7 +13,7 @@ from xva.errors import DomainError
 from xva.exposure.world import World
 from xva.market import Market
 from xva.market.indices import RateIndex
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.trades import Paths, PathTrade, Trade, TradeContext
 
 
@@ -65,7 +65,7 @@ def _look(trade: PathTrade, context: TradeContext, world: World) -> None:
     names = [name for name, _ in trade.equities]
     bundle = PathMarket.select(world.market, world.model, trade.currencies, indices, names)
     days = np.union1d([context.as_of], trade.observation_dates(context)).astype("datetime64[D]")
-    model = CrossAssetPathModel(bundle)
+    model = bundle
     with torch.no_grad():
         start = model.initial()[:, None]
         observer = model.observe(context.times(days), [start] * len(days))

@@ -1,4 +1,4 @@
-"""The platform's cross-asset model as a `PathModel`, on a bundle of tensors small enough to travel to a worker.
+"""The platform's cross-asset model with its curves, a `PathModel` small enough to travel to a worker.
 
 State as in `cross_asset`: ``x_c``, ``ln Y``, ``ln Z``. With ``N(t) = exp(H x + H^2 zeta/2)/P(0,t)`` one unit of a currency
 is worth ``1/N_d`` or ``Y/N_f`` in units of the numeraire, and every price is a ratio of such values.
@@ -6,10 +6,10 @@ is worth ``1/N_d`` or ``Y/N_f`` in units of the numeraire, and every price is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, final
+from typing import Protocol, TypeVar, final
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from xva.models.state_layout import StateLayout
 from xva.numerics.quadrature import composite_rule
 from xva.numerics.types import Floats
 
+T = TypeVar("T")
+
 
 class Curves(Protocol):
     """Where curves come from; `xva.market.Market` is one."""
@@ -36,39 +38,39 @@ class Curves(Protocol):
     def projection_curve(self, index: str) -> DiscountCurve: ...
 
 
+@dataclass(frozen=True)
+class Projection:
+    """The curve that an index's fixings are projected on, and the index's currency."""
+
+    currency: str
+    curve: DiscountCurve
+
+
 @final
 @dataclass(frozen=True)
-class PathMarket:
-    """What paths are made of: curves and the parts of a cross-asset model, as tuples of tensors.
+class PathMarket(PathModel):
+    """The part of a market and its calibrated model that some trades look at: LGM rates, lognormal FX and equities.
+
+    Steps are Gaussian and exact on any grid. A model alone has no curves; with them paths can be observed.
 
     Parameters
     ----------
-    domestic : str
-        Reporting currency, the first of ``currencies``.
-    currencies : tuple of str
-    discounts : tuple of DiscountCurve
-        One per currency.
-    indices, index_currencies : tuple of str
-    projections : tuple of DiscountCurve
-        One per index.
-    rates : tuple of Lgm
-        One per currency.
-    fx : tuple of LognormalAsset
-        One per foreign currency.
-    equities : tuple of LognormalAsset
+    discounts : dict of currency to DiscountCurve
+        The reporting currency first.
+    projections : dict of index to Projection
+    rates : dict of currency to Lgm
+        The same currencies, in the same order.
+    fx : dict of foreign currency to LognormalAsset
+    equities : dict of name to LognormalAsset
     correlation : Tensor
-        ``(factor, factor)`` in the order of `CrossAssetModel.factors`.
+        ``(factor, factor)`` in the order of `states`.
     """
 
-    domestic: str
-    currencies: tuple[str, ...]
-    discounts: tuple[DiscountCurve, ...]
-    indices: tuple[str, ...]
-    index_currencies: tuple[str, ...]
-    projections: tuple[DiscountCurve, ...]
-    rates: tuple[Lgm, ...]
-    fx: tuple[LognormalAsset, ...]
-    equities: tuple[LognormalAsset, ...]
+    discounts: dict[str, DiscountCurve]
+    projections: dict[str, Projection]
+    rates: dict[str, Lgm]
+    fx: dict[str, LognormalAsset]
+    equities: dict[str, LognormalAsset]
     correlation: Tensor
 
     @classmethod
@@ -80,7 +82,7 @@ class PathMarket:
         indices: Iterable[RateIndex] = (),
         equities: Iterable[str] = (),
     ) -> PathMarket:
-        """The part of a market and its model that some trades look at, still attached to the quotes.
+        """What trades on some currencies, indices and equities look at, still attached to the quotes.
 
         Currencies of indices and equities and the domestic one are added; the model's order is kept.
 
@@ -92,24 +94,26 @@ class PathMarket:
         wanted, rows = list(indices), set(equities)
         if unknown := rows - set(model.equities):
             raise MarketDataError(f"equities {sorted(unknown)}: the model has none of them", sorted(unknown))
-        shares = tuple(asset for name, asset in model.equities.items() if name in rows)
-        need = {model.domestic, *currencies, *(i.currency for i in wanted), *(a.currency for a in shares)}
+        shares = {name: asset for name, asset in model.equities.items() if name in rows}
+        need = {
+            model.domestic,
+            *currencies,
+            *(i.currency for i in wanted),
+            *(a.currency for a in shares.values()),
+        }
         if unknown := need - set(model.rates):
             raise MarketDataError(
                 f"currencies {sorted(unknown)}: the model has none of them", sorted(unknown)
             )
         kept = tuple(c for c in model.rates if c in need)
-        layout = StateLayout(kept, (1,) * len(kept), tuple(a.name for a in shares))
+        rates = {c: model.lgm(c) for c in kept}
+        layout = StateLayout(kept, tuple(m.n_factors for m in rates.values()), tuple(shares))
         place = torch.tensor([model.index[name] for name in layout.labels])
         return cls(
-            model.domestic,
-            kept,
-            tuple(curves.discount_curve(c) for c in kept),
-            tuple(i.name for i in wanted),
-            tuple(i.currency for i in wanted),
-            tuple(curves.projection_curve(i.name) for i in wanted),
-            tuple(model.lgm(c) for c in kept),
-            tuple(model.fx[c] for c in kept[1:]),
+            {c: curves.discount_curve(c) for c in kept},
+            {i.name: Projection(i.currency, curves.projection_curve(i.name)) for i in wanted},
+            rates,
+            {c: model.fx[c] for c in kept[1:]},
             shares,
             model.correlation.index_select(0, place).index_select(1, place),
         )
@@ -117,54 +121,28 @@ class PathMarket:
     @cached_property
     def model(self) -> CrossAssetModel:
         """The cross-asset model of these factors."""
-        return CrossAssetModel(
-            self.domestic,
-            dict(zip(self.currencies, self.rates, strict=True)),
-            dict(zip(self.currencies[1:], self.fx, strict=True)),
-            {asset.name: asset for asset in self.equities},
-            self.correlation,
-        )
-
-    def currency(self, name: str) -> int:
-        """Number of a currency; DomainError if it is not in the bundle."""
-        return _number("currency", self.currencies, name)
-
-    def index(self, name: str) -> int:
-        """Number of a rate index; DomainError if it is not in the bundle."""
-        return _number("index", self.indices, name)
-
-    def equity(self, name: str) -> LognormalAsset:
-        """An equity; DomainError if it is not in the bundle."""
-        return self.equities[_number("equity", tuple(a.name for a in self.equities), name)]
-
-
-@final
-@dataclass(frozen=True)
-class CrossAssetPathModel(PathModel):
-    """LGM rates, lognormal FX and equities with exact Gaussian steps on any grid."""
-
-    market: PathMarket
+        return CrossAssetModel(self.domestic, self.rates, self.fx, self.equities, self.correlation)
 
     @property
     def domestic(self) -> str:
-        return self.market.domestic
+        return next(iter(self.rates))
 
     @property
     def states(self) -> tuple[str, ...]:
-        return self.market.model.factors
+        return self.model.factors
 
     @property
     def n_normals(self) -> int:
         return len(self.states)
 
     def initial(self) -> Tensor:
-        return self.market.model.initial_state()
+        return self.model.initial_state()
 
     def transition(self, knots: Floats) -> Transition:
-        return _GaussianSteps(self.market.model, knots)
+        return _GaussianSteps(self.model, knots)
 
     def observe(self, times: Floats, states: Sequence[Tensor]) -> Observer:
-        return CrossAssetObserver(self.market, times, states)
+        return CrossAssetObserver(self, times, states)
 
     def observe_factors(
         self, times: Floats, states: Tensor | Sequence[Tensor], factors: Sequence[str]
@@ -183,6 +161,22 @@ class CrossAssetPathModel(PathModel):
         rows = torch.tensor([list(factors).index(name) for name in self.states])
         return self.observe(times, tuple(state.index_select(0, rows) for state in states))
 
+    def discount(self, currency: str) -> DiscountCurve:
+        """A currency's discount curve; DomainError if it is not among these."""
+        return _of("currency", self.discounts, currency)
+
+    def lgm(self, currency: str) -> Lgm:
+        """A currency's rates; DomainError if it is not among these."""
+        return _of("currency", self.rates, currency)
+
+    def projection(self, index: str) -> Projection:
+        """An index's curve; DomainError if it is not among these."""
+        return _of("index", self.projections, index)
+
+    def equity(self, name: str) -> LognormalAsset:
+        """An equity; DomainError if it is not among these."""
+        return _of("equity", self.equities, name)
+
 
 class _GaussianSteps(Transition):
     def __init__(self, model: CrossAssetModel, knots: Floats) -> None:
@@ -199,16 +193,16 @@ class _GaussianSteps(Transition):
 
 @final
 class CrossAssetObserver(Observer):
-    """Prices, rates and bonds from states in the order of the bundle's factors."""
+    """Prices, rates and bonds from states in the order of the model's factors."""
 
     def __init__(self, market: PathMarket, times: Floats, states: Sequence[Tensor]) -> None:
         self._market, self._times, self._states = market, times, states
         self._layout = market.model.layout
 
     @cached_property
-    def _zeta(self) -> tuple[Tensor, ...]:
+    def _zeta(self) -> dict[str, Tensor]:
         """``(time,)`` per currency."""
-        return tuple(lgm.zeta(self._times) for lgm in self._market.rates)
+        return {c: lgm.zeta(self._times) for c, lgm in self._market.rates.items()}
 
     def equity(self, name: str, time: float) -> Tensor:
         asset = self._market.equity(name)
@@ -224,10 +218,11 @@ class CrossAssetObserver(Observer):
         return self.bonds(currency, time, np.array([maturity]))[0]
 
     def bonds(self, currency: str, time: float, maturities: Floats) -> Tensor:
-        c = self._market.currency(currency)
-        curve = self._market.discounts[c].log_discount(np.append(maturities, time))
+        curve = self._market.discount(currency).log_discount(np.append(maturities, time))
         under = np.full(len(maturities), time)
-        return torch.exp((curve[:-1] - curve[-1])[:, None] + self._log_ratios(c, time, maturities, under))
+        return torch.exp(
+            (curve[:-1] - curve[-1])[:, None] + self._log_ratios(currency, time, maturities, under)
+        )
 
     def growth(self, index: str, time: float, start: float, end: float) -> Tensor:
         return self.growths(index, time, np.array([start]), np.array([end]))[0]
@@ -238,10 +233,9 @@ class CrossAssetObserver(Observer):
                 f"forward of {index}: expected a period that starts at {time:.4f}y or later, got {starts.min():.4f}y",
                 [index],
             )
-        i = self._market.index(index)
-        c = self._market.currency(self._market.index_currencies[i])
-        curve = self._market.projections[i].log_discount(np.stack([starts, ends]))
-        return torch.exp((curve[0] - curve[1])[:, None] + self._log_ratios(c, time, starts, ends))
+        on = self._market.projection(index)
+        curve = on.curve.log_discount(np.stack([starts, ends]))
+        return torch.exp((curve[0] - curve[1])[:, None] + self._log_ratios(on.currency, time, starts, ends))
 
     def deflator(self, currency: str, time: float) -> Tensor:
         return torch.exp(self._log_deflator(currency, time))
@@ -277,10 +271,10 @@ class CrossAssetObserver(Observer):
 
     def swaption(self, swap: SwapFlows, times: Floats, expiry: float) -> Tensor | None:
         """By Jamshidian's decomposition; none where the swap's value is not monotonic in the rate."""
-        c, i = self._market.currency(swap.currency), self._market.index(swap.index)
-        lgm, curve = self._market.rates[c], self._market.projections[i]
+        c = swap.currency
+        lgm, curve = self._market.lgm(c), self._market.projection(swap.index).curve
         growth = curve.log_discount(swap.starts) - curve.log_discount(swap.ends)
-        discount = self._market.discounts[c].log_discount(np.append(swap.pays, swap.paid))
+        discount = self._market.discount(c).log_discount(np.append(swap.pays, swap.paid))
         sizes = torch.from_numpy(np.append(swap.sizes, swap.amounts))
         weight = sizes * torch.exp(discount + torch.cat([growth, torch.zeros(len(swap.paid)).to(growth)]))
         start, end, pay, paid = (lgm.h(x) for x in (swap.starts, swap.ends, swap.pays, swap.paid))
@@ -290,7 +284,7 @@ class CrossAssetObserver(Observer):
             terms = swaption_terms(weight, h, q, lgm.zeta(expiry))
         except TradeError:
             return None
-        row, fx = self._layout.rates_of[c].start, self._layout.fx_of[c]
+        row, fx = self._layout.rates(c).start, self._layout.fx(c)
         state = torch.stack([self._state(row, t) for t in times.tolist()])
         value = swaption_value(terms, state, lgm.zeta(times)[:, None])
         if fx is None:
@@ -315,11 +309,11 @@ class CrossAssetObserver(Observer):
 
     def _unit(self, currency: str, time: float, pay: float) -> tuple[Tensor, Tensor]:
         """Of the deflated value at ``time`` of one unit of a currency paid at ``pay``."""
-        c = self._market.currency(currency)
-        lgm = self._market.rates[c]
+        lgm = self._market.lgm(currency)
         h = lgm.h(pay)
-        log = self._market.discounts[c].log_discount(np.array([pay]))[0] - 0.5 * h * h * lgm.zeta(time)
-        load, fx = -h * self._one(self._layout.rates_of[c].start), self._layout.fx_of[c]
+        curve = self._market.discount(currency).log_discount(np.array([pay]))[0]
+        log = curve - 0.5 * h * h * lgm.zeta(time)
+        load, fx = -h * self._one(self._layout.rates(currency).start), self._layout.fx(currency)
         return (log, load) if fx is None else (log, load + self._one(fx))
 
     def _one(self, row: int) -> Tensor:
@@ -332,23 +326,26 @@ class CrossAssetObserver(Observer):
         if not name.startswith("FX/"):
             return [(self._layout.equity(name), self._market.equity(name), 1.0)]
         _, base, quote = name.split("/")
-        found = [(self._market.currency(c), sign) for c, sign in ((base, 1.0), (quote, -1.0))]
-        rows = [(self._layout.fx_of[c], self._market.fx[c - 1], sign) for c, sign in found if c > 0]
-        return [(row, asset, sign) for row, asset, sign in rows if row is not None and base != quote]
+        if base == quote:
+            return []
+        sides = [(self._market.lgm(c).currency, sign) for c, sign in ((base, 1.0), (quote, -1.0))]
+        found = [(self._layout.fx(c), c, sign) for c, sign in sides]
+        return [(row, self._market.fx[c], sign) for row, c, sign in found if row is not None]
 
     def _log_deflator(self, currency: str, time: float) -> Tensor:
-        c, k = self._market.currency(currency), place(self._times, time)
-        h = self._market.rates[c].h(time)
-        curve = self._market.discounts[c].log_discount(np.array([time]))[0]
-        own = curve - h * self._state(self._layout.rates_of[c].start, time) - 0.5 * h * h * self._zeta[c][k]
-        fx = self._layout.fx_of[c]
+        k = place(self._times, time)
+        h = self._market.lgm(currency).h(time)
+        curve = self._market.discount(currency).log_discount(np.array([time]))[0]
+        x = self._state(self._layout.rates(currency).start, time)
+        own = curve - h * x - 0.5 * h * h * self._zeta[currency][k]
+        fx = self._layout.fx(currency)
         return own if fx is None else own + self._state(fx, time)
 
-    def _log_ratios(self, c: int, time: float, over: Floats, under: Floats) -> Tensor:
+    def _log_ratios(self, currency: str, time: float, over: Floats, under: Floats) -> Tensor:
         """Stochastic part of ``ln P(time, over)/P(time, under)``, ``(pair, path)``."""
-        h = self._market.rates[c].h(np.stack([over, under]))
-        x = self._state(self._layout.rates_of[c].start, time)
-        variance = self._zeta[c][place(self._times, time)]
+        h = self._market.lgm(currency).h(np.stack([over, under]))
+        x = self._state(self._layout.rates(currency).start, time)
+        variance = self._zeta[currency][place(self._times, time)]
         shift = 0.5 * (h[1] ** 2 - h[0] ** 2) * variance
         return torch.outer(h[1] - h[0], x) + shift[:, None]
 
@@ -356,10 +353,10 @@ class CrossAssetObserver(Observer):
         return self._states[place(self._times, time)][row]
 
 
-def _number(what: str, known: tuple[str, ...], name: str) -> int:
+def _of(what: str, known: Mapping[str, T], name: str) -> T:
     if name not in known:
         raise DomainError(
             f"{what}: expected one of {', '.join(known) or 'none'}, got {name}; select it from the market",
             [name],
         )
-    return known.index(name)
+    return known[name]

@@ -8,7 +8,6 @@ from surrogates.labels import Guard, LabelProblem, LikelihoodRatio, OneStepSurvi
 from surrogates.labels.strategy import LabelStrategy, Pathwise
 from tests.support.cross_asset import bundle
 from tests.support.label_worlds import CONTEXT, MONTHS, days
-from xva.models.cross_asset_paths import CrossAssetPathModel
 from xva.trades.barrier_option import BarrierOption
 
 
@@ -32,7 +31,7 @@ def trade(spot: float) -> BarrierOption:
 @pytest.mark.parametrize("kind", ["survival", "ratio", "naive"])
 def test_a_barrier(kind: str) -> None:
     market = bundle()
-    model = CrossAssetPathModel(market)
+    model = market
     option = trade(float(market.equity("HOME").spot))
     problem = LabelProblem(model, (option,), CONTEXT, days(4), states=("IR:EUR", "EQ:HOME"))
     ways: dict[str, LabelStrategy] = {

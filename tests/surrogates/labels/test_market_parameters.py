@@ -16,7 +16,7 @@ from surrogates.regression.ridge_features import RidgeFeatures
 from surrogates.regression.samples import Samples
 from tests.support.flat_book import day, world
 from xva.errors import DomainError
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.models.path_model import walk
 from xva.numerics import tree
 from xva.pricing.nested import InnerPaths, NestedBook, nested_values
@@ -36,8 +36,8 @@ def market() -> PathMarket:
     return PathMarket.select(plain.market, plain.model, ["EUR", "USD"], [index], ["EQ1"])
 
 
-def model_of(values: Tensor) -> CrossAssetPathModel:
-    return CrossAssetPathModel(moved(market(), NAMES, values))
+def model_of(values: Tensor) -> PathMarket:
+    return moved(market(), NAMES, values)
 
 
 @cache
@@ -49,7 +49,7 @@ def option() -> AsianOption:
 
 
 def problem() -> LabelProblem:
-    return LabelProblem(CrossAssetPathModel(market()), (option(),), world().context(), REPORT)
+    return LabelProblem(market(), (option(),), world().context(), REPORT)
 
 
 @cache
@@ -63,15 +63,15 @@ def test_curves_volatilities_and_spots_move_as_named() -> None:
     values = torch.tensor([0.01, 0.002, 1.5, 2.0], dtype=torch.float64)
     there = moved(market(), ("LEVEL/EUR", "SLOPE/EUR", "EQ_VOL/EQ1", "FX/USD"), values)
     for curve, before in (
-        (there.discounts[0], market().discounts[0]),
-        (there.projections[0], market().projections[0]),
+        (there.discounts["EUR"], market().discounts["EUR"]),
+        (there.projections["EUR-FLAT-6M"].curve, market().projections["EUR-FLAT-6M"].curve),
     ):
         rate = -(curve.log_discounts - before.log_discounts) / torch.from_numpy(curve.times)
         expected = 0.01 + 0.002 * (torch.from_numpy(curve.times) / 10.0 - 1.0)
         torch.testing.assert_close(rate, expected, rtol=0, atol=1e-14)
-    assert torch.equal(there.discounts[1].log_discounts, market().discounts[1].log_discounts)
-    assert torch.equal(there.equities[0].sigmas, 1.5 * market().equities[0].sigmas)
-    assert torch.equal(there.fx[0].spot, 2.0 * market().fx[0].spot)
+    assert torch.equal(there.discounts["USD"].log_discounts, market().discounts["USD"].log_discounts)
+    assert torch.equal(there.equities["EQ1"].sigmas, 1.5 * market().equities["EQ1"].sigmas)
+    assert torch.equal(there.fx["USD"].spot, 2.0 * market().fx["USD"].spot)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from tests.support.cross_asset import INDICES, RATES, SHARES, SPOTS, Curves, bun
 from xva.blocks.packing import pack, unpack
 from xva.errors import CalibrationError, DomainError, MarketDataError
 from xva.exposure.state.state import covariance_table, grid_state, state_paths
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.models.path_model import walk
 from xva.numerics.tree import equal
 from xva.pricing.closed_form.black76 import black76
@@ -26,15 +26,15 @@ class TestCrossAsset(PathModelContract):
 
     idle = (13, 16)  # an FX rate's carry is its rates'
 
-    def model(self) -> CrossAssetPathModel:
-        return CrossAssetPathModel(bundle())
+    def model(self) -> PathMarket:
+        return bundle()
 
 
 def test_bonds_and_options_on_them_are_those_of_the_model() -> None:
     """Deflated bond of the joint model; a put on a bond (a caplet) by Black on its forward."""
-    model = CrossAssetPathModel(PathMarket.select(Curves(), joint(), ["EUR"]))
+    model = PathMarket.select(Curves(), joint(), ["EUR"])
     assert model.states == ("IR:EUR",)
-    lgm, grid = model.market.rates[0], np.array([0.0, 1.0, 4.0])
+    lgm, grid = model.rates["EUR"], np.array([0.0, 1.0, 4.0])
     expiry, maturity, strike = 4.0, 9.0, 0.91
     h = [float(lgm.h(t)) for t in (expiry, maturity)]
     zeta = float(lgm.zeta(expiry))
@@ -58,7 +58,7 @@ def test_bonds_and_options_on_them_are_those_of_the_model() -> None:
 
 def test_ratios() -> None:
     """Crosses are ratios, an index is a bond times its deterministic basis, an equity pays in its currency."""
-    model = CrossAssetPathModel(bundle())
+    model = bundle()
     grid = np.array([0.0, 1.0, 2.5])
     path = walk(model, grid, normals(model, grid, 0, 8))
     observer = model.observe(path.times, path.states)
@@ -74,7 +74,7 @@ def test_ratios() -> None:
 
 def test_variance_of_log_prices() -> None:
     """Quadratic variation on a fine path: the spot's own volatility, whatever the rates do."""
-    model = CrossAssetPathModel(bundle())
+    model = bundle()
     grid = np.linspace(0.0, 3.0, 1501)
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(1500, model.n_normals, 200, generator=generator, dtype=torch.float64)
@@ -102,10 +102,8 @@ def test_a_correlation_with_fx_is_with_the_price_of_the_foreign_currency() -> No
         [0, 3],
     )  # EUR rate and the spot of USD, after EUR, USD, GBP
     rho[quoted[0], quoted[1]] = rho[quoted[1], quoted[0]] = 0.6
-    model = CrossAssetPathModel(
-        PathMarket.select(
-            Curves(), replace(joint(), correlation=rho), RATES, map(rate_index, INDICES), list(SHARES)
-        )
+    model = PathMarket.select(
+        Curves(), replace(joint(), correlation=rho), RATES, map(rate_index, INDICES), list(SHARES)
     )
     assert [model.states[k] for k in quoted] == ["IR:EUR", "FX:USD"]
     step = 1.0 / 64.0  # short: rates have hardly moved the spot yet
@@ -126,9 +124,9 @@ def test_paths_of_the_engine() -> None:
     state = grid_state(model, covariance_table(model, [grid]), grid)
     noise = torch.randn(2, 7, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     states = state_paths(state, noise)
-    whole = CrossAssetPathModel(bundle())
+    whole = bundle()
     torch.testing.assert_close(torch.stack(walk(whole, grid, noise).states), states, rtol=1e-11, atol=1e-13)
-    small = CrossAssetPathModel(PathMarket.select(Curves(), model, ["USD"], equities=["ABROAD"]))
+    small = PathMarket.select(Curves(), model, ["USD"], equities=["ABROAD"])
     assert small.states == ("IR:EUR", "IR:USD", "FX:USD", "EQ:ABROAD")
     one, two = (m.observe_factors(grid, states, model.factors) for m in (whole, small))
     for ask in (
@@ -149,8 +147,8 @@ def test_the_bundle_travels() -> None:
     back = unpack(PathMarket, arrays, meta)
     assert equal(back, market)
     grid = np.array([0.0, 1.0])
-    noise = normals(CrossAssetPathModel(market), grid, 0, 8)
-    states = [walk(CrossAssetPathModel(m), grid, noise).states[-1] for m in (market, back)]
+    noise = normals(market, grid, 0, 8)
+    states = [walk(m, grid, noise).states[-1] for m in (market, back)]
     assert torch.equal(*states)
 
 
@@ -160,9 +158,9 @@ def test_what_is_missing_is_named() -> None:
     with pytest.raises(MarketDataError, match="NOBODY"):
         PathMarket.select(Curves(), joint(), ["EUR"], equities=["NOBODY"])
     market = PathMarket.select(Curves(), joint(), ["EUR"])
-    observer = CrossAssetPathModel(market).observe(np.zeros(1), [torch.zeros(1, 2, dtype=torch.float64)])
+    observer = market.observe(np.zeros(1), [torch.zeros(1, 2, dtype=torch.float64)])
     with pytest.raises(DomainError, match="EUR-6M"):
         observer.growth("EUR-6M", 0.0, 1.0, 1.5)
-    still = replace(market.rates[0], sigmas=torch.zeros(3, dtype=torch.float64))
+    still = replace(market.rates["EUR"], sigmas=torch.zeros(3, dtype=torch.float64))
     with pytest.raises(CalibrationError, match="IR:EUR"):
-        CrossAssetPathModel(replace(market, rates=(still,))).transition(np.array([0.0, 1.0]))
+        replace(market, rates={"EUR": still}).transition(np.array([0.0, 1.0]))

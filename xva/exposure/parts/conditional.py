@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.numerics.types import Dates, Floats
 from xva.pricing.exercise import ExercisePolicy
 from xva.trades import Flow, Paths, PathTrade, TradeContext
@@ -108,7 +108,7 @@ class Positions:
 
 def positions(item: ResidualTrade, context: TradeContext, at: PathStates, level: float) -> Positions:
     """What a trade pays and is, on paths; ``level`` scales the softness of decisions, 0 being exact."""
-    model = CrossAssetPathModel(item.market)
+    model = item.market
     observer = model.observe_factors(at.times, at.states, at.factors)
     paths = Paths(context, observer, at.days, at.n_paths, item.width * level)
     exercised = item.trade.none_exercised(context, at.n_paths)
@@ -153,7 +153,7 @@ def features(
 
     A memory sharper than the flows would put a path on the wrong side of zero wherever a jump is half taken.
     """
-    model = CrossAssetPathModel(item.market)
+    model = item.market
     observer = model.observe_factors(at.times, at.states, at.factors)
     remembered = [n for n in names if n not in at.factors]
     paths = Paths(context, observer, at.days, at.n_paths, item.width * level)

@@ -14,17 +14,17 @@ from torch import Tensor
 from tests.support.exercise_market import (
     BERMUDAN,
     EQUITY,
+    INDEX,
     PILLARS,
     MaxCall,
     american,
     context,
-    rates,
     spread_out,
 )
 from tests.support.statistics import three_sigma
 from xva.market.curves import DiscountCurve
 from xva.models.cross_asset import LognormalAsset
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket, Projection
 from xva.models.equity_basket import EquityBasket
 from xva.models.lgm import Lgm
 from xva.models.path_model import PathModel
@@ -202,7 +202,7 @@ def test_exposure_under_a_policy(
     assert THREE * off.std(ddof=1) / SCRAMBLES**0.5 <= 0.004
 
 
-def two_currencies() -> CrossAssetPathModel:
+def two_currencies() -> PathMarket:
     """EUR reporting, a share in USD, everything correlated; the EUR curve below zero."""
     curves = [
         DiscountCurve(c, PILLARS, -r * torch.from_numpy(PILLARS)) for c, r in (("EUR", -0.01), ("USD", 0.03))
@@ -223,20 +223,14 @@ def two_currencies() -> CrossAssetPathModel:
         (1, 2): 0.1,
     }.items():
         correlation[i, j] = correlation[j, i] = rho
-    index = rates().market.indices
-    return CrossAssetPathModel(
-        PathMarket(
-            "EUR",
-            ("EUR", "USD"),
-            tuple(curves),
-            index,
-            ("EUR",),
-            (curves[0],),
-            tuple(lgms),
-            (fx,),
-            (share,),
-            correlation,
-        )
+    discounts = dict(zip(("EUR", "USD"), curves, strict=True))
+    return PathMarket(
+        discounts,
+        {INDEX: Projection("EUR", discounts["EUR"])},
+        dict(zip(discounts, lgms, strict=True)),
+        {"USD": fx},
+        {"A": share},
+        correlation,
     )
 
 

@@ -17,7 +17,7 @@ from xva.errors import DomainError, TradeError
 from xva.market.curves import DiscountCurve
 from xva.market.indices import RateIndex
 from xva.models.cross_asset import CrossAssetModel, LognormalAsset
-from xva.models.cross_asset_paths import CrossAssetPathModel, PathMarket
+from xva.models.cross_asset_paths import PathMarket
 from xva.models.deterministic_rates import RateCurve
 from xva.models.equity_basket import EquityBasket
 from xva.models.heston import HestonBasket
@@ -328,11 +328,11 @@ def shares() -> PathMarket:
     return PathMarket.select(Curves(), joint, [], equities=["A"])
 
 
-def rates() -> CrossAssetPathModel:
+def rates() -> PathMarket:
     lgm = Lgm("EUR", number(0.03), np.array([1.0]), number(0.01)[None])
     model = CrossAssetModel("EUR", {"EUR": lgm}, {}, {}, torch.eye(1, dtype=torch.float64))
     index = RateIndex("EUR-1Y", "EUR", "1Y", "NULL", "A365")
-    return CrossAssetPathModel(PathMarket.select(Curves(), model, ["EUR"], [index]))
+    return PathMarket.select(Curves(), model, ["EUR"], [index])
 
 
 def test_swap_under_lgm() -> None:
