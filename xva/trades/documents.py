@@ -13,7 +13,7 @@ import numpy as np
 
 from xva import dates
 from xva.errors import Problem, TradeError
-from xva.market.indices import RateIndex
+from xva.market.indices import RateIndex, SwapConvention
 from xva.trades import registry
 from xva.trades.context import TradeContext
 from xva.trades.kinds import TradeTypes
@@ -74,9 +74,14 @@ def context_document(context: TradeContext) -> dict[str, Any]:
 
 def context_from(document: Mapping[str, Any]) -> TradeContext:
     """The context that `context_document` wrote."""
-    indices = {item["name"]: RateIndex(**item) for item in document["indices"]}
+    indices = {item["name"]: _index(item) for item in document["indices"]}
     fixings = {(name, day): float(value) for name, day, value in document["fixings"]}
     return TradeContext(np.datetime64(document["as_of"], "D"), indices, fixings)
+
+
+def _index(item: Mapping[str, Any]) -> RateIndex:
+    swap = item.get("swap")
+    return RateIndex(**{**item, "swap": SwapConvention(**swap) if swap is not None else None})
 
 
 def path_trade_from(document: Mapping[str, Any], trades: TradeTypes = registry) -> PathTrade:
