@@ -21,10 +21,11 @@ from tests.support.statistics import assert_within
 from xva.adjustments.registry import SIDES
 from xva.exposure.block.data import ExposureData
 from xva.exposure.engine import ExposureEngine
+from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
 from xva.exposure.parts.polynomial import Polynomials
 from xva.sensitivities import Revaluer, scramble_means, sensitivities
 from xva.sensitivities.truncation import measure_samples, sides
-from xva.trades import BasisSwap, FxForward, InterestRateSwap, Trade
+from xva.trades import BasisSwap, FxForward, InterestRateSwap, Swaption, Trade
 from xva.trades.claims import FixedFlow, IborFlow
 
 Floats = NDArray[np.float64]
@@ -102,12 +103,19 @@ def bonds(w: FlatWorld, trade: InterestRateSwap, time: float) -> tuple[Floats, F
     return pay, np.bincount(place, weights=[a for _, a in found])
 
 
-def exact_profiles(w: FlatWorld, trade: InterestRateSwap, time: float) -> tuple[float, float]:
-    """EPE and ENE in the swap's currency at a time on which a coupon period begins, by quadrature."""
+def exact_profiles(
+    w: FlatWorld, trade: InterestRateSwap, time: float, running: bool = True
+) -> tuple[float, float]:
+    """EPE and ENE in the swap's currency at a time on which a coupon period begins, by quadrature.
+
+    Without ``running`` nothing is received for the coupon that is fixed at this time: its forward is a bond that is paid now.
+    """
     c = trade.currency
     kappa, sigma = w.kappas[c], w.sigmas[c]
     zeta = sigma**2 * np.expm1(2.0 * kappa * time) / (2.0 * kappa)
     pay, amount = bonds(w, trade, time)
+    later = pay > (0.0 if running else time + 1e-6)
+    pay, amount = pay[later], amount[later]
     weight = amount * np.exp(-w.rates[c] * pay)
     s = -np.expm1(-kappa * pay) / kappa * np.sqrt(zeta)
     # each bond with the density: a normal one around -s; all of the points go where these are, for the kink at 0
@@ -116,11 +124,13 @@ def exact_profiles(w: FlatWorld, trade: InterestRateSwap, time: float) -> tuple[
     return float(np.maximum(value, 0.0).sum()), float(np.maximum(-value, 0.0).sum())
 
 
-def interpolated_profiles(data: ExposureData, date: int) -> tuple[float, float]:
+def interpolated_profiles(
+    data: ExposureData, date: int, kind: type[Polynomials] | type[ExercisedSwaptions] = Polynomials
+) -> tuple[float, float]:
     """EPE and ENE, in the swap's currency, of what the engine interpolates, over the law of its state."""
-    part = data.sets[0].part(Polynomials)
+    part = data.sets[0].part(kind)
     (c,) = part.currency
-    degree = part.degrees[date, c]
+    degree = part.degree(date, c)
     centre, scale = float(data.centre[date, c]), float(data.scale[date, c])
     u = np.linspace(-1.1, 1.1, 40_001)  # paths beyond the interval are extrapolated
     variance = float((data.grid.factor[:date, c] ** 2).sum())
@@ -164,11 +174,51 @@ def test_bonds_that_differ_by_many_powers_of_ten(currency: str) -> None:
     assert (check(currency, *EXTREME, slack=False) < 1e-4).all()
 
 
-def test_sensitivities_where_a_bond_is_taken_out() -> None:
+def exercised(currency: str, years: int) -> tuple[Swaption, InterestRateSwap]:
+    """A payer swaption of two years, and the swap that it becomes."""
+    trade = payer(currency, years)
+    option = Swaption(
+        trade_id="SWAPTION",
+        netting_set="N",
+        currency=currency,
+        side="long",
+        swap_side="payer",
+        notional=trade.notional,
+        strike=trade.fixed_rate,
+        index=trade.index,
+        expiry_date=day("2027-01-15"),
+        maturity_date=trade.maturity_date,
+        settlement="physical",
+        fixed_frequency=trade.fixed_frequency,
+        fixed_day_count=trade.fixed_day_count,
+    )
+    return option, replace(trade, start_date=option.expiry_date)
+
+
+@pytest.mark.parametrize(
+    ("currency", "years", "kappa", "vol"), [("EUR", *EXTREME), ("USD", *EXTREME), QUICK[3]]
+)
+def test_what_a_physically_settled_swaption_becomes(
+    currency: str, years: int, kappa: float, vol: float
+) -> None:
+    """The swap but for the coupon that is fixed on the date, exercised or not; year 55 of 60 was 68 % off."""
+    w, (option, becomes) = flat(currency, kappa, vol), exercised(currency, years)
+    dates = anniversaries(years)[2:]
+    data = make_engine(w, [option], dates, 1, scrambles=2).data(adjoint=False)
+    for k, time in enumerate(data.times[1:], start=1):
+        exact = np.array(exact_profiles(w, becomes, time, running=False))
+        found = np.array(interpolated_profiles(data, k, ExercisedSwaptions))
+        assert (np.abs(found - exact) < 1e-7 * exact.sum()).all(), (time, found, exact)
+
+
+@pytest.mark.parametrize("kind", [Polynomials, ExercisedSwaptions])
+def test_sensitivities_where_a_bond_is_taken_out(
+    kind: type[Polynomials] | type[ExercisedSwaptions],
+) -> None:
     """Both currencies' rates, their FX rate and a volatility against bumps."""
-    w, trade = flat("USD", -0.02, 0.02), payer("USD", 60)
+    w, trade = flat("USD", -0.02, 0.02), payer("USD", 60) if kind is Polynomials else exercised("USD", 60)[0]
     engine = make_engine(w, [trade], np.array(["2070-01-15", "2080-01-15"], "datetime64[D]"), 32, scrambles=2)
-    assert (engine.data(adjoint=False).sets[0].part(Polynomials).tilt.slope[1:, 1] > 0.0).all()
+    assert (engine.data(adjoint=False).sets[0].part(kind).tilt.slope[1:, 1] > 0.0).all()
     found, bumps = sensitivities(engine)["sensitivity"], Revaluer(engine)
     for quote in (rate_id("USD"), rate_id("EUR"), "FX/RATE/EUR/USD", "SWAPTION/RATE_NVOL/USD/1Y/1Y/ATM"):
         mine, bumped = found.sel(quote=quote)[: len(SIDES), 0], bumps.derivative(quote, 1e-6)[:, 0]

@@ -28,6 +28,7 @@ from xva.exposure.parts.part import (
     ValuePart,
     Values,
 )
+from xva.exposure.parts.tilt import Tilt
 from xva.exposure.state.frame import Frame
 from xva.models.lgm_swaption import SwaptionTerms
 from xva.numerics.types import Floats, Ints
@@ -37,14 +38,14 @@ from xva.pricing.affine import node_values
 @final
 @dataclass(frozen=True)
 class ExercisedSwaptions(ValuePart):
-    """``exercised(path) (Y g(x) + running coupons)`` per swaption.
+    """``exercised(path) (Y g(x) + running coupons)`` per swaption, g times the tilt where something is taken out.
 
     ``unit``, ``currency``, ``event``, ``sense`` ``(swaption,)``; ``softness`` is the width of the exercise in the state,
     a constant of the run; ``first`` the first date after expiry. ``coefficients`` ``(date, swaption, degree)`` are of the
     swap (with the position) less its running ``coupons``, zero before expiry, of which ``degrees`` ``(date, swaption)`` count;
     ``root`` ``(swaption,)`` is the exercise boundary. ``order`` ``(date, swaption)`` are numbers of nodes, ``error``
     ``(date,)`` bounds the interpolation's, 0 where nodes were held. Owners of ``coupons`` are swaptions;
-    ``rows`` ``(swaption,)`` their currencies' rates rows.
+    ``rows`` ``(swaption,)`` their currencies' rates rows. The ``tilt`` is what `Polynomials` have: the underlying is linear.
     """
 
     decides: ClassVar[bool] = True
@@ -62,6 +63,7 @@ class ExercisedSwaptions(ValuePart):
     error: Floats
     coupons: EventRows
     rows: Ints
+    tilt: Tilt
 
     @classmethod
     def of(cls, source: NettingSetSource, held: ExercisedSwaptions | None) -> ExercisedSwaptions:
@@ -72,19 +74,19 @@ class ExercisedSwaptions(ValuePart):
         first = [int(np.searchsorted(frame.times, s.expiry - SAME_TIME)) for s in swaptions]
         order = np.zeros((source.n_dates, len(chosen)), dtype=np.int64)
         degree, bound = np.zeros_like(order), np.zeros(source.n_dates)
-        found = []
+        found, tilt = [], Tilt.of(frame) if held is None else held.tilt
         for k, swaption in enumerate(swaptions):
             values = partial(_swap_values, swaption, frame)
             alive = (np.arange(source.n_dates) >= first[k]) & (frame.times < swaption.underlying.last)
             if held is None:
                 guess = first_orders(frame, swaption.currency, alive)
-                series = decided(values, guess, LINEAR_TOLERANCE, frame, swaption.currency)
+                series = decided(values, guess, LINEAR_TOLERANCE, frame, swaption.currency, tilt)
                 found.append(series.coefficients)
                 order[:, k], degree[:, k] = series.order, series.degree
                 bound += series.bound * frame.price_of(swaption.currency)
             else:
                 order[:, k], degree[:, k] = held.order[:, k], held.degrees[:, k]
-                found.append(at_orders(values, order[:, k], frame, swaption.currency))
+                found.append(at_orders(values, order[:, k], frame, swaption.currency, tilt))
         width = int(degree.max(initial=1))
         empty = torch.zeros(source.n_dates, 0, width, dtype=torch.float64)
         spread = [source.exercise_width * float(torch.sqrt(o.zeta_expiry.detach())) for o in options]
@@ -102,6 +104,7 @@ class ExercisedSwaptions(ValuePart):
             bound,
             exercised_coupons([(s, frame.event_of[_key(s, frame)]) for s in swaptions], frame),
             np.array([frame.model.layout.rates(s.currency).start for s in swaptions], dtype=np.int64),
+            tilt,
         )
 
     def on(self, at: DateContext) -> PartOfDate | None:
@@ -134,10 +137,15 @@ class ExercisedSwaptions(ValuePart):
     def bound(self) -> Floats:
         return self.error
 
+    def factor(self, at: DateContext, currency: int) -> Tensor:
+        """``(path,)`` what multiplies a currency's polynomials: its deflated FX rate, and the tilt."""
+        row = at.rates_row(currency)
+        return self.tilt.times(at.y[currency], at.date, row, at.state[row])
+
     def _live(self, at: DateContext, j: int, running: Tensor) -> _Live:
         c, count = int(self.currency[j]), int(self.degrees[at.date, j])
         decision, basis = at.events[int(self.event[j])], at.basis[at.rates_row(c)]
-        swap = at.y[c] * (self.coefficients[at.date, j, :count] @ basis[:count]) + running.sum(0)
+        swap = self.factor(at, c) * (self.coefficients[at.date, j, :count] @ basis[:count]) + running.sum(0)
         gap = float(self.sense[j]) * (decision - self.root[j])
         return _Live(j, gap, torch.sigmoid(gap / float(self.softness[j])), swap, running)
 
@@ -202,9 +210,14 @@ class _OfDate(PartOfDate):
             c, count, weight = int(part.currency[j]), int(part.degrees[at.date, j]), self._weight(live, mask)
             row, fx = at.rates_row(c), at.fx_row(c)
             slope = slopes(count, gradient) @ part.coefficients[at.date, j, :count] / at.scale[row]
-            gradient[row] += weight * at.y[c] * (slope @ at.basis[row][:count])
-            if fx is not None:
-                gradient[fx] += weight * (live.swap - live.running.sum(0))
+            gradient[row] += weight * part.factor(at, c) * (slope @ at.basis[row][:count])
+            tilt = float(part.tilt.slope[at.date, row])
+            if fx is not None or tilt:
+                total = weight * (live.swap - live.running.sum(0))
+                if tilt:
+                    gradient[row] -= tilt * total
+                if fx is not None:
+                    gradient[fx] += total
         own = part.coupons.on(at.date)
         if own:
             gradient += part.coupons.load[own.rows].T @ self._coupons(mask)
@@ -215,7 +228,7 @@ class _OfDate(PartOfDate):
         for live in self.live:
             j = live.number
             c, count = int(part.currency[j]), int(part.degrees[at.date, j])
-            weight = live.exercised * at.y[c]
+            weight = live.exercised * part.factor(at, c)
             masked = torch.stack([weight * mask[int(part.unit[j])], weight])
             coefficients[:, j, :count] = masked @ at.basis[at.rates_row(c)][:count].T
         found = {"live.coefficients": coefficients}
