@@ -7,6 +7,7 @@ import typer
 from pipelines.commands.certificate import certificate
 from pipelines.commands.explain import explain
 from pipelines.commands.export import export
+from pipelines.commands.market import market
 from pipelines.commands.report import report
 from pipelines.commands.resume import resume
 from pipelines.commands.run import run
@@ -22,6 +23,7 @@ from pipelines.execution.allocator import keep_freed_memory
 VERBS = (
     run,
     validate,
+    market,
     resume,
     status,
     verify,

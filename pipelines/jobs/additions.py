@@ -62,7 +62,8 @@ def extended(job: LoadedJob, additions: Additions, removed: Sequence[str]) -> tu
     problems, inputs = Problems(), job.spec.inputs
     types = trade_types(inputs.products, f"{job.path.name}, [inputs] products", problems)
     sets = read_netting_sets(job.base / inputs.netting_sets, inputs.netting_sets, problems) or {}
-    new, places = _new_trades(additions, sets, types, problems)
+    read, places = _new_trades(additions, sets, types, problems)
+    new = tuple(trade.following(job.spec.market.conventions) for trade in read)
     _check_ids(job, places, removed, problems)
     found = _fitted(job, new, places, sets, problems)
     problems.done()
@@ -185,7 +186,7 @@ def _parties(
 
 def _market(job: LoadedJob, needs: Needs, problems: Problems) -> MarketConfig | None:
     where = job.spec.inputs.quotes
-    config = market_config(job.as_of, needs, where, problems, job.spec.market.points_factor)
+    config = market_config(job.as_of, needs, where, problems, job.spec.market)
     if config is not None:
         quotes = [quote_info(i) for i in job.quotes.ids]
         check_coverage(needs, config, quotes, where, problems)

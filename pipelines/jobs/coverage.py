@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 
+from pipelines.jobs.market_terms import Market
 from pipelines.jobs.parties import Party
 from pipelines.jobs.problems import Problems
 from xva.errors import Problem
 from xva.market import MarketConfig, QuoteInfo
-from xva.market.conventions import STANDARD_INDICES, convention_of
 from xva.market.indices import RateIndex
 from xva.market.layout import layout
 from xva.market.scope import Scope
@@ -22,6 +24,8 @@ from xva.models.rates_terms import RatesTerms
 from xva.models.state_layout import StateLayout
 from xva.trades import CapFloor, FxOption, PathTrade, Trade
 from xva.trades.netting import NettingSet
+
+_BUILT_IN = Market()
 
 
 @dataclass(frozen=True)
@@ -119,32 +123,37 @@ def market_config(
     needs: Needs,
     where: str,
     problems: Problems,
-    points_factors: Mapping[str, float] | None = None,
+    market: Market = _BUILT_IN,
 ) -> MarketConfig | None:
     """The standard curves of the currencies and indices needed; None without one for the reporting currency.
 
     What else is quoted is left alone (`xva.market.scope`).
     """
     reporting = next(iter(needs.currencies))
-    supported = {index.currency for index in STANDARD_INDICES.values() if index.overnight}
+    conventions = market.conventions
+    supported = conventions.rows
     for currency, who in needs.currencies.items():
         if currency not in supported:
-            expected = f"a currency of {', '.join(sorted(supported))}"
+            expected = (
+                f"a currency of {', '.join(sorted(supported))}, or [market.currencies.{currency}] in the job"
+            )
             problems.add(f"{where}, currency {currency}", expected, currency, f"needed by {who}")
     if reporting not in supported:
         return None
     currencies = [c for c in needs.ordered_currencies if c in supported]
-    config = MarketConfig.standard(as_of, reporting, currencies, points_factors=points_factors)
-    indices = {*needs.indices, *(convention_of(c).swaption_index for c in currencies)}
+    config = MarketConfig.standard(
+        as_of, reporting, currencies, points_factors=market.points_factors, conventions=conventions
+    )
+    indices = {*needs.indices, *(conventions.of(c).swaption_index for c in currencies)}
+    discount = {c: market.discount.get(c, name) for c, name in config.discount.items()}
+    projection = {i: market.projection.get(i, c) for i, c in config.projection.items() if i in indices}
     scope = Scope(
         frozenset(n for n, _ in needs.equities),
         frozenset(needs.credit),
         frozenset(needs.caps),
         frozenset(needs.crosses),
     )
-    return replace(
-        config, projection={i: c for i, c in config.projection.items() if i in indices}, scope=scope
-    )
+    return replace(config, discount=discount, projection=projection, curves=market.curve_terms, scope=scope)
 
 
 def check_coverage(
@@ -162,6 +171,7 @@ def check_coverage(
         Whether the market itself can be built (something may still be missing for the model or the book).
     """
     shelf = _Shelf(quotes, where, problems)
+    _check_curve_terms(shelf, config)
     told = _check_overnight(shelf, needs, config)
     if not told:
         found = layout(tuple(q.quote_id for q in quotes), config).problems
@@ -173,6 +183,26 @@ def check_coverage(
             _check_projection(shelf, config.indices[name], config.projection[name], who)
     _check_names(shelf, needs, config)
     return not told
+
+
+def _check_curve_terms(shelf: _Shelf, config: MarketConfig) -> None:
+    """Patterns that no quote has, and quotes that two curves would take."""
+    ids = [q.quote_id for q in shelf.infos]
+    for name, terms in config.curves.items():
+        for pattern in terms.quotes:
+            if name[:3] in config.discount and not fnmatch.filter(ids, pattern):
+                shelf.problems.add(
+                    f"[market.curves.{name}] quotes", f"a pattern of quotes in {shelf.where}", repr(pattern)
+                )
+    wide = {
+        i: c for i, c in config.projection.items() if not (c in config.curves and config.curves[c].quotes)
+    }
+    for first, second in combinations(sorted(wide), 2):
+        a, b = config.indices[first], config.indices[second]
+        if (a.currency, a.tenor) == (b.currency, b.tenor) and wide[first] != wide[second]:
+            fix = f'say quotes = ["…"] in [market.curves.{wide[first]}] or [market.curves.{wide[second]}]'
+            got = f"{first} and {second}, both {a.tenor}"
+            shelf.problems.add("[market.curves]", "one curve to take the quotes of a tenor", got, fix)
 
 
 def _needed(problem: Problem, needs: Needs) -> str:

@@ -34,7 +34,6 @@ from pipelines.library_state import own_library_state
 from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure import World, WorldBuilder
 from xva.market import MarketConfig, QuoteSet, build_market
-from xva.market.conventions import STANDARD_INDICES
 from xva.models.state_layout import StateLayout
 from xva.trades import PathTrade, Trade, TradeContext
 from xva.trades.book_claims import BookClaims, book_claims
@@ -158,7 +157,7 @@ class LoadedJob:
     @cached_property
     def context(self) -> TradeContext:
         """What trades need to turn into claims."""
-        return TradeContext(self.as_of, self.market_config.indices, self.fixings)
+        return trade_context(self.spec, self.fixings)
 
 
 @dataclass(frozen=True)
@@ -198,13 +197,12 @@ def _loaded(path: Path, base: Path, stored: bool) -> LoadedJob:
         raise InputErrors([])  # unreachable: a missing spec has a problem
     _check_machine(path.name, spec, base, problems)
     tables = _read(path, spec, problems, stored)
-    as_of = np.datetime64(spec.as_of, "D")
     used = {t.netting_set for t in tables.trades}
     sets = [s for s in (tables.netting_sets or {}).values() if s.name in used]
     needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.terms_of)
     parties = _parties(tables, sets, spec, needs, problems)
     config, checked = _market(tables, needs, spec, problems)
-    claims = _claims(tables, as_of, problems)
+    claims = _claims(tables, spec, problems)
     sound = claims.trades
     booked = zip(sound, claims)
     own, fixing, currencies = spec.model.by_currency, spec.simulation.fixing, needs.ordered_currencies
@@ -251,17 +249,20 @@ def _unused(quotes: QuoteTable, config: MarketConfig) -> dict[str, str]:
 
 
 def _read(path: Path, spec: JobSpec, problems: Problems, stored: bool) -> _Tables:
-    inputs, factors = spec.inputs, spec.market.points_factor
+    inputs, market = spec.inputs, spec.market
     base, where = path.parent, f"{path.name}, [inputs] products"
     types = trade_types(inputs.products, where, problems, stored)
     sets = read_netting_sets(base / inputs.netting_sets, inputs.netting_sets, problems)
     trades, places = read_trades(base / inputs.trades, inputs.trades, sets, problems, types)
+    trades = tuple(trade.following(market.conventions) for trade in trades)
     fixings: Fixings = {}
     if inputs.fixings is not None:
-        fixings = read_fixings(base / inputs.fixings, inputs.fixings, STANDARD_INDICES, problems)
+        fixings = read_fixings(base / inputs.fixings, inputs.fixings, market.conventions.indices, problems)
     return _Tables(
         quotes=with_stated(
-            read_quotes(base / inputs.quotes, inputs.quotes, problems, factors), spec.model.quotes, problems
+            read_quotes(base / inputs.quotes, inputs.quotes, problems, market.points_factors),
+            spec.model.quotes,
+            problems,
         ),
         netting_sets=sets,
         parties=read_parties(base / inputs.counterparties, inputs.counterparties, problems),
@@ -299,8 +300,7 @@ def _market(
     if tables.quotes is None:
         return None, None
     before, where = len(problems), spec.inputs.quotes
-    factors = spec.market.points_factor
-    config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems, factors)
+    config = market_config(np.datetime64(spec.as_of, "D"), needs, where, problems, spec.market)
     if config is None:
         problems.extend(fault for _, fault in tables.quotes.faults)
         return None, None
@@ -319,6 +319,12 @@ def _market(
     else:
         problems.extend(tables.quotes.correlation_problems(config, where))
     return config, None
+
+
+def trade_context(spec: JobSpec, fixings: Fixings) -> TradeContext:
+    """What the job's trades need to turn into claims."""
+    conventions = spec.market.conventions
+    return TradeContext(np.datetime64(spec.as_of, "D"), conventions.indices, fixings, conventions=conventions)
 
 
 def world_builder(config: MarketConfig, factors: Sequence[str], model: Model) -> WorldBuilder:
@@ -340,9 +346,10 @@ def _faults(build: Callable[[], object], where: str) -> list[Problem]:
     return []
 
 
-def _claims(tables: _Tables, as_of: np.datetime64, problems: Problems) -> BookClaims:
+def _claims(tables: _Tables, spec: JobSpec, problems: Problems) -> BookClaims:
     """The claims of the trades whose terms give schedules and claims."""
-    context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
+    as_of = np.datetime64(spec.as_of, "D")
+    context = trade_context(spec, tables.fixings)
     wrong: dict[int, TradeError] = {}
     claims = book_claims(tables.trades, context, wrong.setdefault)
     for k, trade in enumerate(tables.trades):
@@ -378,7 +385,7 @@ def _grid(
     """The grid with path-dependent trades' dates, short enough for Sobol points and beginning after ``as_of``."""
     where, grid = f"{file}, [simulation] grid", spec.simulation.grid
     as_of, factors = np.datetime64(spec.as_of, "D"), len(needs.factors)
-    context = TradeContext(as_of, STANDARD_INDICES, tables.fixings)
+    context = trade_context(spec, tables.fixings)
     last = max((t.maturity for t in trades), default=as_of)
     if trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")

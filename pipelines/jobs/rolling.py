@@ -15,7 +15,7 @@ from pipelines.jobs.inputs import Fixings, LoadedJob
 from pipelines.jobs.problems import Problems
 from xva.errors import DomainError
 from xva.market import QuoteSet
-from xva.trades import Trade, TradeContext
+from xva.trades import Trade
 from xva.trades.book_claims import book_claims
 from xva.trades.netting import NettingSet
 from xva.trades.path_trade import living
@@ -131,11 +131,9 @@ class JobPair:
         needs = collect_needs(job.spec.reporting_currency, trades, homes, job.spec.model.terms_of)
         credit = {c.credit_curve for c in self.before.counterparties if c.name in parties}
         needs.credit.update(dict.fromkeys([*sorted(credit), job.spec.xva.own_name], "the first book"))
-        config = market_config(
-            job.as_of, needs, job.spec.inputs.quotes, problems, job.spec.market.points_factor
-        )
+        config = market_config(job.as_of, needs, job.spec.inputs.quotes, problems, job.spec.market)
         problems.done()
-        context = TradeContext(job.as_of, fixings=known)
+        context = replace(job.context, fixings=known)
         last = max(t.maturity for t in (*trades, *job.trades))
         watched = [t.observation_dates(context) for t in living(trades, job.as_of)]
         claims, grid = book_claims(trades, context), job.spec.simulation.grid

@@ -16,7 +16,7 @@ from xva.errors import Problem, StoreError
 
 _JOB, _INPUT = "job:", "input:"
 _TABLES = (".csv", ".parquet", ".json")
-_FILES = ("quotes", "netting_sets", "counterparties", "fixings")
+_FILES = ("quotes", "netting_sets", "counterparties", "fixings", "market")
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,20 @@ import difflib
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from pipelines.jobs.grid import check_grid
+from pipelines.jobs.market_terms import Market, merged
 from pipelines.jobs.problems import NAME, NAME_IN_WORDS, FieldError, Problems
 from pipelines.jobs.rates import Terms
+from pipelines.jobs.section import CURRENCY, INDEX, PAIR, Currency, Section
 from pipelines.jobs.toml import read_toml
 from xva import dates
 from xva.adjustments import Funding, Quadrature, Variant
 from xva.blocks.plan import MOST_BLOCKS
+from xva.errors import Problem
 from xva.exposure.fixing import Fixing, ProjectedIn
 from xva.models.lgm_terms import LgmTerms
 from xva.models.rates_terms import RatesTerms
@@ -24,30 +27,21 @@ from xva.models.rates_terms import RatesTerms
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2090, 12, 31)
 """Valuation dates whose grids, up to a century long, end within the calendars."""
 Name = Annotated[str, Field(pattern=NAME.pattern)]
-_CURRENCY = r"^[A-Z]{3}$"
-_PAIR = r"^[A-Z]{3}/[A-Z]{3}$"
 _TENOR = rf"^{dates.LENGTH}$"
 _DEVICE = r"^(cpu|cuda(:[0-9]+)?)$"
 ADDRESS = r"(?:tcp|tls)://[^\s/]+:[0-9]+"
 """Pattern of a Dask scheduler's address."""
 _EXECUTOR = rf"^(serial|local|{ADDRESS})$"
-Currency = Annotated[str, Field(pattern=_CURRENCY)]
 File = Annotated[str, Field(min_length=1)]
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 Module = Annotated[str, Field(pattern=_MODULE)]
 Tenor = Annotated[str, Field(pattern=_TENOR)]
 
 
-class Section(BaseModel):
-    """A table of the job file: no unknown keys, not changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 class Inputs(Section):
     """Files, relative to the job file; ``trades`` is a folder of one table (or JSON file) per trade type.
 
-    ``products`` names Python modules with products of one's own.
+    ``market`` is a file with more of ``[market]``; ``products`` names Python modules with products of one's own.
     """
 
     quotes: File
@@ -55,6 +49,7 @@ class Inputs(Section):
     counterparties: File
     trades: File
     fixings: File | None = None
+    market: File | None = None
     products: tuple[Module, ...] = ()
 
 
@@ -111,7 +106,7 @@ class Model(Section):
 
     calibration: Literal["coterminal", "stated"] = "coterminal"
     coterminal: Tenor = "20Y"
-    by_currency: dict[Currency, Terms] = {}
+    by_currency: dict[Currency, Terms] = Field(default={})
 
     @model_validator(mode="before")
     @classmethod
@@ -119,7 +114,7 @@ class Model(Section):
         """``[model.EUR]`` is a table of its own currency."""
         if not isinstance(raw, dict):
             return raw
-        own = {k: v for k, v in raw.items() if isinstance(v, dict) and re.fullmatch(_CURRENCY, k)}
+        own = {k: v for k, v in raw.items() if isinstance(v, dict) and re.fullmatch(CURRENCY, k)}
         rest = {k: v for k, v in raw.items() if k not in own}
         return rest | ({"by_currency": rest.get("by_currency", {}) | own} if own else {})
 
@@ -136,12 +131,6 @@ class Model(Section):
     def quotes(self) -> dict[str, float]:
         """Parameters that the tables state, by quote id."""
         return {i: v for c, terms in self.by_currency.items() for i, v in terms.quotes(c).items()}
-
-
-class Market(Section):
-    """``points_factor`` by pair (``"EUR/JPY" = 100``): FX points to one unit of the second currency, where not the usual."""
-
-    points_factor: dict[Annotated[str, Field(pattern=_PAIR)], Annotated[float, Field(gt=0.0)]] = {}
 
 
 class Surrogates(Section):
@@ -222,9 +211,10 @@ class JobSpec(Section):
 _NEEDED = ("as_of", "reporting_currency", "inputs")
 _WORDS = {
     NAME.pattern: NAME_IN_WORDS,
-    _CURRENCY: "a currency of three capital letters",
+    CURRENCY: "a currency of three capital letters",
     _TENOR: "a tenor such as 20Y",
-    _PAIR: "a pair of currencies such as EUR/JPY",
+    INDEX: "an index such as PLN-WIBOR-6M, its currency first",
+    PAIR: "a pair of currencies such as EUR/JPY",
     _DEVICE: "cpu, cuda or cuda:0",
     _MODULE: "a Python module such as my_products",
     _EXECUTOR: "serial, local or an address such as tcp://127.0.0.1:8786",
@@ -240,15 +230,20 @@ def read_spec(path: Path, problems: Problems) -> JobSpec | None:
     raw = read_toml(path, "job", problems)
     if raw is None:
         return None
+    market_file = _with_market_file(raw, path, problems)
     told: set[tuple[int | str, ...]] = set()
     while True:
         try:
-            return JobSpec.model_validate(raw)
+            spec = JobSpec.model_validate(raw)
+            problems.extend(
+                Problem(f"{market_file}, {p.where}", p.expected, p.got, p.fix) for p in spec.market.problems
+            )
+            return spec
         except ValidationError as error:
             faults = error.errors()
         fresh = [fault for fault in faults if fault["loc"] not in told]
         for fault in fresh:
-            _explain(path.name, fault, problems)
+            _explain(market_file if fault["loc"][0] == "market" else path.name, fault, problems)
             _drop(raw, fault["loc"])
             told.add(fault["loc"])
         rates = any(
@@ -258,9 +253,22 @@ def read_spec(path: Path, problems: Problems) -> JobSpec | None:
             return None
 
 
+def _with_market_file(raw: dict[str, Any], path: Path, problems: Problems) -> str:
+    """Add the market file to ``[market]``; the name of what holds that, for messages."""
+    inputs, own = raw.get("inputs"), raw.get("market", {})
+    name = inputs.get("market") if isinstance(inputs, dict) else None
+    if not isinstance(name, str) or not name or not isinstance(own, dict):
+        return path.name
+    file = read_toml(path.parent / name, "market", problems) or {}
+    raw["market"], both = merged(own, file.get("market", file))
+    for key in both:
+        problems.add(f"{path.name}, [market] {key}", "each key once", f"it in {name} too", "leave one out")
+    return f"{path.name} or {name}" if own else name
+
+
 def _explain(file: str, item: Any, problems: Problems) -> None:
     """Turn one of pydantic's errors into ours: where, expected, got, fix."""
-    loc = [str(part) for part in item["loc"] if part not in ("str", "list[date]", "by_currency")]
+    loc = [str(part) for part in item["loc"] if part not in ("str", "list[date]", "by_currency", "[key]")]
     where = f"{file}, [{'.'.join(loc[:-1])}] {loc[-1]}" if len(loc) > 1 else f"{file}, {loc[0]}"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
@@ -283,8 +291,12 @@ def _explain(file: str, item: Any, problems: Problems) -> None:
 
 def _fields(section: list[str]) -> list[str]:
     model: type[BaseModel] = JobSpec
-    for part in section:
+    parts = iter(section)
+    for part in parts:
         annotation = model.model_fields[part].annotation
+        if get_origin(annotation) is dict and isinstance(named := get_args(annotation)[-1], type):
+            annotation = named  # [market.currencies.PLN]: its keys are those of any
+            next(parts, None)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         model = annotation

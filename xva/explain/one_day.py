@@ -28,7 +28,6 @@ from xva.exposure.block import ExposurePlan
 from xva.exposure.market_fixings import market_fixing
 from xva.exposure.world import plain
 from xva.market import Market
-from xva.market.conventions import convention_of
 from xva.models.random import merged_rotation
 from xva.numerics.types import Floats
 from xva.sensitivities import MEASURE_NAMES, scramble_means
@@ -108,7 +107,7 @@ def rolled(engine: ExposureEngine, business_days: int = 1) -> ExposureEngine:
     if business_days < 1:
         raise DomainError(f"a roll: expected one business day or more, got {business_days}")
     as_of = book.context.as_of.astype("datetime64[D]")
-    home = convention_of(build.config.reporting_currency).calendar
+    home = build.config.conventions.of(build.config.reporting_currency).calendar
     later = dates.business_days(as_of, business_days, home)
     ahead = engine.dates[engine.dates > later]
     if not len(ahead):
@@ -116,7 +115,7 @@ def rolled(engine: ExposureEngine, business_days: int = 1) -> ExposureEngine:
             f"a roll to {later}: expected exposure dates after it, the last is {engine.dates[-1]}"
         )
     fixings = {**implied_fixings(engine.world.market, book.context, later), **book.context.fixings}
-    there = replace(book, context=TradeContext(later, book.context.indices, fixings))
+    there = replace(book, context=replace(book.context, as_of=later, fixings=fixings, open_today=None))
     builder = replace(build, config=replace(build.config, as_of=later))
     passed = len(engine.dates) - 1 - len(ahead)
     rotation = merged_rotation(engine.rotation, engine.times[1:], passed)

@@ -21,7 +21,7 @@ from xva.errors import DomainError
 from xva.exposure.reconciliation.quoted import exchange_at_quote, swaptions_at_quotes
 from xva.market import Market, MarketConfig, QuoteInfo, QuoteSet, build_market, quote_info
 from xva.market.cds import contract_dates
-from xva.market.conventions import BASIS_FREQUENCY, convention_of, fx_calendar, fx_spot_date, swap_convention
+from xva.market.conventions import BASIS_FREQUENCY, Conventions, swap_convention
 from xva.market.fx_forwards import points_factor
 from xva.market.indices import RateIndex
 from xva.numerics import tree
@@ -165,7 +165,7 @@ class _Desk:
         flat_index, index = self._index(flat, "1D"), self._index(other, "1D")
         if flat_index is None or index is None:
             return None
-        start = fx_spot_date(self.as_of, flat, other)
+        start = self.conventions.fx_spot_date(self.as_of, flat, other)
         trade = CrossCurrencySwap(
             "hedge",
             "hedges",
@@ -182,6 +182,10 @@ class _Desk:
         )
         return self._booked("basis swap", f"1 {other} notional, pays the spread", trade)
 
+    @property
+    def conventions(self) -> Conventions:
+        return self.market.config.conventions
+
     def _fx_rate(self, base: str, quote: str) -> Tensor:
         return self.market.fx_spot(base) / self.market.fx_spot(quote)
 
@@ -189,7 +193,11 @@ class _Desk:
         base, quote = info.terms["base"], info.currency
         if not {base, quote} <= set(self.market.config.discount):
             return None
-        settle = dates.advance(fx_spot_date(self.as_of, base, quote), info.tenor, fx_calendar(base, quote))
+        spot, calendar = (
+            self.conventions.fx_spot_date(self.as_of, base, quote),
+            self.conventions.fx_calendar(base, quote),
+        )
+        settle = dates.advance(spot, info.tenor, calendar)
         factor = points_factor(base, quote, self.market.config.points_factors)
         forward = FxForward(
             "hedge",
@@ -239,7 +247,7 @@ class _Desk:
         return _Offer("CDS", f"1 {info.currency} notional, buys protection", value)
 
     def _swaption(self, info: QuoteInfo) -> _Offer | None:
-        index = self.context.indices.get(convention_of(info.currency).swaption_index)
+        index = self.context.indices.get(self.conventions.of(info.currency).swaption_index)
         if index is None or index.name not in self.market.config.projection:
             return None
         convention = swap_convention(index)

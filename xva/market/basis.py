@@ -18,7 +18,7 @@ from torch import Tensor
 
 from xva import dates
 from xva.errors import Problem
-from xva.market.conventions import BASIS_FREQUENCY, fx_calendar, fx_spot_date
+from xva.market.conventions import BASIS_FREQUENCY, BUILT_IN, Conventions
 from xva.market.curves import DiscountCurve, interpolation_matrix
 from xva.market.fx_forwards import PointsCheck, points_factor
 from xva.market.indices import RateIndex
@@ -88,6 +88,11 @@ class BasisRecipe(Recipe[DiscountCurve]):
     spot_powers: tuple[float, ...]
     points: PointsCheck
 
+    @property
+    def pillars(self) -> dict[str, float]:
+        ends = [*self.last.tolist(), *self.forward_times.tolist()]
+        return dict(zip(self.quote_ids, ends))
+
     def build(self, values: Tensor, curves: Mapping[str, DiscountCurve]) -> DiscountCurve:
         known, known_rate, own_rate = (curves[name] for name in self.needs)
         quotes = self.swaps + len(self.forward_times)
@@ -150,6 +155,7 @@ def basis_recipe(
     overnight: Mapping[str, RateIndex],
     spot: Sequence[tuple[str, float]],
     factors: Mapping[str, float],
+    conventions: Conventions = BUILT_IN,
 ) -> BasisRecipe:
     """Recipe of ``currency``'s discount curve.
 
@@ -165,9 +171,11 @@ def basis_recipe(
         FX quotes and their powers in the spot of the forwards' pair; empty without forwards.
     factors : mapping
         Points to one unit by pair, where it is not the usual factor.
+    conventions : Conventions
+        By which the pair settles.
     """
     infos = [quote_info(q) for q in quote_ids]
-    periods = [_periods(as_of, info) for info in infos]
+    periods = [_periods(as_of, info, conventions) for info in infos]
     order, times = order_by_date(f"curve {name}", as_of, quote_ids, [p[-1] for p in periods])
     swaps = [k for k in order if infos[k].family == "XCCY basis"]
     forwards = [k for k in order if infos[k].family == "FX forward"]
@@ -235,9 +243,9 @@ def _pair(info: QuoteInfo) -> tuple[str, str]:
     return first, info.currency
 
 
-def _periods(as_of: np.datetime64, info: QuoteInfo) -> NDArray[np.datetime64]:
+def _periods(as_of: np.datetime64, info: QuoteInfo, conventions: Conventions) -> NDArray[np.datetime64]:
     """Period ends of a basis swap, or spot and settlement of a forward."""
-    calendar, spot = fx_calendar(*_pair(info)), fx_spot_date(as_of, *_pair(info))
+    calendar, spot = conventions.fx_calendar(*_pair(info)), conventions.fx_spot_date(as_of, *_pair(info))
     if info.family == "FX forward":
         return np.array([spot, dates.advance(spot, info.tenor, calendar)], dtype="datetime64[D]")
     return dates.schedule(spot, dates.add_tenor(spot, info.tenor), BASIS_FREQUENCY, calendar)

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from xva.errors import MarketDataError
-from xva.market.conventions import STANDARD_INDICES
+from xva.market.conventions import BUILT_IN, STANDARD_INDICES, Conventions
 from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.scope import Scope
+
+
+@dataclass(frozen=True)
+class CurveTerms:
+    """What a curve is built from, where that is not everything quoted on its index.
+
+    Parameters
+    ----------
+    quotes : tuple of str
+        Patterns of quote ids (``IR_SWAP/RATE/PLN/2D/6M/*``); empty: all on the index.
+    """
+
+    quotes: tuple[str, ...] = ()
+
+    def takes(self, quote_id: str) -> bool:
+        """Whether the curve may be built from the quote."""
+        return not self.quotes or any(fnmatchcase(quote_id, pattern) for pattern in self.quotes)
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,10 @@ class MarketConfig:
         `fx_forwards.points_factor`.
     scope : Scope, optional
         What else is asked for; everything that is quoted without one.
+    conventions : Conventions
+        By currency: calendars, FX spots, quoted swaps.
+    curves : mapping of str to CurveTerms
+        What curves are built from, by name, where it is not the usual.
     """
 
     as_of: np.datetime64
@@ -50,6 +72,8 @@ class MarketConfig:
     indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
     points_factors: Mapping[str, float] = field(default_factory=dict)
     scope: Scope | None = None
+    conventions: Conventions = field(default=BUILT_IN, repr=False)
+    curves: Mapping[str, CurveTerms] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reporting_currency not in self.discount:
@@ -78,6 +102,8 @@ class MarketConfig:
                 frozenset(self.indices.items()),
                 frozenset(self.points_factors.items()),
                 self.scope,
+                self.conventions,
+                frozenset(self.curves.items()),
             )
         )
 
@@ -89,6 +115,7 @@ class MarketConfig:
         currencies: Iterable[str] = ("EUR", "USD", "GBP", "JPY"),
         cross_currency: bool = True,
         points_factors: Mapping[str, float] | None = None,
+        conventions: Conventions = BUILT_IN,
     ) -> MarketConfig:
         """The usual curves: own overnight curve, foreign discounting through the cross-currency basis.
 
@@ -98,13 +125,16 @@ class MarketConfig:
             False: every currency is discounted on its own overnight curve, no basis quotes needed.
         points_factors : mapping, optional
             Of the configuration.
+        conventions : Conventions
+            A currency of theirs without an overnight index is discounted by the curve that bears its name (``XXX-IN-EUR``;
+            of the reporting currency ``XXX``).
         """
         wanted = list(dict.fromkeys([reporting_currency, *currencies]))
-        overnight = {i.currency: i.name for i in STANDARD_INDICES.values() if i.overnight}
-        missing = [c for c in wanted if c not in overnight]
+        overnight = {i.currency: i.name for i in conventions.indices.values() if i.overnight}
+        missing = [c for c in wanted if c not in conventions.rows]
         if missing:
             raise MarketDataError(
-                f"market configuration: expected currencies of {', '.join(overnight)}, got "
+                f"market configuration: expected currencies of {', '.join(conventions.rows)}, got "
                 f"{', '.join(missing)} -> give `discount` and `projection` yourself",
                 missing,
             )
@@ -114,11 +144,13 @@ class MarketConfig:
             discount={
                 c: f"{c}-IN-{reporting_currency}"
                 if cross_currency and c != reporting_currency
-                else overnight[c]
+                else overnight.get(c, c)
                 for c in wanted
             },
-            projection={i.name: i.name for i in STANDARD_INDICES.values() if i.currency in wanted},
+            projection={i.name: i.name for i in conventions.indices.values() if i.currency in wanted},
+            indices=conventions.indices,
             points_factors=dict(points_factors or {}),
+            conventions=conventions,
         )
 
     def asks(self, info: QuoteInfo) -> bool:

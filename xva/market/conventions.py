@@ -113,6 +113,20 @@ class Conventions:
             return SwapConvention("1Y", index.day_count)
         return self.of(index.currency).ibor_swap
 
+    def standard_swap(self, index: object, currency: object) -> SwapConvention:
+        """The swap that the market quotes on an index; the currency's ibor swap where the name is none of the table's."""
+        known = self.indices.get(index) if isinstance(index, str) else None
+        return self.swap(known) if known is not None else self.of(str(currency)).ibor_swap
+
+    def standard_basis_frequency(self, *indices: object) -> str:
+        """Periods of the overnight legs of a swap of floating against floating: those of the ibor leg, if there is one."""
+        known = [self.indices[i] for i in indices if isinstance(i, str) and i in self.indices]
+        return next((index.tenor for index in known if not index.overnight), BASIS_FREQUENCY)
+
+    def with_rows(self, rows: Mapping[str, CurrencyConvention]) -> Conventions:
+        """The table with these rows in the place of their currencies' own."""
+        return Conventions({**self.rows, **rows})
+
     def fx_calendar(self, first: str, second: str) -> str:
         """The calendar on whose business days a pair settles."""
         return dates.joint_calendar(self.of(first).calendar, self.of(second).calendar)
@@ -195,14 +209,12 @@ def swap_convention(index: RateIndex) -> SwapConvention:
 
 def standard_swap(index: object, currency: object) -> SwapConvention:
     """Fixed leg of the swap that the market quotes on an index; of the currency's ibor swap where the name is none of ours."""
-    known = STANDARD_INDICES.get(index) if isinstance(index, str) else None
-    return swap_convention(known) if known is not None else convention_of(str(currency)).ibor_swap
+    return BUILT_IN.standard_swap(index, currency)
 
 
 def standard_basis_frequency(*indices: object) -> str:
     """Periods of the overnight legs of a swap of floating against floating: those of the ibor leg, if there is one."""
-    known = [STANDARD_INDICES[i] for i in indices if isinstance(i, str) and i in STANDARD_INDICES]
-    return next((index.tenor for index in known if not index.overnight), BASIS_FREQUENCY)
+    return BUILT_IN.standard_basis_frequency(*indices)
 
 
 def fx_calendar(first: str, second: str) -> str:

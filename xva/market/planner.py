@@ -173,6 +173,7 @@ class CurvePlanner:
             terms,
             spot,
             self.config.points_factors,
+            self.config.conventions,
         )
 
     def _refuse_outrights(self, currency: str, other: str | None) -> None:
@@ -280,12 +281,14 @@ class CurvePlanner:
         return self._named("zero rate", name)
 
     def _index_quotes(self, index: RateIndex) -> list[QuoteInfo]:
+        """What is quoted on an index, or of that what the terms of its curve take."""
+        terms = self.config.curves.get(self.config.projection.get(index.name, index.name))
         family = "OIS" if index.overnight else "IBOR swap"
         found = [q for q in self.quotes.get(family, ()) if q.currency == index.currency]
-        if index.overnight:
-            return found
-        found += [q for q in self.quotes.get("deposit", ()) if q.currency == index.currency]
-        return [q for q in found if q.terms["index_tenor"] == index.tenor]
+        if not index.overnight:
+            found += [q for q in self.quotes.get("deposit", ()) if q.currency == index.currency]
+            found = [q for q in found if q.terms["index_tenor"] == index.tenor]
+        return [q for q in found if terms.takes(q.quote_id)] if terms is not None else found
 
 
 def _missing(where: str, form: str, name: str, currency: str) -> InputErrors:

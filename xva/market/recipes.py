@@ -41,6 +41,11 @@ class Recipe(ABC, Generic[Curve]):
     needs: tuple[str, ...]
     times: NDArray[np.float64]
 
+    @property
+    def pillars(self) -> dict[str, float]:
+        """Years of the pillar that each quote brings; quotes without one are left out."""
+        return dict(zip(self.quote_ids, self.times.tolist()))
+
     @abstractmethod
     def build(self, values: Tensor, curves: Mapping[str, DiscountCurve]) -> Curve:
         """The curve from the values ``(quote,)`` of `quote_ids` and the curves it `needs`."""

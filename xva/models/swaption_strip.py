@@ -15,7 +15,7 @@ from torch import Tensor
 from xva import dates
 from xva.errors import CalibrationError, MarketDataError
 from xva.market import Market, MarketConfig
-from xva.market.conventions import convention_of, swap_convention
+from xva.market.conventions import swap_convention
 from xva.market.indices import RateIndex
 from xva.models.rates_terms import Need
 from xva.numerics.types import Floats
@@ -96,7 +96,7 @@ def quoted_strip(market: Market, currency: str, coterminal: str, model: str) -> 
         The market does not quote such; named by the ``model`` that asks.
     """
     vols = market.swaption_vol(currency)
-    index = convention_of(currency).swaption_index
+    index = market.config.conventions.of(currency).swaption_index
     if index not in market.config.indices:
         raise MarketDataError(
             f"{model} {currency}: expected the index of the currency's quoted swaptions, got {index or 'none'} -> use "
@@ -121,7 +121,7 @@ def quoted_strip(market: Market, currency: str, coterminal: str, model: str) -> 
 
 def behind_strip(market: Market, currency: str) -> tuple[object, ...]:
     """All of the market that `quoted_strip` and the values of its swaps depend on."""
-    index = convention_of(currency).swaption_index
+    index = market.config.conventions.of(currency).swaption_index
     return (
         market.swaption_vol(currency),
         market.discount_curve(currency),

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from xva import dates
-from xva.market.conventions import standard_basis_frequency
+from xva.market.conventions import BUILT_IN, Conventions
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.legs import floating_leg, index_periods, last_payment
@@ -57,8 +57,8 @@ class BasisSwap(Trade):
     def maturity(self) -> np.datetime64:
         return last_payment(self.maturity_date, self.pay_index, self.receive_index)
 
-    def _standard_terms(self) -> Mapping[str, str]:
-        return {"frequency": standard_basis_frequency(self.pay_index, self.receive_index)}
+    def _standard_terms(self, conventions: Conventions = BUILT_IN) -> Mapping[str, str]:
+        return {"frequency": conventions.standard_basis_frequency(self.pay_index, self.receive_index)}
 
     def _check(self, terms: Terms) -> None:
         terms.currency("currency")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from xva.errors import TradeError
-from xva.market.conventions import STANDARD_INDICES, standard_swap
+from xva.market.conventions import BUILT_IN, STANDARD_INDICES, Conventions
 from xva.numerics.types import Dates
 from xva.trades.context import TradeContext
 from xva.trades.dated_swap import DatedSwap, dated_swap, exercise_schedule
@@ -99,8 +99,8 @@ class BermudanSwaption(PathTrade):
         ).start[-1]
         return last
 
-    def _standard_terms(self) -> Mapping[str, str]:
-        standard = standard_swap(self.index, self.currency)
+    def _standard_terms(self, conventions: Conventions = BUILT_IN) -> Mapping[str, str]:
+        standard = conventions.standard_swap(self.index, self.currency)
         return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xva import dates
 from xva.errors import TradeError
-from xva.market.conventions import STANDARD_INDICES
+from xva.market.conventions import BUILT_IN, STANDARD_INDICES, Conventions
 from xva.market.indices import RateIndex
 from xva.numerics.types import Dates, Floats
 
@@ -30,12 +30,15 @@ class TradeContext:
         if it is there, else the market's own value that day is (spot, or the forward of the index).
     open_today : callable, optional
         Told the name of every fixing on ``as_of`` that a trade asks for and that is not there.
+    conventions : Conventions
+        By currency, for legs without an index.
     """
 
     as_of: np.datetime64
     indices: Mapping[str, RateIndex] = field(default_factory=lambda: STANDARD_INDICES)
     fixings: Mapping[tuple[str, str], float] = field(default_factory=dict)
     open_today: Callable[[str], object] | None = field(default=None, compare=False, repr=False)
+    conventions: Conventions = field(default=BUILT_IN, repr=False)
 
     def __repr__(self) -> str:
         return f"TradeContext({self.as_of}: {len(self.indices)} indices, {len(self.fixings):,} fixings)"

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from xva import dates
-from xva.market.conventions import STANDARD_INDICES, convention_of, standard_basis_frequency, standard_swap
+from xva.market.conventions import BUILT_IN, Conventions, convention_of
 from xva.market.indices import RateIndex
 from xva.trades.claims import Claim, FixedFlow, ResetPeriod
 from xva.trades.context import TradeContext
@@ -130,23 +130,20 @@ class CrossCurrencySwap(Trade):
         else:
             terms.day_count("fixed_day_count")
 
-    def _standard_terms(self) -> Mapping[str, str]:
-        standards = self._fixed_standards()
-        filled = {"frequency": standard_basis_frequency(self.pay_index, self.receive_index)}
+    def _standard_terms(self, conventions: Conventions = BUILT_IN) -> Mapping[str, str]:
+        standards = self._fixed_standards(conventions)
+        filled = {"frequency": conventions.standard_basis_frequency(self.pay_index, self.receive_index)}
         return filled | ({"fixed_day_count": standards.pop()} if len(standards) == 1 else {})
 
-    def _fixed_standards(self) -> set[str]:
+    def _fixed_standards(self, conventions: Conventions = BUILT_IN) -> set[str]:
         """The standard day counts of the fixed legs; 30/360, of no leg, where both float."""
         found = set()
         for (currency, index), (_, other) in zip(self._sides(), reversed(self._sides())):
             if not index:
-                overnight = other in STANDARD_INDICES and STANDARD_INDICES[other].overnight
-                own = [
-                    i
-                    for i in STANDARD_INDICES.values()
-                    if i.currency == currency and i.overnight == overnight
-                ]
-                found.add(standard_swap(own[0].name if own else "", currency).fixed_day_count)
+                indices = conventions.indices
+                overnight = other in indices and indices[other].overnight
+                own = [i for i in indices.values() if i.currency == currency and i.overnight == overnight]
+                found.add(conventions.standard_swap(own[0].name if own else "", currency).fixed_day_count)
         return found or {"30/360"}
 
     def _check_rate(self, terms: Terms, index: str, rate: str) -> None:
@@ -163,7 +160,7 @@ class CrossCurrencySwap(Trade):
     def _claims(self, context: TradeContext) -> Sequence[Claim]:
         pay = self._leg(context, "pay", -self.pay_notional)
         receive = self._leg(context, "receive", self.receive_notional)
-        calendar = _calendar(pay, receive)
+        calendar = _calendar(context.conventions, pay, receive)
         claims: list[Claim] = []
         for name, leg, other in (("pay", pay, receive), ("receive", receive, pay)):
             if name == self.resetting:
@@ -208,10 +205,10 @@ class CrossCurrencySwap(Trade):
         yield from _resets(context, leg, other, accrual.since(begun))
 
 
-def _calendar(*legs: _Leg) -> str:
+def _calendar(conventions: Conventions, *legs: _Leg) -> str:
     names = [leg.index.calendar for leg in legs if leg.index is not None]
     if "NULL" not in names:
-        names += [convention_of(leg.currency).calendar for leg in legs if leg.index is None]
+        names += [conventions.of(leg.currency).calendar for leg in legs if leg.index is None]
     return dates.joint_calendar(*names)
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from xva.market.conventions import standard_swap
+from xva.market.conventions import BUILT_IN, Conventions
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.flow_table import FlowTable
@@ -64,8 +64,8 @@ class InterestRateSwap(Trade):
     def maturity(self) -> np.datetime64:
         return last_payment(self.maturity_date, self.index)
 
-    def _standard_terms(self) -> Mapping[str, str]:
-        standard = standard_swap(self.index, self.currency)
+    def _standard_terms(self, conventions: Conventions = BUILT_IN) -> Mapping[str, str]:
+        standard = conventions.standard_swap(self.index, self.currency)
         return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xva import dates
 from xva.errors import TradeError
-from xva.market.conventions import standard_swap
+from xva.market.conventions import BUILT_IN, Conventions
 from xva.market.indices import RateIndex
 from xva.trades.claims import Claim, IborFlow, ParYieldAnnuity, SwaptionClaim
 from xva.trades.context import TradeContext
@@ -71,8 +71,8 @@ class Swaption(Trade):
             return self.expiry_date
         return last_payment(self.maturity_date, self.index)
 
-    def _standard_terms(self) -> Mapping[str, str]:
-        standard = standard_swap(self.index, self.currency)
+    def _standard_terms(self, conventions: Conventions = BUILT_IN) -> Mapping[str, str]:
+        standard = conventions.standard_swap(self.index, self.currency)
         return {"fixed_frequency": standard.fixed_frequency, "fixed_day_count": standard.fixed_day_count}
 
     def _check(self, terms: Terms) -> None:

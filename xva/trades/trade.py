@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self, final
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
 
 from xva.errors import TradeError
+from xva.market.conventions import BUILT_IN, Conventions
 from xva.trades.claims import Claim
 from xva.trades.context import TradeContext
 from xva.trades.flow_table import FlowTable
@@ -127,7 +128,20 @@ class Trade(ABC):
     def maturity(self) -> np.datetime64:
         """Date of the last payment; for an index that is not a standard one before calendar and lag."""
 
-    def _standard_terms(self) -> Mapping[str, str]:
+    @final
+    def following(self, conventions: Conventions) -> Self:
+        """The trade with the terms that were left empty as these conventions have them."""
+        standard = self._standard_terms(conventions)
+        other: dict[str, Any] = {
+            n: standard[n] for n in self.filled if standard.get(n, getattr(self, n)) != getattr(self, n)
+        }
+        if not other:
+            return self
+        made = replace(self, **other)
+        object.__setattr__(made, "_filled", self.filled)
+        return made
+
+    def _standard_terms(self, conventions: Conventions = BUILT_IN) -> Mapping[str, str]:
         """The market's standard for fields that may be left empty, by name."""
         return {}
 

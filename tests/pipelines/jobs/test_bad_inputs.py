@@ -229,8 +229,9 @@ def test_currency_without_curve(bank):
     bank.set("netting_sets.csv", "CP_H", "currency", "XXX")
     told = str(bank.problem())
     assert told == (
-        f"{QUOTES}, currency XXX: expected a currency of AUD, CAD, CHF, CZK, DKK, EUR, GBP, HKD, HUF, ILS, INR, "
-        "JPY, KRW, MXN, NOK, NZD, PLN, SEK, SGD, THB, TRY, USD, ZAR, got XXX -> "
+        f"{QUOTES}, currency XXX: expected a currency of AUD, CAD, CHF, CNH, CZK, DKK, EUR, GBP, HKD, HUF, ILS, INR, "
+        "JPY, KRW, MXN, NOK, NZD, PLN, SEK, SGD, THB, TRY, USD, ZAR, "
+        "or [market.currencies.XXX] in the job, got XXX -> "
         "needed by netting set CP_H"
     )
 
