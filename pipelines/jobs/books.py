@@ -145,9 +145,35 @@ def _tables(folder: Path, name: str, problems: Problems, types: TradeTypes) -> l
             problems.add(f"{name}/{path.name}", "one table per trade type", got, "remove one")
         else:
             found[path.stem] = path
+    _unread(folder, name, problems, types)
     if not found:
         problems.add(name, f"tables such as {sorted(types)[0]}.csv", "none")
     return list(found.values())
+
+
+def _unread(folder: Path, name: str, problems: Problems, types: TradeTypes) -> None:
+    """What lies beside the tables: trades where nobody looks are problems, all else is noted."""
+    known = (*SUFFIXES, DOCUMENTS)
+    for path in sorted(p for p in folder.iterdir() if p.suffix not in known and not p.name.startswith(".")):
+        place, kind = f"{name}/{path.name}", path.name.partition(".")[0].lower()
+        within = (
+            [p.name for p in sorted(path.iterdir()) if p.name.partition(".")[0] in types]
+            if path.is_dir()
+            else []
+        )
+        if within:
+            problems.add(
+                place,
+                "tables in the folder itself",
+                f"{within[0]} in a folder of it",
+                "move them up, or name that folder",
+            )
+        elif kind in types and path.is_file():
+            problems.add(
+                place, f"a table ending in {', '.join(known)}", path.name, f"rename or convert it: {kind}.csv"
+            )
+        else:
+            problems.notes.append(f"{place}: not read, its name is none of a table")
 
 
 @cache

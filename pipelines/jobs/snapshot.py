@@ -41,8 +41,8 @@ class Taken:
 def taken(path: Path) -> Iterator[Taken]:
     """Copy a job file and all inputs it names, each read once.
 
-    What cannot be read is a link to the original in the copy, so that whoever reads the copy finds the same fault; a job file
-    that cannot be read is itself.
+    What cannot be read, and what lies beside the tables of trades without being one, is a link to the original in the copy, so
+    that whoever reads the copy finds the same fault; a job file that cannot be read is itself.
     """
     try:
         require_file(path)
@@ -51,13 +51,14 @@ def taken(path: Path) -> Iterator[Taken]:
         yield Taken(path, str(path.parent), str(path.parent), {})
         return
     named = _named(path, data)
+    inputs = {Path(os.path.normpath(p)) for p, is_read in named.items() if is_read}
     plain = [Path(os.path.normpath(p)) for p in (path, *named)]
     root = Path(os.path.commonpath([p.parent for p in plain]))
     with tempfile.TemporaryDirectory(prefix="xva-inputs-") as aside:
         files = {}
         for source in dict.fromkeys(plain):
             name = source.relative_to(root).as_posix()
-            read = data if source == plain[0] else _bytes(source)
+            read = data if source == plain[0] else _bytes(source) if source in inputs else None
             target = Path(aside) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if read is None:
@@ -68,19 +69,22 @@ def taken(path: Path) -> Iterator[Taken]:
         yield Taken(Path(aside) / plain[0].relative_to(root), aside, str(root), files)
 
 
-def _named(path: Path, data: bytes) -> list[Path]:
-    """Files and folders that the job names, as far as it can be understood; what is wrong with it is told elsewhere."""
+def _named(path: Path, data: bytes) -> dict[Path, bool]:
+    """Files and folders that the job names, as far as it can be understood, and whether they are inputs.
+
+    What is wrong with the job is told elsewhere.
+    """
     try:
         inputs: Any = tomllib.loads(data.decode("utf-8")).get("inputs")
     except (ValueError, RecursionError):
-        return []
+        return {}
     if not isinstance(inputs, dict):
-        return []
-    found = [path.parent / inputs[key] for key in _FILES if _is_name(inputs.get(key))]
+        return {}
+    found = {path.parent / inputs[key]: True for key in _FILES if _is_name(inputs.get(key))}
     if _is_name(inputs.get("trades")):
         folder = path.parent / inputs["trades"]
-        tables = [p for p in folder.iterdir() if p.suffix in _TABLES] if folder.is_dir() else []
-        found += sorted(tables) or [folder]
+        within = sorted(folder.iterdir()) if folder.is_dir() else []
+        found |= {p: p.suffix in _TABLES for p in within} or {folder: True}
     return found
 
 

@@ -171,8 +171,14 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if hasattr(value, "isoformat"):
-        return str(value.isoformat())[:10]
+        return _day(value.isoformat())
     return str(value).strip()
+
+
+def _day(text: str) -> str:
+    """A timestamp at midnight as its date; any other as it is, which is no date: a day in one zone is two in another."""
+    day, _, clock = text.partition("T")
+    return text if re.match(r"00:00(:00(\.0+)?)?(?![\d:.])", clock) is None and clock else day
 
 
 def _columns_fit(
@@ -229,7 +235,7 @@ def _kinds(wanted: Any) -> list[Any]:
 
 def _number(text: str) -> float:
     value = float(text)
-    if "_" in text or not math.isfinite(value):
+    if "_" in text or not text.isascii() or not math.isfinite(value):
         raise ValueError(text)
     return value
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHOWN: Final = (*MEASURES, "FVA")
 TOTAL_MEASURE: Final = "XVA"
 _SCALES: Final = ((1.0, ""), (1e3, " thousand"), (1e6, " million"))
+_WRONG: Final = 1e-3  # of the exposure: interpolated values that far off are no numbers to use
 _WIDEST: Final = 1e7  # of a number in a table: six of them fit on 80 columns
 _SIGNS: Final = "CVA, FCA cost; DVA, FBA benefit; FVA = FCA - FBA; ± standard error"
 
@@ -153,8 +154,17 @@ def interpolation_lines(results: xr.Dataset) -> Iterator[Text]:
     shares = (worst / size.where(size > 0, 1.0)).where(size > 0, 0.0)
     if float(worst.max()) > 0.0 and shares.size:
         where = str(shares["netting_set"].values[int(np.argmax(shares.values))])
-        told = f"{float(shares.max()):.0e} of the exposure ({where})"
-        yield Text(f"Interpolation of values: off by at most {told}", style="dim")
+        share = float(shares.max())
+        yield Text(
+            f"Interpolation of values: off by at most {share:.0e} of the exposure ({where})", style="dim"
+        )
+        if not share < _WRONG:
+            many = ", ".join(shares["netting_set"].values[~(shares.values < _WRONG)])
+            yield Text(
+                f"Do not use the numbers of {many}: volatilities over these lives are beyond what is interpolated "
+                "-> check mean reversions and volatilities",
+                style="bold red",
+            )
 
 
 def in_short(items: Sequence[str], most: int = 5) -> str:

@@ -17,6 +17,7 @@ from xva.errors import DomainError, TradeError
 from xva.exposure.block import ExposureData, ExposurePlan
 from xva.exposure.compiled import Breaks, CompiledSet
 from xva.exposure.fixing import Fixing
+from xva.exposure.horizon import numeraire_years
 from xva.exposure.parts.compile import compile_sets
 from xva.exposure.parts.netting_set import NettingSetInputs, netting_set_inputs
 from xva.exposure.state.event_scalars import EventScalars
@@ -39,16 +40,6 @@ from xva.trades import PathTrade, Trade, TradeContext
 from xva.trades.book_claims import BookClaims, book_claims
 from xva.trades.netting import Counterparty, NettingSet
 from xva.trades.path_trade import living
-
-HORIZON = 0.75
-"""Maturity of the numeraire's bond as a share of the last exposure date.
-
-Under it a bond of T seen at t has its value ``|T - T*| sqrt(t) sigma`` standard deviations from where paths are (without mean
-reversion): the largest over ``t <= T`` of the book's is smallest, for late flows early on and late, at three quarters. Paths
-then meet what both sides of a long swap are worth. (*Measured*, 30-year payer at 100 bp of normal volatility, standard
-deviation of CVA and DVA over 60 seeds: 215 and 7,026 with T* at 0; 188 and 691 at 0.5; 337 and 273 at 0.75; 691 and 205 at 1.)
-It depends on dates alone, so that whoever has the grid has the same paths.
-"""
 
 
 @dataclass(frozen=True)
@@ -170,7 +161,7 @@ class ExposureEngine:
     world : World, optional
         What ``build`` makes of ``quotes``, where somebody has made it already.
     horizon : float, optional
-        Years of the numeraire's bond; by default `HORIZON` of the last date. Another engine's makes its measure.
+        Years of the numeraire's bond; by default those of `numeraire_years`. Another engine's makes its measure.
     """
 
     def __init__(
@@ -195,9 +186,12 @@ class ExposureEngine:
             book.netting_sets, book.trades, book.context, book.breaks, book.fixing, book.claims
         )
         self.credit = book.credit_curves()
-        own = HORIZON * float(self.times[-1])
-        self.build = AtHorizon(plain(build), own if horizon is None else horizon)
-        self.world = self.build(quotes) if world is None else self.build.at(world)
+        base = plain(build)
+        there = base(quotes) if world is None else world
+        if horizon is None:
+            horizon = numeraire_years(there.model.rates[there.model.domestic], float(self.times[-1]))
+        self.build = AtHorizon(base, horizon)
+        self.world = self.build.at(there)
         self.rotation = brownian_rotation(self.times[1:]) if rotation is None else rotation
         if len(self.rotation) != len(self.times) - 1:
             raise DomainError(

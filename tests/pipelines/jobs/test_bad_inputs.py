@@ -99,6 +99,61 @@ def test_a_table_of_a_kind_that_is_not_covered(bank):
     assert unknown.unsupported
 
 
+@pytest.mark.parametrize("name", ["swaps.CSV", "fras.Parquet", "Swaps.xlsx", "swaps.csv.gz", "swaps"])
+def test_trades_in_a_file_that_is_not_read(bank, name):
+    (bank.folder / "trades/demo" / name).write_text("trade_id\n")
+    problem = bank.problem()
+    assert problem.where == f"trades/demo/{name}"
+    assert problem.expected == "a table ending in .csv, .parquet, .json"
+
+
+def test_trades_in_a_folder_of_the_folder(bank):
+    (bank.folder / "trades/demo/more").mkdir()
+    (bank.folder / "trades/demo/more/swaps.csv").write_text("trade_id\n")
+    assert str(bank.problem()) == (
+        "trades/demo/more: expected tables in the folder itself, got swaps.csv in a folder of it -> "
+        "move them up, or name that folder"
+    )
+
+
+def test_what_is_no_table_is_noted(bank):
+    (bank.folder / "trades/demo/README.md").write_text("Our trades.")
+    assert bank.load().notes == ("trades/demo/README.md: not read, its name is none of a table",)
+
+
+@pytest.mark.parametrize(
+    ("unit", "zone", "clock", "fine"),
+    [
+        ("ms", "UTC", "00:00", True),
+        ("us", "Europe/Berlin", "00:00", True),
+        ("us", "UTC", "23:00", False),  # midnight in Berlin
+        ("ns", None, "00:00", True),
+        ("s", None, "12:30", False),
+    ],
+)
+def test_timestamps_are_dates_at_midnight_only(bank, unit, zone, clock, fine):
+    path = bank.folder / SWAPS
+    frame = pd.read_csv(path)
+    stamps = pd.to_datetime(frame["maturity_date"] + " " + clock).dt.as_unit(unit)
+    frame["maturity_date"] = stamps.dt.tz_localize(zone) if zone else stamps
+    path.unlink()
+    frame.to_parquet(path.with_suffix(".parquet"))
+    if fine:
+        assert len(bank.load().trades) == 150
+        return
+    told = [p for p in bank.problems() if "column maturity_date" in p.where]
+    assert len(told) == len(frame)
+    assert f"T{clock}:00" in told[0].got
+
+
+@pytest.mark.parametrize("digits", ["\u0663", "\uff11\uff10"])
+def test_digits_of_other_scripts_are_no_numbers(bank, digits):
+    rows = bank.rows(SWAPS)
+    rows[1][rows[0].index("notional")] = digits
+    bank.write(SWAPS, rows)
+    assert bank.problem().expected == "a finite number"
+
+
 def test_terms_with_lists_do_not_come_as_a_table(bank):
     (bank.folder / "trades/demo/autocallables.csv").write_text("trade_id\n")
     problem = bank.problem()
