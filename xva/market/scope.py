@@ -46,7 +46,11 @@ class Scope:
                 pair = frozenset({info.terms["base"], info.currency})
                 return pair <= set(currencies) and (reporting_currency in pair or pair in self.crosses)
             case "correlation":
-                return all(self._has(info.terms[side], currencies) for side in ("first", "second"))
+                first, second = info.terms["first"], info.terms["second"]
+                a, b = read(first), read(second)
+                if (a.kind, a.name) == (b.kind, b.name) and a.number != b.number:  # its rates model's own
+                    return False
+                return self._has(first, currencies) and self._has(second, currencies)
         return True
 
     def _has(self, factor: str, currencies: Collection[str]) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from xva.market.config import MarketConfig
+from xva.market.labels import quote_info
 from xva.market.layout import Layout, layout
 from xva.market.scope import Scope
 
@@ -79,6 +81,21 @@ def test_an_id_of_no_known_form_is_a_problem_and_the_rest_is_laid_out() -> None:
     found = made(*ESTR, "WEATHER/OSLO")
     assert [p.where for p in found.problems if "WEATHER" in p.where] == ["quote WEATHER/OSLO"]
     assert "EUR-ESTR" in names(found)
+
+
+@pytest.mark.parametrize(
+    ("pair", "asked"),
+    [
+        ("IR:EUR/IR:USD", True),
+        ("IR:EUR:1/IR:USD", True),
+        ("IR:USD/FX:USD", True),
+        ("IR:EUR/IR:EUR:1", False),  # what the currency's rates model says
+        ("IR:EUR/IR:GBP", False),
+    ],
+)
+def test_which_correlations_a_book_asks_for(pair: str, asked: bool) -> None:
+    scope = Scope(equities=frozenset(), credit=frozenset())
+    assert scope.asks(quote_info(f"CORRELATION/{pair}"), ("EUR", "USD"), "EUR") is asked
 
 
 def test_a_book_that_does_not_ask_for_a_name_leaves_its_quotes_alone() -> None:
