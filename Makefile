@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export ORE_EXAMPLES
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-ore-examples lint format notebooks docs bench clean
+.PHONY: help install demo test test-slow test-ore-examples chaos lint format notebooks docs bench clean
 
 help:
 	@echo "make demo               run the sample bank's demo job: CVA, DVA, FVA and sensitivities"
@@ -24,6 +24,7 @@ help:
 	@echo "make docs               the documentation as a site, in docs/_build/html"
 	@echo "make test-slow          the long ones: many paths, every quote, whole runs, kills, workers"
 	@echo "make test-ore-examples  the checks on $(ORE_EXAMPLES)"
+	@echo "make chaos              kills, crash points, damage, fuzzing, scale (PART=kills for one); figures as a table"
 	@echo "make bench              the benchmarks, results on the terminal"
 	@echo "PYTHON=python3.12 make ... chooses the interpreter; it has to be 3.11 or newer"
 
@@ -60,6 +61,10 @@ test-ore-examples: $(STAMP)
 	@[ -d $(ORE_EXAMPLES) ] || { \
 	  echo "make test-ore-examples: no folder $(ORE_EXAMPLES). It holds ORE's examples, which are not part of this repository; name it: make test-ore-examples ORE_EXAMPLES=/path"; exit 1; }
 	$(BIN)/python -m pytest -m ore_examples
+
+# Half an hour. PART: one or more of crash, kills, damage, fuzz, misfortunes, scale.
+chaos: $(STAMP)
+	@$(BIN)/python -m tests.chaos $(PART)
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -91,7 +91,7 @@ def test_the_readme_is_short() -> None:
 
 def test_tests_share_helpers_through_support_only() -> None:
     """A test module that others import is read as a test and changed as one."""
-    shared = ("tests.support", "tests.oracles", "tests.contracts")
+    shared = ("tests.support", "tests.oracles", "tests.contracts", "tests.chaos")
     found = [
         f"{path.relative_to(ROOT)}: {module}"
         for path in sorted((ROOT / "tests").rglob("*.py"))

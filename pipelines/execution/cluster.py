@@ -20,6 +20,8 @@ from pipelines.execution.session import Outcome, Session, WorkerMemory
 from pipelines.execution.tasks import BlockTask, Fault, Receipt, worker_name
 
 BLOCKS_PER_THREAD = 4
+DEATHS = 10
+"""Workers in a row that die while they start before none is expected to live."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class ClusterSession(Session):
     Parameters
     ----------
     heal : callable, optional
-        Called while workers are fewer than ``wanted``; brings a local cluster back to its size.
+        Called while workers are fewer than ``wanted``; brings a local cluster back to its size, and says how many workers have
+        died while they started so far.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class ClusterSession(Session):
         emit: Sink,
         patience: Patience,
         wanted: int = 1,
-        heal: Callable[[], None] | None = None,
+        heal: Callable[[], int] | None = None,
     ) -> None:
         self._client = client
         self._task = task
@@ -69,6 +72,7 @@ class ClusterSession(Session):
         self._patience = patience
         self._wanted = wanted
         self._heal = heal
+        self._died = self._died_before = 0
         self._futures: dict[Any, int] = {}
         self._deadline = Deadline(patience.block, task.alike)
         self._started: dict[str, tuple[float, str]] = {}  # by key: when, and on which worker
@@ -196,9 +200,14 @@ class ClusterSession(Session):
             self._threads = threads
             self._emit(WorkersChanged(len(threads), sum(threads.values())))
         if len(threads) < self._wanted and self._heal is not None:
-            self._heal()
+            self._died = self._heal()
         if threads:
-            self._last_worker_seen = time.monotonic()
+            self._last_worker_seen, self._died_before = time.monotonic(), self._died
+        elif self._died - self._died_before >= DEATHS:
+            raise NoWorkersError(
+                f"{DEATHS} workers in a row died while they started; what they said is on standard error. A script that "
+                f"starts workers is a file, its own work under: if __name__ == '__main__'. Then resume the run"
+            )
         elif time.monotonic() - self._last_worker_seen > self._patience.no_workers:
             raise NoWorkersError(
                 f"no workers at {self._address()} for {self._patience.no_workers:g} s; start workers, then "

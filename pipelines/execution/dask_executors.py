@@ -54,14 +54,14 @@ class LocalExecutor(Executor):
             self._cluster() as cluster,
             Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
         ):
-            heal = partial(_heal, cluster, self.workers)
-            session = ClusterSession(client, task, emit, self.patience, self.workers, heal)
+            healer = _Healer(cluster, self.workers)
+            session = ClusterSession(client, task, emit, self.patience, self.workers, healer.heal)
             with _cancelling(session):
                 yield session
 
     def _cluster(self) -> Any:
         return LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=0,  # they come by `_heal`: one that dies while it starts would end the cluster here
+            n_workers=0,  # they come by `_Healer`: one that dies while it starts would end the cluster here
             threads_per_worker=1,
             processes=True,
             memory_limit=self.memory_limit,
@@ -165,16 +165,25 @@ class AddressExecutor(Executor):
             )
 
 
-def _heal(cluster: Any, workers: int) -> None:
-    """Bring a local cluster to its size, workers included whose process died before the scheduler knew it."""
+class _Healer:
+    """Brings a local cluster to its size, workers included whose process died before the scheduler knew it."""
 
-    async def replace() -> None:
-        for name, nanny in list(cluster.workers.items()):
+    def __init__(self, cluster: Any, workers: int) -> None:
+        self._cluster = cluster
+        self._workers = workers
+        self._died = 0
+
+    def heal(self) -> int:
+        """Begin to; returns how many workers have died while they started so far."""
+        self._cluster.loop.add_callback(self._replace)
+        return self._died
+
+    async def _replace(self) -> None:
+        for name, nanny in list(self._cluster.workers.items()):
             if nanny.status in (Status.failed, Status.closed):
-                del cluster.workers[name]
-        cluster.scale(workers)
-
-    cluster.loop.add_callback(replace)
+                del self._cluster.workers[name]
+                self._died += 1
+        self._cluster.scale(self._workers)
 
 
 def _within(seconds: float, connect: Callable[[], Any]) -> Any:

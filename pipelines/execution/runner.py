@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,6 +30,7 @@ from pipelines.execution.tasks import PlanAddress, Receipt, StoreTask
 from pipelines.storage.durable import digest_file
 from pipelines.storage.identity import RunIdentity, differing_keys, environment
 from pipelines.storage.layout import RunLayout
+from pipelines.storage.leftovers import ASIDE, DRAFTS, WEEK, sweep
 from pipelines.storage.lock import driver_lock
 from pipelines.storage.manifest import (
     Completion,
@@ -278,9 +280,8 @@ class _Run:
 
     def _sweep(self) -> None:
         """Remove what dead writers left behind."""
-        for pattern in ("blocks/.*.tmp", "inputs/.*.tmp", "cube.zarr/*/c/*/*/*.partial"):
-            for leftover in self._layout.root.glob(pattern):
-                leftover.unlink(missing_ok=True)
+        sweep(self._layout.root, *DRAFTS)
+        sweep(Path(tempfile.gettempdir()), *ASIDE, older=WEEK)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started

@@ -118,9 +118,11 @@ def read_fixings(
             expected = f"{', '.join(sorted(indices))}, FX/BASE/QUOTE or EQ/NAME"
             problems.add(table.where(row, "name"), expected, shown(key), closest(key, indices))
             continue
+        column = "date"
         try:
-            column, day = "date", str(convert(cells["date"], np.datetime64))
-            column, value = "value", float(convert(cells["value"], float))
+            day = str(convert(cells[column], np.datetime64))
+            column = "value"
+            value = float(convert(cells[column], float))
         except ValueError as error:
             problems.add(table.where(row, column), str(error), shown(cells[column]))
             continue

@@ -22,6 +22,7 @@ from pipelines.execution.mapping import map_blocks
 from pipelines.execution.serial import SerialExecutor
 from pipelines.execution.session import Executor
 from pipelines.reports import certificates
+from pipelines.storage.leftovers import ASIDE, WEEK, sweep
 from surrogates.book import LearnedBook, training_requests
 from surrogates.registry import Refusal, Registry, Trained
 from surrogates.regression.kinds import KINDS
@@ -154,4 +155,5 @@ class Training:
             return None
         folder = self.folders[0].absolute()
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder, ".*.tmp", *ASIDE, older=WEEK)
         return folder

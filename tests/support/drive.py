@@ -1,4 +1,4 @@
-"""A driver process for tests that kill it: ``python -m tests.support.drive RUN_DIR EXECUTOR DELAY``."""
+"""A driver process for tests that kill it: ``python -m tests.support.drive RUN_DIR EXECUTOR DELAY [BLOCKS]``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def identity(plan: DummyPlan) -> RunIdentity:
     return RunIdentity("dummy", plan.seed, {"blocks": plan.blocks, "dates": plan.n_dates}, plan.size)
 
 
-def main(run_dir: str, executor: str, delay: str) -> None:
-    plan = DummyPlan(delay=float(delay))
+def main(run_dir: str, executor: str, delay: str, blocks: str = "8") -> None:
+    plan = DummyPlan(int(blocks), delay=float(delay))
     settings = RunSettings(trusted_modules=TRUST)
     execute(
         plan,

@@ -64,14 +64,14 @@ def test_without_any_worker_the_run_ends_in_words_and_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     kill_at_start(monkeypatch, tmp_path, lives=1000)
-    executor = LocalExecutor(1, patience=Patience(poll=0.1, restart=1.0, no_workers=8.0))
+    executor = LocalExecutor(1, patience=Patience(poll=0.1, restart=1.0, no_workers=60.0))
     folder = tmp_path / "run"
     with pytest.raises(
-        NoWorkersError, match=r"no workers at tls://.* for 8 s; start workers, then resume"
+        NoWorkersError, match=r"10 workers in a row died while they started; .* Then resume the run"
     ) as caught:
         execute(PLAN, folder, executor, finish, identity=identity(PLAN), settings=SETTINGS)
     assert exit_code(caught.value) == 1
-    assert len(os.listdir(tmp_path / "lives")) > 1
+    assert len(os.listdir(tmp_path / "lives")) >= 10
     assert (status(folder).state, status(folder).done) == ("incomplete", 0)
     assert resume(folder, SerialExecutor(), finish, settings=SETTINGS).computed == (0, 1, 2, 3)
     assert "Traceback" not in "".join(capfd.readouterr())

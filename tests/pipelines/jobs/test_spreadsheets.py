@@ -120,6 +120,16 @@ def test_trade_tables_without_trades_are_noted_or_refused_where_there_is_no_othe
     assert problems.notes == ["trades/swaps.csv: a header and no trade"]
 
 
+def test_a_fixing_without_date_or_value_is_named(tmp_path: Path) -> None:
+    path, problems = tmp_path / "f.csv", Problems()
+    path.write_text("name,date,value\nEUR-ESTR,soon,0.0193\nEUR-ESTR,2025-12-02,none\n")
+    read_fixings(path, "f.csv", STANDARD_INDICES, problems)
+    assert [str(p) for p in problems._found] == [
+        "f.csv, row 2, column date: expected a date as YYYY-MM-DD, got 'soon'",
+        "f.csv, row 3, column value: expected a finite number, got 'none'",
+    ]
+
+
 def test_fixings_in_per_cent_are_refused(tmp_path: Path) -> None:
     path, problems = tmp_path / "f.csv", Problems()
     path.write_text(

@@ -1,0 +1,1 @@
+"""What takes minutes to survive: kills, crash points, damage, hostile input, size. ``make chaos``."""
