@@ -26,6 +26,7 @@ SHOWN: Final = (*MEASURES, "FVA")
 TOTAL_MEASURE: Final = "XVA"
 _SCALES: Final = ((1.0, ""), (1e3, " thousand"), (1e6, " million"))
 _WRONG: Final = 1e-3  # of the exposure: interpolated values that far off are no numbers to use
+_MISSED: Final = 0.05  # of the exposure: means that far from the curve's value, on two dates, are not noise of the usual kind
 _WIDEST: Final = 1e7  # of a number in a table: six of them fit on 80 columns
 _SIGNS: Final = "CVA, FCA cost; DVA, FBA benefit; FVA = FCA - FBA; ± standard error"
 
@@ -49,6 +50,7 @@ class XvaTable:
         yield from truncation_lines(self.results)
         yield from ended_lines(self.results)
         yield from interpolation_lines(self.results)
+        yield from sampling_lines(self.results)
         yield from surrogate_lines(self.results)
 
     def table(self, between: str) -> Table:
@@ -165,6 +167,27 @@ def interpolation_lines(results: xr.Dataset) -> Iterator[Text]:
                 "-> check mean reversions and volatilities",
                 style="bold red",
             )
+
+
+def sampling_lines(results: xr.Dataset) -> Iterator[Text]:
+    """Netting sets of which the paths miss what the curve says of later flows, on several dates and beyond their errors."""
+    from scipy.special import stdtrit
+
+    if "value_curve" not in results:
+        return
+    off = np.abs((results["value"] - results["value_curve"]).values)
+    size, error = (results["epe"] + results["ene"]).values, results["value_se"].values
+    most = float(stdtrit(max(int(results.attrs["scrambles"]) - 1, 1), 1.0 - 0.0027 / 2.0))
+    missed = (off > _MISSED * size) & (off > most * error)  # False where the curve says nothing
+    shares = np.where(missed, off / np.where(size > 0.0, size, 1.0), 0.0)
+    for row in np.flatnonzero(missed.sum(1) >= 2):
+        k = int(shares[row].argmax())
+        name, day = results["netting_set"].values[row], str(results["time"].values[k])[:10]
+        yield Text(
+            f"Do not trust the ± of {name}: the paths' mean value on {day} is {shares[row, k]:.0%} of the exposure away from "
+            "what the curve says of later flows -> more paths, or volatilities over these lives are beyond what paths meet",
+            style="bold red",
+        )
 
 
 def in_short(items: Sequence[str], most: int = 5) -> str:

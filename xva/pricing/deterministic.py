@@ -6,7 +6,7 @@ notional is the FX forward's. Everything is differentiable in what the market's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -82,6 +82,22 @@ def linear_values(book: Sequence[Iterable[Claim]], market: LinearMarket) -> Tens
     return total
 
 
+def flow_values(book: BookClaims, market: LinearMarket) -> tuple[NDArray[np.float64], Tensor]:
+    """Every flow of the book's columns by itself: its pay time in years, and its value at t = 0 in reporting currency.
+
+    Returns
+    -------
+    ndarray, Tensor
+        ``(flow,)`` both, in the order of ``book.flows``.
+    """
+    flows = book.flows
+    total = torch.zeros(len(flows.owner), dtype=torch.float64)
+    for rows, (kind, names), (_, columns) in _flow_groups(flows):
+        values = _VALUES[kind](names, columns, market) * market.fx_spot(names[0])
+        total = total.index_copy(0, torch.from_numpy(rows), values)
+    return flows.pay, total
+
+
 def _groups(book: Iterable[tuple[int, Iterable[Claim]]]) -> dict[Group, Rows]:
     """Claims of one kind that hang on the same names, in the order in which the book first has one."""
     rows: dict[Group, list[tuple[float, ...]]] = {}
@@ -99,7 +115,7 @@ def _groups(book: Iterable[tuple[int, Iterable[Claim]]]) -> dict[Group, Rows]:
 def _column_groups(book: BookClaims) -> dict[Group, Rows]:
     """As `_groups`, so that values are the same to the last bit."""
     whole = _groups(book.others.items())
-    for key, (trade, columns) in _flow_groups(book.flows).items():
+    for _, key, (trade, columns) in _flow_groups(book.flows):
         known = whole.get(key)
         if known is not None:
             order = np.argsort(np.concatenate([known[0], trade]), kind="stable")
@@ -116,19 +132,18 @@ def _place(claims: Sequence[Claim], key: Group) -> int:
     return next(k for k, claim in enumerate(claims) if (type(claim), _split(claim)[0]) == key)
 
 
-def _flow_groups(flows: FlowTable) -> dict[Group, Rows]:
+def _flow_groups(flows: FlowTable) -> Iterator[tuple[NDArray[np.int64], Group, Rows]]:
+    """Flows of one kind that hang on the same names: their numbers in the table, and what `_groups` has of them."""
     count = len(flows.names) + 1
     code = (flows.kind * count + flows.currency) * count + flows.index + 1
     order = np.argsort(code, kind="stable")
     first = np.flatnonzero(np.diff(code[order], prepend=-1))
-    found: dict[Group, Rows] = {}
     for rows in np.split(order, first[1:]) if len(order) else ():
         mine, kind = flows.where(rows), LINEAR[flows.kind[rows[0]]]
         names = tuple(flows.names[k] for k in (mine.currency[0], mine.index[0]) if k >= 0)
         columns = (mine.start, mine.end, mine.pay, mine.amount, mine.factor)
         numbers = {FixedFlow: columns[2:4], IborFlow: (mine.fixing, *columns), CompoundedFlow: columns}
-        found[kind, names] = (mine.owner, numbers[kind])
-    return found
+        yield rows, (kind, names), (mine.owner, numbers[kind])
 
 
 def _split(claim: Claim) -> tuple[Names, tuple[float, ...]]:

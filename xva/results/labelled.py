@@ -18,6 +18,7 @@ from xva.exposure.block.data import PLUG_IN
 from xva.market.fx_forwards import POINTS_KEPT
 from xva.numerics.types import Floats
 from xva.profiles import profiles as exposure_profiles
+from xva.results.curve_values import curve_values
 from xva.sensitivities import MEASURE_NAMES, quote_gradients, scramble_means
 from xva.sensitivities.by_quote import labelled, standard_error
 from xva.sensitivities.reverse_pass import MapSets, ResidualGraph, Sums
@@ -117,6 +118,7 @@ def _profiles(engine: ExposureEngine, data: ExposureData, means: Sequence[Sums])
     spots = np.array([float(engine.world.market.fx_spot(c).detach()) for c in own])
     variables["value0_own_currency"] = (("netting_set",), value0 / spots)
     variables["discount"] = (("time",), discount)
+    variables["value_curve"] = (dims, curve_values(engine))
     variables["interpolation_bound"] = (dims, np.stack([s.bound for s in data.sets]))
     coordinates = {
         "netting_set": list(data.netting_sets),
