@@ -77,7 +77,8 @@ def grid_dates(grid: str | list[date], as_of: np.datetime64, last: np.datetime64
     if sees_cashflows(grid):
         _extend(found, as_of, "1Y", last)
         days = np.array(found, dtype="datetime64[D]")
-        return np.union1d(days[days < last], [last] if last > as_of else []).astype("datetime64[D]")
+        end = np.array([last] if last > as_of else [], dtype="datetime64[D]")
+        return np.union1d(days[days < last], end).astype("datetime64[D]")
     days = np.array(found, dtype="datetime64[D]")
     return days[: int(np.searchsorted(days, last)) + 1]
 
