@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surrogates.labels.label_paths import LabelPaths
 from surrogates.regression import Samples
 from xva.errors import DomainError
 from xva.models import PathModel
-from xva.models.path_model import Walk, join_times, place
+from xva.models.path_model import Observer, Walk, join_times, place
 from xva.models.random import MAX_DIMENSION, brownian_rotation, scrambled_sobol
 from xva.numerics.types import Dates, Floats
 from xva.trades import Flow, Paths, PathTrade, TradeContext
@@ -162,7 +161,15 @@ class LabelProblem:
         """How trades see a walk."""
         observer = self.model.observe(self.times, walk.states)
         count = walk.states[-1].shape[-1]
-        return LabelPaths(self.context, observer, self.report, count, width, self.model, walk)
+
+        # what is observed on a date is history in a label's derivative to the state on it; a bridge from there on is not:
+        # crossing a level until the next date depends on the state it starts from, which is carried on
+        def bridges(day: np.datetime64) -> Observer:
+            knot = walk.place(self.context.time(day))
+            states = [*walk.states[:knot], walk.carries[knot], *walk.states[knot + 1 :]]
+            return self.model.observe(walk.times, states)
+
+        return Paths(self.context, observer, self.report, count, width, bridges)
 
     def to_come(self, paths: Paths, share: Share | None = None) -> list[Tensor]:
         """Per report date ``(path,)``: deflated flows that become known after it, nothing being exercised by then.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 import torch
@@ -32,11 +33,10 @@ class Flow:
             raise TradeError(f"a flow is paid on {self.pay}, before it is known on {self.observed}")
 
 
+@final
 @dataclass(frozen=True)
 class Paths:
     """One set of paths as a trade sees it; results are ``(path,)``.
-
-    Label makers derive from it to tell what goes on from a date apart from what is known on it (`crossed`).
 
     Parameters
     ----------
@@ -49,6 +49,9 @@ class Paths:
     n_paths : int
     width : float
         Softness of `step` in units of its argument; 0 decides sharply.
+    bridges : callable, optional
+        What a bridge from a date is read from (`crossed`), where that is not the observer: label makers tell what goes on
+        from a date apart from what is known on it.
     """
 
     context: TradeContext
@@ -56,6 +59,7 @@ class Paths:
     report: Dates
     n_paths: int
     width: float = 0.0
+    bridges: Callable[[Day], Observer] | None = None
 
     def equity(self, name: str, day: Day) -> Tensor:
         """Price of an equity in its own currency."""
@@ -111,11 +115,13 @@ class Paths:
         Brotherton-Ratcliffe (1996); Broadie, Glasserman & Kou (1997).
         """
         start, end = max(early, self.context.as_of), late
+        seen = self if self.bridges is None else replace(self, observer=self.bridges(start), bridges=None)
         sign = 1.0 if up else -1.0
-        first = torch.relu(sign * (np.log(level) - torch.log(self._asset(name, start))))
-        last = torch.relu(sign * (np.log(level) - torch.log(self._asset(name, end))))
+        first, last = (
+            torch.relu(sign * (np.log(level) - torch.log(seen._asset(name, day)))) for day in (start, end)
+        )
         time = self.context.time
-        return torch.exp(-2.0 * first * last / self.observer.log_variance(name, time(start), time(end)))
+        return torch.exp(-2.0 * first * last / seen.observer.log_variance(name, time(start), time(end)))
 
     def european(self, asset: Option, days: Dates, expiry: Day, pay: Day) -> Tensor | None:
         """``(day, path)`` deflated values, on ``days`` before ``expiry``, of an option (its asset ``EQ/<name>`` or
