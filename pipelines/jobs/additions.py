@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.jobs.books import DOCUMENTS, read_trades
+from pipelines.jobs.books import read_trades
 from pipelines.jobs.coverage import Needs, check_coverage, collect_needs, market_config, resolve_credit
 from pipelines.jobs.grid import BookTerms, grid_dates, sees_cashflows, spot_prices, with_cashflows
 from pipelines.jobs.inputs import LoadedJob
@@ -19,7 +19,7 @@ from pipelines.jobs.parties import closest, read_netting_sets, read_parties
 from pipelines.jobs.problems import Problems
 from pipelines.jobs.products import trade_types
 from pipelines.jobs.rates import check_rates
-from pipelines.jobs.tables import SUFFIXES
+from pipelines.jobs.trade_formats import TRADE_FORMATS
 from xva.errors import InputErrors, TradeError
 from xva.market import MarketConfig, quote_info
 from xva.trades import Trade
@@ -94,12 +94,12 @@ def _read(
     if path.is_dir():
         return read_trades(path, path.name, sets, problems, types)
     stem = kind or path.stem
-    if not path.is_file() or path.suffix not in (*SUFFIXES, DOCUMENTS) or stem not in types:
+    if not path.is_file() or path.suffix not in TRADE_FORMATS or stem not in types:
         got = path.suffix or "a name without ending"
         if not path.is_file():
             problems.add(str(path), "a file or folder of trades", "nothing there")
-        elif path.suffix not in (*SUFFIXES, DOCUMENTS):
-            problems.add(str(path), f"a file {', '.join((*SUFFIXES, DOCUMENTS))}", got)
+        elif path.suffix not in TRADE_FORMATS:
+            problems.add(str(path), f"a file {', '.join(TRADE_FORMATS)}", got)
         else:
             fix = closest(stem, types) or "name the file as its trade type, or say --type"
             problems.add(str(path), f"a trade type of {', '.join(sorted(types))}", repr(stem), fix)

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.jobs.tables import require_file
+from pipelines.jobs.trade_formats import TRADE_FORMATS
 from xva.errors import Problem, StoreError
 
 _JOB, _INPUT = "job:", "input:"
-_TABLES = (".csv", ".parquet", ".json")
 _FILES = ("quotes", "netting_sets", "counterparties", "fixings", "market")
 
 
@@ -84,7 +84,7 @@ def _named(path: Path, data: bytes) -> dict[Path, bool]:
     if _is_name(inputs.get("trades")):
         folder = path.parent / inputs["trades"]
         within = sorted(folder.iterdir()) if folder.is_dir() else []
-        found |= {p: p.suffix in _TABLES for p in within} or {folder: True}
+        found |= {p: p.suffix in TRADE_FORMATS for p in within} or {folder: True}
     return found
 
 

@@ -24,7 +24,6 @@ import pandas as pd
 from pipelines.jobs.problems import Problems
 from xva import dates
 
-SUFFIXES = (".csv", ".parquet")
 LARGEST = 10**9
 """Bytes of the largest input that is read."""
 _COMMA = re.compile(r"[-+]?[0-9.' ]*[0-9],[0-9]+%?")
