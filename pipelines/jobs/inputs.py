@@ -35,6 +35,7 @@ from xva.errors import InputErrors, Problem, TradeError, XvaError
 from xva.exposure import World, WorldBuilder
 from xva.market import MarketConfig, QuoteSet, build_market
 from xva.models.state_layout import StateLayout
+from xva.numerics.types import Dates
 from xva.trades import PathTrade, Trade, TradeContext
 from xva.trades.book_claims import BookClaims, book_claims
 from xva.trades.claims import Claim
@@ -202,12 +203,12 @@ def _loaded(path: Path, base: Path, stored: bool) -> LoadedJob:
     needs = collect_needs(spec.reporting_currency, tables.trades, sets, spec.model.terms_of)
     parties = _parties(tables, sets, spec, needs, problems)
     config, checked = _market(tables, needs, spec, problems)
-    claims = _claims(tables, spec, problems)
+    claims, watched = _claims(tables, spec, problems)
     sound = claims.trades
     booked = zip(sound, claims)
     own, fixing, currencies = spec.model.by_currency, spec.simulation.fixing, needs.ordered_currencies
     check_rates(path.name, own, fixing, currencies, booked, tables.places, problems)
-    days = _grid(path.name, spec, tables, sound, claims, needs, problems)
+    days = _grid(path.name, spec, tables, sound, claims, watched, needs, problems)
     problems.done()
     assert config is not None
     assert tables.quotes is not None
@@ -346,23 +347,24 @@ def _faults(build: Callable[[], object], where: str) -> list[Problem]:
     return []
 
 
-def _claims(tables: _Tables, spec: JobSpec, problems: Problems) -> BookClaims:
-    """The claims of the trades whose terms give schedules and claims."""
+def _claims(tables: _Tables, spec: JobSpec, problems: Problems) -> tuple[BookClaims, list[Dates]]:
+    """The claims of the trades whose terms give schedules and claims, and on which dates those without closed form look."""
     as_of = np.datetime64(spec.as_of, "D")
     context = trade_context(spec, tables.fixings)
     wrong: dict[int, TradeError] = {}
     claims = book_claims(tables.trades, context, wrong.setdefault)
+    watched: list[Dates] = []
     for k, trade in enumerate(tables.trades):
         if k in wrong or not isinstance(trade, PathTrade):
             continue
         try:
-            for one in living([trade], as_of):
-                one.observation_dates(context)
+            watched += [one.observation_dates(context) for one in living([trade], as_of)]
         except TradeError as error:
             wrong[k] = error
     for k in sorted(wrong):
         problems.add(tables.places[tables.trades[k].trade_id], *_told(wrong[k]))
-    return claims.of([k for k in range(len(tables.trades)) if k not in wrong]) if wrong else claims
+    sound = claims.of([k for k in range(len(tables.trades)) if k not in wrong]) if wrong else claims
+    return sound, watched
 
 
 def _told(error: TradeError) -> tuple[str, str, str]:
@@ -379,17 +381,17 @@ def _grid(
     tables: _Tables,
     trades: Sequence[Trade],
     claims: Sequence[Sequence[Claim]],
+    watched: Sequence[Dates],
     needs: Needs,
     problems: Problems,
 ) -> NDArray[np.datetime64]:
-    """The grid with path-dependent trades' dates, short enough for Sobol points and beginning after ``as_of``."""
+    """The grid with the dates ``watched``, short enough for Sobol points and beginning after ``as_of``."""
     where, grid = f"{file}, [simulation] grid", spec.simulation.grid
     as_of, factors = np.datetime64(spec.as_of, "D"), len(needs.factors)
     context = trade_context(spec, tables.fixings)
     last = max((t.maturity for t in trades), default=as_of)
     if trades and last <= as_of:
         problems.add(spec.inputs.trades, f"a trade that ends after {as_of}", f"the last one ends on {last}")
-    watched = [t.observation_dates(context) for t in living(trades, as_of)]
     days = np.unique(np.concatenate([grid_dates(grid, as_of, last), *watched]))
     if days.size and days[0] <= as_of:
         problems.add(where, f"dates after {as_of}", str(days[0]), "take it out")
