@@ -236,6 +236,12 @@ def adjust(date: np.datetime64 | Dates, calendar: str, convention: str = "MF") -
     return rolled
 
 
+def third_wednesday(month: str) -> np.datetime64:
+    """The day on which a futures contract's period begins, of a month written as ``2026-03``."""
+    first = np.datetime64(f"{month}-01", "D")
+    return first + np.timedelta64((6 - int(first.astype(np.int64))) % 7 + 14, "D")  # 1970 began on a Thursday
+
+
 @overload
 def business_days(date: np.datetime64, n: int, calendar: str) -> np.datetime64: ...
 @overload

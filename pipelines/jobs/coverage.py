@@ -288,6 +288,7 @@ def _check_projection(shelf: _Shelf, index: RateIndex, curve: str, who: str) -> 
     currency, tenor = index.currency, index.tenor
     form = f"IR_SWAP/RATE/{currency}/<lag>/{tenor}/<tenor> (or ZERO/RATE/{currency}/{curve}/A365/<tenor>)"
     swap = {"currency": currency} if index.overnight else {"currency": currency, "index_tenor": tenor}
-    kinds = ("OIS",) if index.overnight else ("IBOR swap", "deposit")
+    kinds = ("OIS",) if index.overnight else ("IBOR swap", "deposit", "FRA", "future", "tenor basis")
     zero = ("zero rate", {"name": curve, "currency": currency})
-    shelf.want(f"curve {curve}", who, form, zero, *((kind, swap) for kind in kinds))
+    turned = ("tenor basis", {"currency": currency, "other_tenor": tenor})
+    shelf.want(f"curve {curve}", who, form, zero, *((kind, swap) for kind in kinds), turned)

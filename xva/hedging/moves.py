@@ -25,9 +25,9 @@ from xva.market import QuoteSet, quote_info
 from xva.models import CrossAssetModel
 from xva.numerics.types import Floats
 from xva.sensitivities import ZeroRates
-from xva.sensitivities.by_zero_rate import curve_currency
+from xva.sensitivities.by_zero_rate import PAR_FAMILIES, curve_currency
 
-MODELLED = ("deposit", "OIS", "IBOR swap", "XCCY basis", "FX forward", "FX", "equity")
+MODELLED = (*PAR_FAMILIES, "FX", "equity")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,12 @@ _RANGES: dict[str, Range] = {
     "deposit": _RATE,
     "OIS": _RATE,
     "IBOR swap": _RATE,
+    "FRA": _RATE,
+    "future": Range(
+        0.0, 200.0, "a price such as 97.5, which is 100 less the rate in per cent", strict_low=True
+    ),
+    "future convexity": Range(-0.1, 0.1, "a rate as a decimal (0.0001 is 1 bp) between -0.1 and 0.1"),
+    "tenor basis": _RATE,
     "XCCY basis": _RATE,
     "zero rate": _RATE,
     "funding": _RATE,

@@ -16,13 +16,17 @@ from xva.market.conventions import STANDARD_INDICES
 from xva.market.factors import CURRENCY, FACTOR, NAME
 
 _PILLAR = rf"{dates.TENOR}|\d{{4}}-\d{{2}}-\d{{2}}"
-_INDEX_TENOR = r"\d{1,2}[WMY]"
+_INDEX_TENOR = r"1D|\d{1,2}[WMY]"
 
 # family, form; the form is the id with its varying parts in braces
 _FORMS: tuple[tuple[str, str], ...] = (
     ("deposit", "MM/RATE/{currency}/{lag}/{index_tenor}"),
     ("OIS", "IR_SWAP/RATE/{currency}/{lag}/1D/{tenor}"),
     ("IBOR swap", "IR_SWAP/RATE/{currency}/{lag}/{index_tenor}/{tenor}"),
+    ("FRA", "FRA/RATE/{currency}/{start}/{index_tenor}"),
+    ("future", "MM_FUTURE/PRICE/{currency}/{month}/{name}/{index_tenor}"),
+    ("future convexity", "MM_FUTURE/CONVEXITY/{currency}/{month}/{name}/{index_tenor}"),
+    ("tenor basis", "BASIS_SWAP/BASIS_SPREAD/{other_tenor}/{index_tenor}/{currency}/{tenor}"),
     ("XCCY basis", "CC_BASIS_SWAP/BASIS_SPREAD/{flat_currency}/1D/{currency}/1D/{tenor}"),
     ("FX forward", "FXFWD/RATE/{base}/{currency}/{tenor}"),
     ("FX outright", "FXFWD/PRICE/{base}/{currency}/{tenor}"),
@@ -51,6 +55,9 @@ _PARTS = {
     "tenor": dates.TENOR,
     "expiry": dates.TENOR,
     "index_tenor": _INDEX_TENOR,
+    "other_tenor": _INDEX_TENOR,
+    "start": r"[1-9]\d?M",
+    "month": r"\d{4}-(?:0[1-9]|1[0-2])",
     "pillar": _PILLAR,
     "name": NAME,
     "parameter": NAME,
@@ -66,6 +73,7 @@ def _compile(form: str) -> re.Pattern[str]:
     )
 
 
+_ON_INDEX = ("OIS", "IBOR swap", "deposit", "FRA", "future", "future convexity", "tenor basis")
 _PATTERNS = tuple((family, _compile(form)) for family, form in _FORMS)
 
 
@@ -77,10 +85,10 @@ class QuoteInfo:
     ----------
     quote_id : str
     family : str
-        ``OIS``, ``IBOR swap``, ``deposit``, ``XCCY basis``, ``FX forward`` (points), ``FX outright``,
-        ``zero rate``, ``funding``, ``FX``, ``CDS``, ``hazard rate``, ``recovery``, ``swaption vol``, ``cap vol``,
-        ``FX vol``, ``equity``, ``equity vol``, ``dividend``, ``mean reversion``, ``short-rate vol``, ``rates parameter`` or
-        ``correlation``.
+        ``deposit``, ``OIS``, ``IBOR swap``, ``FRA``, ``future``, ``future convexity``, ``tenor basis``, ``XCCY basis``,
+        ``FX forward`` (points), ``FX outright``, ``zero rate``, ``funding``, ``FX``, ``CDS``, ``hazard rate``, ``recovery``,
+        ``swaption vol``, ``cap vol``, ``FX vol``, ``equity``, ``equity vol``, ``dividend``, ``mean reversion``,
+        ``short-rate vol``, ``rates parameter`` or ``correlation``.
     curve : str
         Curve or object that the quote belongs to: ``EUR-ESTR``, ``CPTY_A``, ``EUR/USD``, ``IR:EUR/FX:USD`` …
     currency : str
@@ -117,6 +125,10 @@ def quote_info(quote_id: str) -> QuoteInfo:
                 tenor = f"{terms['expiry']}/{tenor}"
             if family == "deposit":
                 tenor = terms["index_tenor"]
+            elif family == "FRA":
+                tenor = f"{int(terms['start'][:-1]) + round(12.0 * dates.tenor_years(terms['index_tenor']))}M"
+            elif family in ("future", "future convexity"):
+                tenor = str(dates.add_tenor(dates.third_wednesday(terms["month"]), terms["index_tenor"]))
             curve = _curve(family, terms)
             return QuoteInfo(quote_id, family, curve, terms.get("currency", ""), tenor, terms)
     raise MarketDataError.of(
@@ -133,7 +145,7 @@ def expected_form(quote_id: str) -> str:
 
 def _curve(family: str, terms: Mapping[str, str]) -> str:
     currency = terms.get("currency", "")
-    if family in ("OIS", "IBOR swap", "deposit"):
+    if family in _ON_INDEX:
         return _index_name(currency, terms.get("index_tenor", "1D"))
     if family == "XCCY basis":
         return f"{terms['flat_currency']}/{currency}"

@@ -18,6 +18,7 @@ from xva.market.config import MarketConfig
 from xva.market.credit import SurvivalCurve
 from xva.market.curves import DiscountCurve
 from xva.market.fx_forwards import SpotPath, spot_path
+from xva.market.index_quotes import IndexQuotes
 from xva.market.indices import RateIndex
 from xva.market.labels import QuoteInfo
 from xva.market.recipes import HazardRecipe, Recipe, SpreadRecipe, ZeroRecipe, order_by_date, pillar_date
@@ -45,6 +46,11 @@ class CurvePlanner:
     problems: list[Problem] = field(default_factory=list)
     _failed: set[str] = field(default_factory=set)
 
+    @property
+    def on(self) -> IndexQuotes:
+        """What is quoted on indices."""
+        return IndexQuotes(self.config, self.quotes)
+
     def discount(self, currency: str) -> str | None:
         """Plan the currency's discount curve; its name, or None (and a problem) if it cannot be built."""
         name = self.config.discount.get(currency, f"{currency}-IN-{self.config.reporting_currency}")
@@ -58,7 +64,7 @@ class CurvePlanner:
         if name in self.config.discount.values():
             return
         curve_index = self.config.indices.get(name, self.config.indices[index])
-        if self._zero_quotes(name) or self._index_quotes(curve_index):
+        if self.on.zero(name) or self.on.of(curve_index):
             self._index_curve(name, curve_index)
 
     def overnight(self, currency: str) -> str | None:
@@ -66,7 +72,7 @@ class CurvePlanner:
         index = self.config.overnight_index(currency)
         if index is not None:
             name = self.config.projection.get(index.name, index.name)
-            if self._zero_quotes(name) or self._index_quotes(index):
+            if self.on.zero(name) or self.on.of(index):
                 return self._own_overnight(currency)
         return self.discount(currency)
 
@@ -114,9 +120,9 @@ class CurvePlanner:
             return None
 
     def _zero(self, name: str) -> Rates | None:
-        found = self._zero_quotes(name)
+        found = self.on.zero(name)
         index = self.config.indices.get(name)
-        swaps = self._index_quotes(index) if index is not None else []
+        swaps = self.on.of(index) if index is not None else []
         if found and swaps:
             raise InputErrors(
                 [
@@ -131,14 +137,19 @@ class CurvePlanner:
         return ZeroRecipe(name, *self._pillars(name, found)) if found else None
 
     def _swaps(self, name: str, index: RateIndex) -> Rates | None:
-        found = self._index_quotes(index)
+        found = self.on.of(index)
         if not found:
             form = f"IR_SWAP/RATE/{index.currency}/<lag>/{index.tenor}/<tenor>"
             raise _missing(f"curve {name} ({index.currency})", form, name, index.currency)
         discount = None if index.overnight else self.overnight(index.currency)
         if discount is None and not index.overnight:
             return None
-        return swap_recipe(self.config.as_of, name, index, [q.quote_id for q in found], discount)
+        other = self._other_curve(name, index, found)
+        if other is None and any(q.family == "tenor basis" for q in found):
+            return None
+        ids = [q.quote_id for q in found]
+        given = self.on.convexities(found)
+        return swap_recipe(self.config.as_of, name, index, ids, discount, given, other)
 
     def _basis(self, name: str, currency: str) -> Rates | None:
         reporting = self.config.reporting_currency
@@ -233,7 +244,7 @@ class CurvePlanner:
     def _discounts_cds(self, name: str, currency: str) -> None:
         """A problem where CDS are in a currency that has neither an overnight curve nor a place in the market."""
         index = self.config.overnight_index(currency)
-        quoted = index is not None and (self._zero_quotes(index.name) or self._index_quotes(index))
+        quoted = index is not None and (self.on.zero(index.name) or self.on.of(index))
         if not quoted and currency not in self.config.discount:
             form = f"quotes IR_SWAP/RATE/{currency}/<lag>/1D/<tenor>, which discount its CDS in {currency}"
             fix = "add them, or quote the name's CDS or hazard rates in another currency"
@@ -277,18 +288,20 @@ class CurvePlanner:
     def _named(self, family: str, name: str) -> list[QuoteInfo]:
         return [q for q in self.quotes.get(family, ()) if q.terms["name"] == name]
 
-    def _zero_quotes(self, name: str) -> list[QuoteInfo]:
-        return self._named("zero rate", name)
-
-    def _index_quotes(self, index: RateIndex) -> list[QuoteInfo]:
-        """What is quoted on an index, or of that what the terms of its curve take."""
-        terms = self.config.curves.get(self.config.projection.get(index.name, index.name))
-        family = "OIS" if index.overnight else "IBOR swap"
-        found = [q for q in self.quotes.get(family, ()) if q.currency == index.currency]
-        if not index.overnight:
-            found += [q for q in self.quotes.get("deposit", ()) if q.currency == index.currency]
-            found = [q for q in found if q.terms["index_tenor"] == index.tenor]
-        return [q for q in found if terms.takes(q.quote_id)] if terms is not None else found
+    def _other_curve(
+        self, name: str, index: RateIndex, found: Sequence[QuoteInfo]
+    ) -> tuple[RateIndex, str] | None:
+        """The other index of the curve's tenor basis swaps, with its curve planned; None where there are none."""
+        others = {i.name: i for q in found if q.family == "tenor basis" and (i := self.on.other(index, q))}
+        if not others:
+            return None
+        if len(others) > 1:
+            fix = f'say quotes = ["…"] in [market.curves.{name}]'
+            wanted = "tenor basis swaps against one other index"
+            raise InputErrors([Problem(f"curve {name}", wanted, ", ".join(others), fix)])
+        (other,) = others.values()
+        curve = self._index_curve(self.config.projection.get(other.name, other.name), other)
+        return (other, curve) if curve is not None else None
 
 
 def _missing(where: str, form: str, name: str, currency: str) -> InputErrors:

@@ -14,6 +14,7 @@ from xva.errors import InputErrors, MarketDataError, Problem
 # (id prefix, unit shift, its name). First match wins; the shift makes a sensitivity readable.
 _UNITS: tuple[tuple[str, float, str], ...] = (
     ("FX/RATE/", 0.01, "1 % relative"),
+    ("MM_FUTURE/PRICE/", 0.01, "0.01 of the price"),
     ("FXFWD/RATE/", 1.0, "1 point"),
     ("FXFWD/PRICE/", 1e-4, "1 bp relative"),
     ("EQUITY/PRICE/", 0.01, "1 % relative"),

@@ -1,4 +1,4 @@
-"""Curves from deposits and fixed-against-floating swaps: overnight (self-discounted) and ibor (under OIS).
+"""Curves from par instruments of one index: overnight (self-discounted) and ibor (under OIS).
 
 A floating coupon over [s, e] is P(s)/P(e) - 1 on the projected curve; overnight compounding telescopes to
 the same. Residuals are linear in exp(matrix @ log discounts), so the Jacobian is written down.
@@ -15,74 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xva import dates
-from xva.market.conventions import swap_convention
 from xva.market.curves import DiscountCurve, interpolation_matrix
 from xva.market.indices import RateIndex
 from xva.market.labels import quote_info
+from xva.market.par_dates import SwapDates, instrument_dates
 from xva.market.recipes import Recipe, order_by_date
 from xva.numerics.implicit import solve_implicit
-from xva.numerics.types import Dates
-
-
-@dataclass(frozen=True)
-class SwapDates:
-    """Dates of one par instrument, for unit notional.
-
-    ``starts``, ``ends``, ``float_pays`` are ``(floating coupon,)``; ``fixed_pays`` and ``accruals`` (year
-    fractions) ``(fixed coupon,)``.
-    """
-
-    starts: Dates
-    ends: Dates
-    float_pays: Dates
-    fixed_pays: Dates
-    accruals: NDArray[np.float64]
-
-    @property
-    def last(self) -> np.datetime64:
-        """The last date that the instrument's value depends on."""
-        last: np.datetime64 = np.concatenate([self.ends, self.float_pays, self.fixed_pays]).max()
-        return last
-
-
-def instrument_dates(as_of: np.datetime64, quote_id: str, index: RateIndex) -> SwapDates:
-    """Dates of the deposit or swap that a quote is about, from its spot date.
-
-    Deposits and overnight swaps from the last business day of a month end on the last business day of theirs.
-    """
-    info = quote_info(quote_id)
-    calendar = index.calendar
-    spot = dates.business_days(as_of, int(info.terms["lag"][:-1]), calendar)
-    month_end = calendar != "NULL" and bool(spot == dates.end_of_month(spot, calendar))
-    if info.family == "deposit":
-        last = dates.adjust(_end(spot, info.tenor, calendar, month_end), calendar)
-        end = np.array([last], dtype="datetime64[D]")
-        start = np.array([spot], dtype="datetime64[D]")
-        return SwapDates(start, end, end, end, dates.year_fraction(index.day_count, start, end))
-    convention = swap_convention(index)
-    if index.overnight:
-        end_date = _end(spot, info.tenor, calendar, month_end)
-        fixed = floating = dates.schedule(
-            spot, end_date, convention.fixed_frequency, calendar, end_of_month=month_end
-        )
-    else:
-        end_date = dates.add_tenor(spot, info.tenor)
-        fixed = dates.schedule(spot, end_date, convention.fixed_frequency, calendar)
-        floating = dates.schedule(spot, end_date, index.tenor, calendar)
-    lag = index.payment_lag if index.overnight else 0
-    return SwapDates(
-        starts=floating[:-1],
-        ends=floating[1:],
-        float_pays=dates.business_days(floating[1:], lag, calendar),
-        fixed_pays=dates.business_days(fixed[1:], lag, calendar),
-        accruals=dates.year_fraction(convention.fixed_day_count, fixed[:-1], fixed[1:]),
-    )
-
-
-def _end(spot: np.datetime64, tenor: str, calendar: str, month_end: bool) -> np.datetime64:
-    """Unadjusted end, but the last business day of the month if ``spot`` is one."""
-    end = dates.add_tenor(spot, tenor)
-    return dates.end_of_month(end, calendar) if month_end and tenor[-1] in "MY" else end
 
 
 @dataclass(frozen=True)
@@ -101,6 +39,10 @@ class SwapRecipe(Recipe[DiscountCurve]):
         ``(instrument, coupon)`` adds the coupons of each instrument.
     annuity : Tensor
         ``(instrument, fixed coupon)`` the same with the accruals.
+    quoted : QuotedRates, optional
+        How quotes become rates, where some are not rates themselves.
+    known : KnownLegs, optional
+        Legs of tenor basis swaps on the index of the second curve it needs.
     """
 
     growth: Tensor
@@ -110,6 +52,8 @@ class SwapRecipe(Recipe[DiscountCurve]):
     fixed_times: NDArray[np.float64]
     float_sum: Tensor
     annuity: Tensor
+    quoted: QuotedRates | None = None
+    known: KnownLegs | None = None
 
     def build(self, values: Tensor, curves: Mapping[str, DiscountCurve]) -> DiscountCurve:
         if self.needs:
@@ -120,10 +64,16 @@ class SwapRecipe(Recipe[DiscountCurve]):
             log_float = values.new_zeros(len(self.float_times))
             log_fixed = values.new_zeros(len(self.fixed_times))
 
+        ids = self.quote_ids[: len(self.times)]
+        if self.quoted is not None:
+            values = self.quoted.rates(values)
+        other = self.known.value(curves[self.needs[1]], curves[self.needs[0]]) if self.known else None
+
         def residual(x: Tensor) -> Tensor:
             coupons = torch.expm1(self.growth @ x) * torch.exp(self.float_own @ x + log_float)
             fixed = torch.exp(self.fixed_own @ x + log_fixed)
-            return self.float_sum @ coupons - values * (self.annuity @ fixed)
+            found = self.float_sum @ coupons - values * (self.annuity @ fixed)
+            return found - other if other is not None else found
 
         def jacobian(x: Tensor) -> Tensor:
             grown = torch.exp(self.growth @ x).unsqueeze(1)
@@ -133,27 +83,80 @@ class SwapRecipe(Recipe[DiscountCurve]):
             return self.float_sum @ slope - values.unsqueeze(1) * (self.annuity @ (fixed * self.fixed_own))
 
         start = -values * values.new_tensor(self.times)
-        nodes = solve_implicit(
-            residual, start, jacobian=jacobian, ids=self.quote_ids, what=f"curve {self.name}"
-        )
+        nodes = solve_implicit(residual, start, jacobian=jacobian, ids=ids, what=f"curve {self.name}")
         return DiscountCurve(self.name, self.times, nodes)
 
 
+@dataclass(frozen=True)
+class QuotedRates:
+    """Rates of quotes that may be futures prices: ``offset + scale * quote - convexity @ what follows the quotes``.
+
+    Parameters
+    ----------
+    offset, scale : Tensor
+        ``(instrument,)``.
+    convexity : Tensor
+        ``(instrument, convexity quote)``: 1 where a convexity is a future's.
+    """
+
+    offset: Tensor
+    scale: Tensor
+    convexity: Tensor
+
+    def rates(self, values: Tensor) -> Tensor:
+        """``(instrument,)`` from all quotes of the recipe."""
+        count = len(self.scale)
+        return self.offset + self.scale * values[:count] - self.convexity @ values[count:]
+
+
+@dataclass(frozen=True)
+class KnownLegs:
+    """Floating legs on a curve that is known, for unit notional.
+
+    Parameters
+    ----------
+    starts, ends : ndarray
+        ``(coupon,)`` years; paid at the end.
+    total : Tensor
+        ``(instrument, coupon)`` adds the coupons of each instrument, whatever its sign is.
+    """
+
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    total: Tensor
+
+    def value(self, curve: DiscountCurve, discount: DiscountCurve) -> Tensor:
+        """``(instrument,)`` values today."""
+        growth = torch.expm1(curve.log_discount(self.starts) - curve.log_discount(self.ends))
+        found: Tensor = self.total @ (growth * discount.discount(self.ends))
+        return found
+
+
 def swap_recipe(
-    as_of: np.datetime64, name: str, index: RateIndex, quote_ids: Sequence[str], discount: str | None
+    as_of: np.datetime64,
+    name: str,
+    index: RateIndex,
+    quote_ids: Sequence[str],
+    discount: str | None,
+    convexities: Sequence[str] = (),
+    other: tuple[RateIndex, str] | None = None,
 ) -> SwapRecipe:
     """Recipe of an index's curve.
 
     Parameters
     ----------
     quote_ids : sequence of str
-        Deposits and swaps on the index, in any order.
+        Instruments on the index, in any order.
     discount : str or None
         Name of the discount curve; None if the curve discounts itself.
+    convexities : sequence of str
+        Quotes of the difference between a future's rate and the forward; of others it is 0.
+    other : tuple of RateIndex and str, optional
+        The other index of tenor basis swaps, and its curve.
     """
-    by_quote = [instrument_dates(as_of, q, index) for q in quote_ids]
+    by_quote = [instrument_dates(as_of, q, index, other[0] if other else None) for q in quote_ids]
     order, times = order_by_date(f"curve {name}", as_of, quote_ids, [d.last for d in by_quote])
-    found = [by_quote[k] for k in order]
+    found, ids = [by_quote[k] for k in order], [quote_ids[k] for k in order]
 
     def stack(field: str) -> NDArray[np.float64]:
         days = np.concatenate([getattr(d, field) for d in found])
@@ -163,10 +166,12 @@ def swap_recipe(
     float_own = interpolation_matrix(times, float_times)
     fixed_own = interpolation_matrix(times, fixed_times)
     own = discount is None
+    known = _known_legs(as_of, found)
+    futures = [quote_info(i).family == "future" for i in ids]
     return SwapRecipe(
         name=name,
-        quote_ids=tuple(quote_ids[k] for k in order),
-        needs=() if discount is None else (discount,),
+        quote_ids=(*ids, *convexities),
+        needs=() if discount is None else (discount, other[1]) if other and known else (discount,),
         times=times,
         growth=interpolation_matrix(times, stack("starts")) - interpolation_matrix(times, stack("ends")),
         float_own=float_own if own else torch.zeros_like(float_own),
@@ -175,7 +180,31 @@ def swap_recipe(
         fixed_times=fixed_times,
         float_sum=row_sums([np.ones(len(d.starts)) for d in found]),
         annuity=row_sums([d.accruals for d in found]),
+        quoted=_quoted_rates(ids, convexities) if any(futures) else None,
+        known=known,
     )
+
+
+def _quoted_rates(ids: Sequence[str], convexities: Sequence[str]) -> QuotedRates:
+    future = torch.tensor([quote_info(i).family == "future" for i in ids])
+    own = [[i.replace("PRICE", "CONVEXITY", 1) == c for c in convexities] for i in ids]
+    one = torch.ones(len(ids), dtype=torch.float64)
+    return QuotedRates(
+        offset=torch.where(future, one, 0.0 * one),
+        scale=torch.where(future, -0.01 * one, one),
+        convexity=torch.tensor(own, dtype=torch.float64).reshape(len(ids), len(convexities)),
+    )
+
+
+def _known_legs(as_of: np.datetime64, found: Sequence[SwapDates]) -> KnownLegs | None:
+    legs = [d.other for d in found]
+    if not any(legs):
+        return None
+    empty = np.empty(0, dtype="datetime64[D]")
+    starts = np.concatenate([empty, *(leg.starts for leg in legs if leg is not None)])
+    ends = np.concatenate([empty, *(leg.ends for leg in legs if leg is not None)])
+    total = row_sums([np.ones(len(leg.starts)) if leg is not None else np.empty(0) for leg in legs])
+    return KnownLegs(np.asarray(dates.years(as_of, starts)), np.asarray(dates.years(as_of, ends)), total)
 
 
 def row_sums(weights: Sequence[NDArray[np.float64]]) -> Tensor:

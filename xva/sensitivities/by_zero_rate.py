@@ -22,15 +22,24 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xva import dates
 from xva.errors import DomainError, MarketDataError
 from xva.market import Market, MarketConfig, QuoteSet, build_market, quote_info
 from xva.market.fx_forwards import CURVE_KEPT
+from xva.market.recipes import pillar_date
 from xva.numerics.types import Floats
 from xva.sensitivities.by_quote import quote_labels, standard_error
 
 _SAMPLES = ("scramble", "measure", "netting_set", "quote")
-PAR_FAMILIES = ("deposit", "OIS", "IBOR swap", "XCCY basis", "FX forward")
+PAR_FAMILIES = (
+    "deposit",
+    "FRA",
+    "future",
+    "OIS",
+    "IBOR swap",
+    "tenor basis",
+    "XCCY basis",
+    "FX forward",
+)
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,7 @@ def _par_curves(market: Market) -> dict[str, list[str]]:
     for name in market.curves:
         own = [i for i in market.sources[name].quote_ids if quote_info(i).family in PAR_FAMILIES]
         if own:
-            found[name] = sorted(own, key=lambda i: dates.tenor_years(quote_info(i).tenor))
+            found[name] = sorted(own, key=lambda i: pillar_date(market.as_of, quote_info(i).tenor))
     return found
 
 

@@ -115,9 +115,12 @@ quotes = ["IR_SWAP/RATE/PLN/2D/6M/*"]
     market, before = market_of(job), market_of(four)
     assert market.discount_curve("PLN") is market.curves["PLN-POLSTR"]
     assert market.projection_curve("AUD-BBSW-3M") is market.curves["AUD-BBSW-6M"]
-    assert len(market.curves["PLN-WIBOR-6M"].times) == len(before.curves["PLN-WIBOR-6M"].times) - 1
+    assert len(market.curves["PLN-WIBOR-6M"].times) == len(before.curves["PLN-WIBOR-6M"].times) - 2
     left = market_plan(job).left_out
-    assert left["not among the quotes of [market.curves.PLN-WIBOR-6M]"] == ("MM/RATE/PLN/2D/6M",)
+    assert left["not among the quotes of [market.curves.PLN-WIBOR-6M]"] == (
+        "MM/RATE/PLN/2D/6M",
+        "FRA/RATE/PLN/3M/6M",
+    )
 
 
 def test_an_overnight_index_of_ones_own_takes_the_built_in_ones_place(
@@ -175,7 +178,7 @@ day_count = "A361"
 def test_a_pattern_without_quotes_and_two_curves_of_one_tenor(tmp_path: Path) -> None:
     said = """
 [market.curves.PLN-WIBOR-6M]
-quotes = ["FRA/RATE/PLN/*", "IR_SWAP/RATE/PLN/2D/6M/*"]
+quotes = ["MM/RATE/RON/*", "IR_SWAP/RATE/PLN/2D/6M/*"]
 [market.indices.SEK-OTHER-3M]
 tenor = "3M"
 day_count = "A360"
@@ -184,7 +187,7 @@ day_count = "A360"
     trades = {**TRADES, "swaps": [*TRADES["swaps"], *other]}
     told = "\n".join(problems(write_four_currencies(tmp_path / "job", said, trades=trades)))
     assert (
-        "[market.curves.PLN-WIBOR-6M] quotes: expected a pattern of quotes in quotes.csv, got 'FRA/RATE/PLN/*'"
+        "[market.curves.PLN-WIBOR-6M] quotes: expected a pattern of quotes in quotes.csv, got 'MM/RATE/RON/*'"
         in told
     )
     assert (
@@ -212,5 +215,5 @@ def test_the_market_is_shown(four: LoadedJob) -> None:
     assert plan.left_out == {"in currencies that the book has not: NOK": ("IR_SWAP/RATE/NOK/2D/6M/5Y",)}
     shown = CliRunner().invoke(app, ["market", str(four.path)], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
-    assert "PLN-WIBOR-6M: deposit, IBOR swap, on PLN-POLSTR" in shown.output
+    assert "PLN-WIBOR-6M: deposit, FRA, IBOR swap, on PLN-POLSTR" in shown.output
     assert "left out, in currencies that the book has not: NOK (1): IR_SWAP/RATE/NOK/2D/6M/5Y" in shown.output

@@ -61,7 +61,7 @@ def test_unknown_ids_and_missing_quotes_at_once(quotes: QuoteSet, config: Market
     }
     found = problems(quotes, config, changes)
     assert "expected FX/RATE/{base}/{currency}, got an id of no known form" in found["quote FX/RATE/EURUSD"]
-    assert "expected one of CAPFLOOR, " in found["quote IR_SWAPS/RATE/EUR/2D/1D/10Y"]
+    assert "expected one of BASIS_SWAP, CAPFLOOR, " in found["quote IR_SWAPS/RATE/EUR/2D/1D/10Y"]
     assert "RECOVERY_RATE/RATE/CPTY_A/SR/EUR" in found["survival curve CPTY_A"]
     assert "grid must be full" in found["quote SWAPTION/RATE_NVOL/EUR/5Y/10Y/ATM"]
     assert "EQUITY/PRICE/AURELIA/EUR" in found["quote EQUITY_DIVIDEND/RATE/AURELIA/EUR"]

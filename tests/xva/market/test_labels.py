@@ -47,7 +47,7 @@ def test_an_unknown_form_names_the_expected_one() -> None:
     with pytest.raises(MarketDataError, match=r"expected FX/RATE/\{base\}/\{currency\}, got") as error:
         quote_info("FX/RATE/EURUSD")
     assert error.value.ids == ("FX/RATE/EURUSD",)
-    with pytest.raises(MarketDataError, match="expected one of CAPFLOOR, CC_BASIS_SWAP"):
+    with pytest.raises(MarketDataError, match="expected one of BASIS_SWAP, CAPFLOOR, CC_BASIS_SWAP"):
         quote_info("SWAP/EUR/10Y")
     with pytest.raises(MarketDataError):
         quote_info("ir_swap/rate/eur/2d/1d/10y")
