@@ -12,6 +12,7 @@ from xva.exposure.fixing import ProjectedIn
 from xva.exposure.parts.equity_forward import EquityForwards
 from xva.exposure.parts.exchange_option import ExchangeOptions
 from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
+from xva.exposure.parts.fixed_caplets import FixedCaplets
 from xva.exposure.parts.near_expiry_swaption import NearExpirySwaptions
 from xva.exposure.parts.part import ValuePart
 from xva.exposure.parts.plane_polynomial import PlanePolynomials
@@ -83,6 +84,10 @@ SAMPLES: dict[type[ValuePart], tuple[Claim, ...]] = {
     Polynomials: (*fixed("USD"), *floating("EUR", -1.0), swaption("EUR"), OPTIONS[2], *resets()),
     EquityForwards: (EquityFlow("SHARE", "EUR", 2.0, 1e4),),
     ExchangeOptions: OPTIONS,
+    FixedCaplets: tuple(
+        OPTIONS[2]._replace(currency=c, index=f"{c}-FLAT-6M", amount=a * N, sign=s, end=2.05, pay=2.3)
+        for c, a, s in (("USD", 0.5, 1), ("USD", -0.4, -1), ("EUR", 0.5, -1), ("EUR", -0.3, 1))
+    ),
     NearExpirySwaptions: (swaption("EUR"), swaption("USD")),
     ExercisedSwaptions: (swaption("EUR"), swaption("USD")),
     PlanePolynomials: (*fixed("GBP"), *floating("GBP", -1.0), *compounded("GBP")),

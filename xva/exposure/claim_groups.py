@@ -124,7 +124,10 @@ class Caplets(ClaimGroup):
     def of(cls, rows: Sequence[Promised], context: TradeContext, fixing: Fixing) -> Caplets:
         found = _by_currency(rows)
         return cls(
-            {key: caplet_book(key[1], [(r.claim, r.stop) for r in mine]) for key, mine in found.items()}
+            {
+                key: caplet_book(key[1], [(r.claim, r.stop) for r in mine], [r.own for r in mine])
+                for key, mine in found.items()
+            }
         )
 
     @property
@@ -134,6 +137,10 @@ class Caplets(ClaimGroup):
     @property
     def last_times(self) -> Sequence[tuple[str, float]]:
         return [(currency, caplets.book.last_bond) for (_, currency), caplets in self.books.items()]
+
+    @property
+    def floating(self) -> Sequence[tuple[FlowBook, float]]:
+        return [(caplets.book, 0.0) for caplets in self.books.values()]
 
 
 @final

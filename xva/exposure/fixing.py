@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xva.numerics.types import Floats
-from xva.trades.claims import Claim, CompoundedFlow, FixedFlow, IborFlow, ResetPeriod
+from xva.trades.claims import Caplet, Claim, CompoundedFlow, FixedFlow, IborFlow, ResetPeriod
 from xva.trades.flow_table import FIXED, FlowTable
 
 Plain = Literal["auto", "path", "projected"]
@@ -24,6 +24,7 @@ SHARE = 0.1
 """``auto`` simulates coupons longer than this part of their trade's life."""
 
 _RUNNING = (IborFlow, CompoundedFlow, ResetPeriod)
+_FIXING = (*_RUNNING, Caplet)
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ def simulated(fixing: Fixing, claims: Sequence[Claim]) -> list[bool]:
     """Of each claim of one trade (or of one swaption's underlying) whether its fixing is the path's own."""
     if isinstance(fixing, ProjectedIn):
         every = zip(simulated(fixing.rest, claims), claims, strict=True)
-        return [own and isinstance(c, _RUNNING) and c.currency not in fixing.currencies for own, c in every]
+        return [own and isinstance(c, _FIXING) and c.currency not in fixing.currencies for own, c in every]
     if fixing == "auto":
         longest = SHARE * life(claims)
         return [isinstance(c, _RUNNING) and abs(c.end - c.start) > longest for c in claims]
-    return [fixing == "path" and isinstance(c, _RUNNING) for c in claims]
+    return [fixing == "path" and isinstance(c, _FIXING) for c in claims]
 
 
 def simulated_rows(fixing: Fixing, flows: FlowTable) -> NDArray[np.bool_]:

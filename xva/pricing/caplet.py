@@ -29,8 +29,13 @@ class CapletBook:
     position: Floats
 
 
-def caplet_book(currency: str, caplets: Sequence[tuple[Caplet, float]]) -> CapletBook:
-    """``(caplet, break time)`` pairs of one currency, in the order given."""
+def caplet_book(
+    currency: str, caplets: Sequence[tuple[Caplet, float]], simulated: Sequence[bool] | None = None
+) -> CapletBook:
+    """``(caplet, break time)`` pairs of one currency, in the order given.
+
+    ``simulated`` says of each whether its fixing is the path's own; of none if omitted.
+    """
     bad = [c for c, _ in caplets if 1.0 + c.accrual * c.strike <= 0.0]
     if bad:
         raise TradeError(f"a caplet's strike must be above -1/accrual, got {bad[0].strike}")
@@ -46,7 +51,7 @@ def caplet_book(currency: str, caplets: Sequence[tuple[Caplet, float]]) -> Caple
     table = ForwardTable(
         np.array([indices.index(c.index) for c, _ in caplets], dtype=np.int64),
         np.zeros(len(caplets), dtype=bool),
-        np.zeros(len(caplets), dtype=bool),
+        np.array(simulated or [False] * len(caplets), dtype=bool),
         *columns.T,
     )
     return CapletBook(

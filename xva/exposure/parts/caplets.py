@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from xva.dates import SAME_TIME
 from xva.exposure.claim_groups import Caplets, UnitCurrency
 from xva.exposure.compiled import CompiledSet
 from xva.exposure.parts.interpolants import direct_from
@@ -27,14 +28,18 @@ def near_caplets(compiled: CompiledSet, frame: Frame) -> dict[UnitCurrency, Affi
 def caplet_dates(
     compiled: CompiledSet, unit: int, currency: str, frame: Frame, near: bool
 ) -> AffineRows | None:
-    """Caplets of a unit on the dates at which they are near (evaluated per path) or far (at nodes)."""
+    """Caplets of a unit on the dates at which they are near (evaluated per path) or far (at nodes).
+
+    Those whose fixing is the path's own until then (`fixed_caplets`), others to their payment.
+    """
     book = compiled.of(Caplets).books.get((unit, currency))
     if book is None:
         return None
     table = book.book.forwards
     split = np.minimum(direct_from(table.fixing), table.until)
     times = frame.times[:, None]
-    inside = (times >= split) & (times < table.until) if near else times < split
+    until = np.where(table.simulated, np.minimum(table.until, table.fixing + SAME_TIME), table.until)
+    inside = (times >= split) & (times < until) if near else times < split
     date, row = np.nonzero(inside)
     return caplet_rows(book, frame.curves, frame.model.lgm(currency), frame.times, date, row)
 

@@ -14,6 +14,7 @@ from xva.exposure.compiled import ClaimGroup
 from xva.exposure.parts.equity_forward import EquityForwards
 from xva.exposure.parts.exchange_option import ExchangeOptions
 from xva.exposure.parts.exercised_swaption import ExercisedSwaptions
+from xva.exposure.parts.fixed_caplets import FixedCaplets
 from xva.exposure.parts.near_expiry_swaption import NearExpirySwaptions
 from xva.exposure.parts.part import NettingSetSource, ValuePart
 from xva.exposure.parts.plane_polynomial import PlanePolynomials
@@ -26,6 +27,7 @@ Parts = tuple[
     Polynomials,
     EquityForwards,
     ExchangeOptions,
+    FixedCaplets,
     NearExpirySwaptions,
     ExercisedSwaptions,
     RememberedTerms,

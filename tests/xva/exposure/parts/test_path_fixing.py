@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tests.support.flat_book import linear_trades, physical
+from tests.support.flat_book import linear_trades, option_trades, physical
 from tests.support.flat_book import world as two_currency_world
 from tests.support.flat_world import FlatWorld, make_engine, rate_id, run, sigma_id, two_currencies
 from tests.support.running_swaps import (
@@ -146,6 +146,7 @@ def test_fast_adjoint_is_the_generic_reverse_pass() -> None:
         *linear_trades()[:6],
         physical(),
         replace(physical("short"), trade_id="OIS_OPTION", index="EUR-FLAT-ON"),
+        option_trades()[2],
     ]
     world = two_currency_world()
     dates = day("2025-01-15") + np.arange(110, 1600, 170)
