@@ -13,7 +13,7 @@ from xva.market import Market
 from xva.pricing.deterministic import linear_value
 from xva.sensitivities.bump import Revaluer
 from xva.sensitivities.by_quote import bump_samples, labelled, sensitivities
-from xva.trades import InterestRateSwap
+from xva.trades import BasisSwap, FxForward, InterestRateSwap
 
 TODAY = ql.Date(15, 1, 2026)
 A365, A360 = ql.Actual365Fixed(), ql.Actual360()
@@ -163,6 +163,35 @@ def test_swaps_are_worth_what_quantlib_says(job: LoadedJob, market: Market) -> N
         made.setPricingEngine(ql.DiscountingSwapEngine(discount))
         ours = float(linear_value(swap.claims(job.context), market) / market.fx_spot(swap.currency))
         assert abs(ours - made.NPV()) < 1e-8 * swap.notional, swap.trade_id
+
+
+def test_forwards_and_basis_swaps_are_worth_what_they_pay(job: LoadedJob, market: Market) -> None:
+    """FX forwards by discounted amounts, the basis swap leg by leg with QuantLib's coupons; to 1e-8 of notional."""
+    for trade in job.trades:
+        ours = float(linear_value(trade.claims(job.context), market))
+        if isinstance(trade, FxForward):
+            years = np.asarray((trade.settlement_date - job.as_of) / np.timedelta64(1, "D") / 365.0)
+            sides = ((trade.buy_currency, trade.buy_amount), (trade.sell_currency, -trade.sell_amount))
+            paid = [
+                amount * float(market.discount_curve(c).discount(years) * market.fx_spot(c))
+                for c, amount in sides
+            ]
+            assert abs(ours - sum(paid)) < 1e-8 * abs(paid[0]), trade.trade_id
+        elif isinstance(trade, BasisSwap):
+            start, end = (ql.Date(str(d), "%Y-%m-%d") for d in (trade.start_date, trade.maturity_date))
+            discount = copied(market, market.config.discount[trade.currency])
+            legs = []
+            for name, spread in (
+                (trade.receive_index, trade.receive_spread),
+                (trade.pay_index, trade.pay_spread),
+            ):
+                index = term_index(name, copied(market, name))
+                schedule = _schedule(start, end, name.rpartition("-")[2], index.fixingCalendar())
+                leg = ql.IborLeg([trade.notional], schedule, index, index.dayCounter(), ql.ModifiedFollowing,
+                                 [index.fixingDays()], [], [spread])  # fmt: skip
+                legs.append(ql.CashFlows.npv(leg, discount, False))
+            expected = (legs[0] - legs[1]) * float(market.fx_spot(trade.currency))
+            assert abs(ours - expected) < 1e-8 * trade.notional, trade.trade_id
 
 
 def _schedule(start: ql.Date, end: ql.Date, tenor: str, calendar: ql.Calendar) -> ql.Schedule:
