@@ -32,7 +32,7 @@ paths = {paths}
 block_size = 1024
 scrambles = 8
 seed = 42
-grid = "3M..20Y"
+grid = "{grid}"
 
 [model]
 coterminal = "20Y"
@@ -47,7 +47,9 @@ output = "runs"
 """
 
 
-def write_swap_job(folder: Path, count: int, netting_sets: int = 1, paths: int = 8192, seed: int = 7) -> Path:
+def write_swap_job(
+    folder: Path, count: int, netting_sets: int = 1, paths: int = 8192, grid: str = "3M..20Y", seed: int = 7
+) -> Path:
     """A job file and its inputs below ``folder``: swaps begun up to five years ago or to begin within one, of 1 to 20 years.
 
     Starts are any business day, so that most schedules are different.
@@ -66,7 +68,7 @@ def write_swap_job(folder: Path, count: int, netting_sets: int = 1, paths: int =
     _write(folder / "netting_sets.csv", [("netting_set", "counterparty", "currency", "netted"), *rows])
     _write(folder / "trades/swaps.csv", [_COLUMNS, *_swaps(count, names, np.random.default_rng(seed))])
     job = folder / "job.toml"
-    job.write_text(_JOB.format(as_of=_AS_OF, paths=paths))
+    job.write_text(_JOB.format(as_of=_AS_OF, paths=paths, grid=grid))
     return job
 
 
