@@ -152,7 +152,7 @@ class AddressExecutor(Executor):
         connect = partial(Client, self.address, set_as_default=False, security=self.security, timeout=timeout)
         try:
             return _within(timeout + 1.0, connect)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise ClusterError(f"no scheduler at {self.address}: {type(error).__name__}: {error}") from error
 
     def _require_certificates(self) -> None:

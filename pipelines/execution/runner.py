@@ -270,6 +270,9 @@ class _Run:
             completion = read_completion(self._layout)
         except StoreError:
             return None  # damaged: the blocks vouch for themselves, and it is written again
+        run = (self._manifest.run_id, self._manifest.n_blocks)
+        if completion is not None and (completion.run_id, completion.n_blocks) != run:
+            return None  # changed: as above
         if completion is not None and completion.root_hash != root:
             raise StoreError(
                 f"{self._layout.root}: the blocks have root hash {root[:8]}, COMPLETE.json says "

@@ -140,6 +140,9 @@ class Completion:
     run_json: Digest
 
 
+_COMPLETE = {"format", "run_id", "root_hash", "n_blocks", "results", "run_json", "finished"}
+
+
 def write_completion(
     layout: RunLayout, manifest: RunManifest, root: str, results: Mapping[str, Digest]
 ) -> None:
@@ -162,6 +165,9 @@ def read_completion(layout: RunLayout) -> Completion | None:
         return None
     document = read_json(layout.complete_json)
     try:
+        if document.keys() != _COMPLETE or document["format"] != _FORMAT or not document["results"]:
+            raise ValueError(f"keys {sorted(document)}, format {document.get('format')}")
+        datetime.fromisoformat(document["finished"])
         return Completion(
             str(document["run_id"]),
             str(document["root_hash"]),

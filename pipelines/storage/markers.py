@@ -76,7 +76,12 @@ def read_marker(layout: RunLayout, run_id: str, variables: tuple[str, ...], bloc
         raise StoreError(f"{path}: is not the marker of block {block} of run {run_id[:8]}")
     if not isinstance(files, dict) or sorted(files) != sorted(expected):
         raise StoreError(f"{path}: expected digests of {expected}, got {files}")
-    return Marker(run_id, block, tuple((name, Digest.from_json(files[name])) for name in expected))
+    marker = Marker(run_id, block, tuple((name, Digest.from_json(files[name])) for name in expected))
+    if path.read_bytes() != readable_json(marker.to_json()):
+        raise StoreError(
+            f"{path}: says what the marker of block {block} says, in other bytes: it was changed"
+        )
+    return marker
 
 
 def damage(path: Path, expected: Digest) -> str | None:

@@ -71,6 +71,11 @@ def mend_run(
             f"{layout.root}: the same job gave another plan ({address[:8]}, the run was started with "
             f"{manifest.plan[:8]}): something it depends on is not in its identity; start in a new folder"
         )
+    if manifest.variables not in ((), plan.schema.variables):
+        raise StoreError(
+            f"{layout.run_json}: expected values {list(plan.schema.variables)} or none, got {list(manifest.variables)}: the "
+            f"file was changed -> remove it and run the job again, which keeps the blocks"
+        )
     layout.blocks.mkdir(exist_ok=True)
     layout.inputs.mkdir(exist_ok=True)
     save_plan(layout.inputs, plan, trusted_modules)

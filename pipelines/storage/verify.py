@@ -134,6 +134,10 @@ def _check_completion(
     findings += [Finding(layout.relative(layout.marker(b)), "missing", b) for b in missing[:_TOLD]]
     if len(missing) > _TOLD:
         findings.append(Finding("blocks", f"the markers of {len(missing) - _TOLD:,} more are missing"))
+    if completion.n_blocks != manifest.n_blocks:
+        findings.append(
+            Finding("COMPLETE.json", f"{completion.n_blocks} blocks, the run has {manifest.n_blocks}")
+        )
     pairs = [("run id", completion.run_id, manifest.run_id), ("root hash", completion.root_hash, root)]
     findings += [
         Finding("COMPLETE.json", f"{what} {there[:8]}, the run has {here[:8]}")

@@ -107,8 +107,11 @@ class Victim:
             try:
                 self._job.run(output=self.folder.parent)
                 break
-            except StoreError:  # run.json cannot be trusted: who has the job takes it away and runs it again
-                (self.folder / "run.json").unlink(missing_ok=True)
+            except (
+                StoreError
+            ):  # run.json or COMPLETE.json cannot be trusted: who has the job takes it away and runs it again
+                for name in ("run.json", "COMPLETE.json"):
+                    (self.folder / name).unlink(missing_ok=True)
         found = open_run(self.folder)
         whole = verify(self.folder).ok and found.xva.load().equals(self._read[0])
         for path, data in self.sound.items():

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -243,6 +244,15 @@ def test_a_scheduler_that_says_nothing_does_not_hold_the_driver(tmp_path: Path) 
             run(PLAN, tmp_path / "run", executor)
         assert time.monotonic() - started < 10.0
     assert not (tmp_path / "run").exists()
+
+
+def test_encryption_that_is_required_is_said_in_words(tmp_path: Path) -> None:
+    executor = AddressExecutor("tcp://127.0.0.1:1", patience=Patience(scheduler=1.0))
+    with (
+        dask.config.set({"distributed.comm.require-encryption": True}),
+        pytest.raises(ClusterError, match=r"no scheduler at tcp.*encryption required"),
+    ):
+        run(PLAN, tmp_path / "run", executor)
 
 
 def test_certificates_that_are_not_configured_are_asked_for(tmp_path: Path) -> None:

@@ -322,6 +322,42 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
     assert {p: p.read_bytes() for p in outside.rglob("*") if p.is_file()} == before
 
 
+def test_a_marker_in_other_bytes_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first = run(folder)
+    marker = RunLayout(folder).marker(2)
+    marker.write_bytes(marker.read_bytes()[:-1])
+    assert [f.block for f in verify(folder).findings if f.block is not None] == [2]
+    assert run(folder).root_hash == first.root_hash
+    assert verify(folder).ok
+
+
+@pytest.mark.parametrize(
+    "edit", [{"finished": 7}, {"format": 9}, {"results": {}}, {"n_blocks": 4}, {"more": 1}, {"run_id": "x"}]
+)
+def test_an_edited_completion_is_found_and_written_again(tmp_path: Path, edit: dict[str, object]) -> None:
+    folder = tmp_path / "run"
+    first = run(folder)
+    path = RunLayout(folder).complete_json
+    path.write_text(json.dumps(json.loads(path.read_text()) | edit))
+    assert {f.file for f in verify(folder).findings} == {"COMPLETE.json"}
+    assert run(folder).root_hash == first.root_hash
+    assert verify(folder).ok
+
+
+@pytest.mark.parametrize("variables", ["x", ["value"], ["value", "exposure", "more"]])
+def test_a_manifest_of_other_values_discards_no_block(tmp_path: Path, variables: object) -> None:
+    folder = tmp_path / "run"
+    first = run(folder)
+    document = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(document | {"variables": variables}))
+    with pytest.raises(StoreError, match=r"run\.json: .*(values|variables)"):
+        run(folder)
+    (folder / "run.json").unlink()
+    again = run(folder)
+    assert (again.computed, again.root_hash) == ((), first.root_hash)
+
+
 def test_a_manifest_of_more_blocks_than_there_can_be(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run(folder)
