@@ -201,5 +201,5 @@ def _parse(line: str) -> Event | None:
         record: dict[str, Any] = json.loads(line)
         kind = _KINDS[record["event"]]
         return kind(**{f.name: record[f.name] for f in fields(kind)})
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -70,3 +70,11 @@ def test_one_bar_shows_blocks_and_failures_in_words() -> None:
 
 def test_without_a_terminal_only_failures_are_written() -> None:
     assert bar(terminal=False).strip() == "block 2, attempt 1: ZeroDivisionError: [oops]; will be tried again"
+
+
+def test_a_line_nested_beyond_sense_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    EventLog(path)(BlocksFinished(1.0))
+    with path.open("a") as file:
+        file.write("[" * 100_000 + "\n")
+    assert read_events(path) == (BlocksFinished(1.0),)
