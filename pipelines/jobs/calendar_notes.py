@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xva import dates
-from xva.market.conventions import convention_of
+from xva.market.conventions import Conventions
 from xva.trades import Trade
 
 _SHOWN = 3
 
 
-def calendar_notes(trades: Iterable[Trade]) -> list[str]:
-    """A sentence for each calendar that some trades outlive; a trade has the calendars of its currencies."""
+def calendar_notes(trades: Iterable[Trade], conventions: Conventions) -> list[str]:
+    """A sentence for each calendar that some trades outlive; a trade has those of its currencies, as the job has them."""
     late: dict[str, list[Trade]] = {}
     for trade in trades:
         year = int(str(trade.maturity)[:4])
-        joint = dates.joint_calendar(*(convention_of(currency).calendar for currency in trade.currencies))
+        joint = dates.joint_calendar(*(conventions.of(currency).calendar for currency in trade.currencies))
         for calendar, last in dates.known_to(joint).items():
             if year > last:
                 late.setdefault(calendar, []).append(trade)

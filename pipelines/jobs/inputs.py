@@ -227,7 +227,7 @@ def _loaded(path: Path, base: Path, stored: bool) -> LoadedJob:
         idle_netting_sets=tuple(s for s in tables.netting_sets or () if s not in used),
         unused=_unused(tables.quotes, config),
         outrights=tables.quotes.outrights,
-        notes=(*problems.notes, *calendar_notes(sound)),
+        notes=(*problems.notes, *calendar_notes(sound, spec.market.conventions)),
         checked=checked,
     )
 

@@ -25,6 +25,7 @@ from tests.chaos.figures import Figures, timed
 from tests.support.drive import TRUST, identity
 from tests.support.dummy_plan import DummyPlan, finish
 from tests.support.places import ROOT
+from tests.support.serve import served
 
 BLOCKS, DELAY = 200, 0.3
 WORKERS_KILLED, DRIVERS_KILLED, SCHEDULERS_KILLED = 50, 10, 5
@@ -177,7 +178,7 @@ def _schedulers(folder: Path, chance: random.Random, root: str) -> Figures:
         watch, codes = Watch(folder), []
         for _ in range(SCHEDULERS_KILLED):
             goal = watch.look() + chance.randint(1, BLOCKS // (2 * SCHEDULERS_KILLED))
-            with _served() as (cluster, address), driver(folder, address) as process:
+            with served() as (cluster, address), driver(folder, address) as process:
                 deadline = time.monotonic() + _PATIENCE
                 while process.poll() is None and watch.look() < goal and time.monotonic() < deadline:
                     time.sleep(0.05)
@@ -197,21 +198,3 @@ def _to_the_end(folder: Path, executor: str, watch: Watch) -> None:
     with driver(folder, executor) as process:
         process.wait(_PATIENCE)
     watch.look()
-
-
-@contextmanager
-def _served() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.serve"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()

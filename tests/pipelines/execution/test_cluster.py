@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,9 +29,9 @@ from pipelines.execution.runner import RunOutcome, RunSettings, execute, resume
 from pipelines.execution.serial import SerialExecutor
 from pipelines.execution.session import Executor
 from pipelines.execution.status import status, verify
+from tests.support import serve
 from tests.support.drive import TRUST, identity
 from tests.support.dummy_plan import DummyPlan, finish
-from tests.support.places import ROOT
 from xva.errors import DomainError
 
 SETTINGS = RunSettings(trusted_modules=TRUST)
@@ -183,22 +182,10 @@ def test_four_workers_with_transient_failures_give_the_serial_bits(
     assert max(e.peak_bytes for e in events if isinstance(e, BlockDone)) > 50e6
 
 
-@pytest.fixture
-def served() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.serve"], stdout=subprocess.PIPE, text=True, env=paths()
-    )
-    assert process.stdout is not None
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def paths() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+@pytest.fixture(name="served")
+def cluster_apart() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with serve.served() as found:
+        yield found
 
 
 @pytest.mark.slow

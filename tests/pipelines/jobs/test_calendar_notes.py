@@ -8,6 +8,7 @@ import QuantLib as ql
 
 from pipelines.jobs.calendar_notes import calendar_notes
 from xva import dates
+from xva.market.conventions import BUILT_IN, Conventions, CurrencyConvention
 from xva.trades import FxForward
 
 NAMES = {
@@ -61,12 +62,18 @@ def test_trades_are_named_by_calendar() -> None:
         forward("D", "TRY", "2035-01-08"),
         forward("E", "USD", "2060-01-08"),
     ]
-    hong_kong, turkey = calendar_notes(trades)
+    hong_kong, turkey = calendar_notes(trades, BUILT_IN)
     assert hong_kong.startswith(
         "calendar HK knows moving holidays up to 2026 only; 2 trades (B, C) end later"
     )
     assert "up to 2031-06-02" in hong_kong
     assert turkey.startswith("calendar TR knows moving holidays up to 2034 only; trade D ends later")
+
+
+def test_a_currency_has_the_calendar_that_the_job_says() -> None:
+    own = Conventions({"USD": CurrencyConvention(currency="USD", calendar="HK")})
+    (note,) = calendar_notes([forward("A", "USD", "2030-06-03"), forward("B", "HKD", "2030-06-03")], own)
+    assert note.startswith("calendar HK knows moving holidays up to 2026 only; trade A ends later")
 
 
 def test_a_joint_calendar_ends_with_each_of_its_own() -> None:
